@@ -1,0 +1,99 @@
+"""What each kind of engine does, and how one is opened.
+
+Engines are synchronous: a call is a generator that streams, can be closed at any item, and lets another call follow.
+Only ``open_engine`` knows which module an engine lives in, and imports it when asked; it runs inside a worker process.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from core.catalogue import ModelSpec
+from core.events import Progress
+from core.messages import Audio, Image, Message, Reading, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of heard speech; times in seconds from the recording's start."""
+
+    text: str
+    start: float
+    end: float
+    language: str
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen. ``temperature`` 0 is greedy; ``grammar`` is GBNF, empty for none."""
+
+    temperature: float = 0.7
+    top_p: float = 0.9
+    min_p: float = 0.05
+    max_tokens: int = 1024
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    grammar: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """The context window was too small: this many of the oldest messages were left out of the prompt."""
+
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Closes a reply. ``reused_tokens`` of the prompt were already in the KV cache.
+
+    ``finish`` is ``stop`` (the model ended), ``length`` (max_tokens) or ``context`` (the window is full).
+    ``prefill_seconds`` and ``decode_seconds`` are measured inside the engine.
+    """
+
+    prompt_tokens: int
+    reused_tokens: int
+    answer_tokens: int
+    prefill_seconds: float
+    decode_seconds: float
+    finish: str
+
+
+class Transcriber(Protocol):
+    def transcribe(self, audio: Audio, language: str = "", script: str = "simplified") -> Iterator[Segment]:
+        """Speech to text. ``language`` is an ISO 639-1 code, empty to detect; ``script`` is how Mandarin is written."""
+
+    def close(self) -> None: ...
+
+
+class Chat(Protocol):
+    def reply(
+        self, messages: tuple[Message, ...], sampling: Sampling, conversation: str = ""
+    ) -> Iterator[str | Progress | Dropped | Usage]:
+        """The next message, piece by piece; ``conversation`` names the KV cache to go on from. Ends with a Usage."""
+
+    def close(self) -> None: ...
+
+
+class Speaker(Protocol):
+    def speak(self, text: str, voice: str = "", language: str = "", speed: float = 1.0) -> Iterator[Audio]:
+        """Say ``text`` (plain or Markdown). ``voice`` empty picks one for the language; ``language`` empty is judged by script."""
+
+    def close(self) -> None: ...
+
+
+class Reader(Protocol):
+    def read(self, image: Image) -> Iterator[Reading]:
+        """The words in a picture: exactly one Reading, empty lines when there are none."""
+
+    def close(self) -> None: ...
+
+
+def open_engine(spec: ModelSpec, folder: Path) -> Any:
+    """Import ``models/<engine>.py`` and load ``spec`` from ``folder``, where its files lie."""
+    return importlib.import_module(f"models.{spec.engine}").load(spec, folder)

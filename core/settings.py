@@ -1,0 +1,107 @@
+"""What a person may choose: defaults, overridden by ``parlor.toml`` in the data folder, overridden by the environment."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import platformdirs
+import tomli_w
+
+from core.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Read once and handed down. Empty model ids and voices mean "the best one installed"."""
+
+    home: Path
+    offline: bool = False
+    language: str = ""  # of the interface: en, zh, or empty for the browser's
+    script: str = "simplified"  # how heard Mandarin is written: simplified or traditional
+    chat: str = ""
+    hear: str = ""
+    read: str = ""
+    speak: str = ""
+    voice_en: str = "af_heart"
+    voice_zh: str = "zf_xiaobei"
+    speed: float = 1.0  # of speech, 0.5 to 2
+    speak_replies: bool = True  # answer recorded voice with a voice
+    instructions: str = ""  # the system prompt; empty for Parlor's own
+    temperature: float = 0.7
+    top_p: float = 0.9
+    min_p: float = 0.05
+    max_tokens: int = 1024
+    context_tokens: int = 8192
+    memory_gb: float = 0.0  # RAM budget for models; 0 for three quarters of what is free at the start
+    threads: int = 0  # of computation; 0 for the physical cores
+
+    @property
+    def file(self) -> Path:
+        return self.home / "parlor.toml"
+
+    @property
+    def models(self) -> Path:
+        """Folder of installed models, one folder an id."""
+        return self.home / "models"
+
+    @property
+    def media(self) -> Path:
+        """Folder of pictures and recordings, named by their sha256."""
+        return self.home / "media"
+
+    @property
+    def database(self) -> Path:
+        return self.home / "parlor.db"
+
+
+def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """``PARLOR_HOME``, or this platform's place for application data."""
+    return Path(environment.get("PARLOR_HOME") or platformdirs.user_data_dir("parlor", appauthor=False)).expanduser()
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings. ``PARLOR_OFFLINE=1`` and the like override ``parlor.toml``.
+
+    Raises BadInput when the file is not TOML or a value is not of its setting's type.
+    """
+    settings = Settings(home=data_folder(environment))
+    try:
+        stored = tomllib.loads(settings.file.read_text("utf-8")) if settings.file.exists() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(
+            f"The settings file {settings.file} cannot be read: {error}. Mend it or delete it to start with the defaults.",
+            f"无法读取设置文件 {settings.file}：{error}。请修改它，或删除它以恢复默认设置。",
+        ) from error
+    known = {item.name: type(getattr(settings, item.name)) for item in fields(Settings) if item.name != "home"}
+    given = {name: value for name, value in stored.items() if name in known}
+    given |= {name: environment[key] for name in known if (key := f"PARLOR_{name.upper()}") in environment}
+    return replace(settings, **{name: _typed(name, value, known[name]) for name, value in given.items()})
+
+
+def save(settings: Settings) -> None:
+    """Write what differs from the defaults to ``parlor.toml``; the old file stays until the new one is complete."""
+    defaults = asdict(Settings(home=settings.home))
+    changed = {name: value for name, value in asdict(settings).items() if value != defaults[name]}
+    settings.home.mkdir(parents=True, exist_ok=True)
+    partial = settings.file.with_suffix(".toml.part")
+    partial.write_text(tomli_w.dumps(changed), "utf-8")
+    partial.replace(settings.file)
+
+
+def _typed(name: str, value: object, kind: type) -> object:
+    """``value`` as ``kind``; text from the environment is converted. Raises BadInput."""
+    try:
+        if kind is bool and isinstance(value, str):
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}[value.lower()]
+        if isinstance(value, bool) != (kind is bool):
+            raise ValueError
+        return kind(value)  # type: ignore[call-arg]
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(
+            f"The setting {name} cannot be {value!r}: it needs a value like {kind()!r}.",
+            f"设置 {name} 不能是 {value!r}：需要类似 {kind()!r} 的值。",
+        ) from error
