@@ -81,8 +81,11 @@ class Chat(Protocol):
 
 
 class Speaker(Protocol):
-    def speak(self, text: str, voice: str = "", language: str = "", speed: float = 1.0) -> Iterator[Audio]:
-        """Say ``text`` (plain or Markdown). ``voice`` empty picks one for the language; ``language`` empty is judged by script."""
+    def speak(self, text: str, voices: tuple[str, ...] = (), language: str = "", speed: float = 1.0) -> Iterator[Audio]:
+        """Say ``text`` (plain or Markdown), s16 mono, in the first of ``voices`` that fits each run's language.
+
+        ``language`` empty is judged by the text's script; a language without a voice of its own gets the default one.
+        """
 
     def close(self) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Everything a turn can emit, in the order it happens. Exceptions travel through the generators, so no event is an error."""
+"""Everything a turn can emit. Exceptions travel through the generators, so no event is an error."""
 
 from __future__ import annotations
 

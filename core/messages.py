@@ -1,6 +1,6 @@
 """What is said in a conversation: frozen values without identity, so they compare, hash, pickle and replay.
 
-Audio is signed 16-bit little-endian mono PCM; times are seconds; picture bytes are kept as the person gave them.
+Audio is signed 16-bit little-endian mono PCM; times are seconds; a picture is an encoded file (PNG, JPEG, ...).
 """
 
 from __future__ import annotations
@@ -111,8 +111,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a person hands over at once. ``draw`` forces (True) or forbids (False) a picture; None lets the router judge."""
+    """What a person hands over at once.
+
+    ``draw`` forces (True) or forbids (False) a picture; None lets the router judge. ``speak`` asks for the answer's
+    sound. ``language`` (``en``, ``zh``) asks for an answer in it; empty leaves that to the model.
+    """
 
     parts: tuple[Part, ...]
     draw: bool | None = None
     speak: bool = False
+    language: str = ""

@@ -1,4 +1,4 @@
-"""What a person may choose: defaults, overridden by ``parlor.toml`` in the data folder, overridden by the environment."""
+"""What a person may choose: defaults, then ``parlor.toml`` in the data folder, then the environment."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 import tomli_w
@@ -27,11 +28,11 @@ class Settings:
     read: str = ""
     speak: str = ""
     voice_en: str = "af_heart"
-    voice_zh: str = "zf_xiaobei"
+    voice_zh: str = "zm_yunxi"
     speed: float = 1.0  # of speech, 0.5 to 2
     speak_replies: bool = True  # answer recorded voice with a voice
     instructions: str = ""  # the system prompt; empty for Parlor's own
-    temperature: float = 0.7
+    temperature: float = 0.5
     top_p: float = 0.9
     min_p: float = 0.05
     max_tokens: int = 1024
@@ -73,7 +74,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         stored = tomllib.loads(settings.file.read_text("utf-8")) if settings.file.exists() else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(
-            f"The settings file {settings.file} cannot be read: {error}. Mend it or delete it to start with the defaults.",
+            f"The settings file {settings.file} cannot be read: {error}. Mend it, or delete it to use the defaults.",
             f"无法读取设置文件 {settings.file}：{error}。请修改它，或删除它以恢复默认设置。",
         ) from error
     known = {item.name: type(getattr(settings, item.name)) for item in fields(Settings) if item.name != "home"}
@@ -92,14 +93,14 @@ def save(settings: Settings) -> None:
     partial.replace(settings.file)
 
 
-def _typed(name: str, value: object, kind: type) -> object:
+def _typed(name: str, value: Any, kind: type) -> Any:
     """``value`` as ``kind``; text from the environment is converted. Raises BadInput."""
     try:
         if kind is bool and isinstance(value, str):
-            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}[value.lower()]
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[value.lower()]
         if isinstance(value, bool) != (kind is bool):
             raise ValueError
-        return kind(value)  # type: ignore[call-arg]
+        return kind(value)
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(
             f"The setting {name} cannot be {value!r}: it needs a value like {kind()!r}.",

@@ -1,0 +1,120 @@
+"""The voice of an answer: clauses go in as they are written, sounds come out in order while more is being written."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Generator, Iterator
+
+from core.catalogue import ModelSpec
+from core.errors import NotEnoughMemory, ParlorError
+from core.events import Event, Progress, Sound, Tick
+from core.ledger import Ledger
+from core.messages import Audio
+from core.pool import Lease, Pool
+from core.sentences import Clauses
+from core.settings import Settings
+from core.worker import Call
+
+LOADING = 0.2  # seconds between looks at a speaker that is loading: each look may wait 0.05 s, and words must not
+
+
+class Voice:
+    """Speaks beside a model that is still writing. ``step`` never waits long; ``finish`` speaks what is left.
+
+    The speaker is loaded while the first words are written. When it does not fit beside the writer it waits until
+    ``finish``, by which time the writer's lease must be over. A speaker that fails falls silent and says why: words
+    are never lost to a voice.
+    """
+
+    def __init__(self, spec: ModelSpec, pool: Pool, settings: Settings, ledger: Ledger) -> None:
+        self._spec, self._pool, self._settings, self._ledger = spec, pool, settings, ledger
+        self._clauses = Clauses()
+        self._waiting: deque[str] = deque()
+        self._opening: Generator[Event, None, Lease] | None = pool.use(spec, wait=False)
+        self._lease: Lease | None = None
+        self._call: Call | None = None
+        self._clause = ""
+        self._began = time.monotonic()
+        self._silent = False
+        self._asked = 0.0
+
+    def write(self, delta: str) -> None:
+        self._waiting.extend(self._clauses.feed(delta))
+
+    def step(self) -> Iterator[Event]:
+        """Whatever can be said now."""
+        if self._silent:
+            return
+        try:
+            if self._lease is None and self._opening:
+                yield from self._open(self._opening)
+            if self._lease:
+                yield from self._speak(self._lease)
+        except NotEnoughMemory:
+            self._opening = None
+        except ParlorError as error:
+            yield from self._fall_silent(error)
+
+    def finish(self) -> Iterator[Event]:
+        """Say the rest, then give the speaker back."""
+        self._waiting.extend(self._clauses.rest())
+        try:
+            if self._lease is None and self._opening is None and self._waiting:
+                self._opening = self._pool.use(self._spec)
+            while not self._silent and (self._waiting or self._call):
+                yield from self.step()
+                yield Tick()
+                time.sleep(0.01)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Stop speaking and give the speaker back."""
+        if self._call:
+            self._call.close()
+            self._call = None
+        if self._opening:
+            self._opening.close()
+            self._opening = None
+        if self._lease:
+            self._lease.release()
+            self._lease = None
+
+    def _open(self, opening: Generator[Event, None, Lease]) -> Iterator[Event]:
+        if time.monotonic() < self._asked + LOADING:
+            return
+        self._asked = time.monotonic()
+        try:
+            yield next(opening)
+        except StopIteration as opened:
+            self._lease, self._opening = opened.value, None
+            voices = f"{self._settings.voice_en} {self._settings.voice_zh}"
+            self._ledger.made("speak", self._spec, voices=voices, speed=self._settings.speed)
+
+    def _speak(self, lease: Lease) -> Iterator[Event]:
+        if self._call is None and self._waiting:
+            self._clause, self._began = self._waiting.popleft(), time.monotonic()
+            voices = (self._settings.voice_en, self._settings.voice_zh)
+            self._call = lease.worker.call("speak", self._clause, voices, "", self._settings.speed)
+        if self._call:
+            for audio in self._call.ready():
+                yield from self._sound(audio)
+            if self._call.over:
+                self._ledger.spent("speak", self._began)
+                self._call = None
+
+    def _sound(self, item: Audio | Progress) -> Iterator[Event]:
+        if isinstance(item, Progress):
+            yield item
+            return
+        self._ledger.sounds.append(item)
+        yield Sound(item, self._clause)
+        self._clause = ""  # the words go with the first of a clause's sounds
+
+    def _fall_silent(self, error: ParlorError) -> Iterator[Event]:
+        self._silent = True
+        with contextlib.suppress(ParlorError):
+            self.close()
+        yield Progress("note", None, f"The voice stopped: {error.en}", f"语音已停止：{error.zh}")

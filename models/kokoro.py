@@ -1,0 +1,194 @@
+"""Speaking: Kokoro 82M v1.0 (hexgrad/Kokoro-82M, Apache-2.0; StyleTTS 2, Li et al., 2023, arXiv:2306.07691), int8 ONNX.
+
+A text becomes runs of one language (``core.spoken``), a run becomes phonemes: English by espeak-ng, Chinese by
+``models.pinyin``. Nobody understands the English words of a Chinese voice, so each run gets a voice of its language.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import logging
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.catalogue import ModelSpec
+from core.errors import BadInput, EngineFailed
+from core.messages import Audio
+from core.sentences import Clauses
+from core.spoken import Run, spoken
+from core.voices import fitting
+from models import pinyin
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Samples = NDArray[np.float32]
+
+RATE = 24_000  # Hz
+PIECE = 250  # phonemes said at once; the model takes 510, and hurries when it is given more than 400
+LONG = 1000  # characters: more is not one clause
+SILENCE = 45.0  # dB under the loudest sound: what is quieter at the ends is cut off
+MARGIN = 0.03  # seconds kept around what is left, so that no breath or final consonant is lost
+FADE = 0.008  # seconds
+PEAK = 0.97  # of full scale
+PAUSES = {
+    ".": 0.35,
+    "!": 0.35,
+    "?": 0.35,
+    "…": 0.35,
+    ",": 0.16,
+    ";": 0.22,
+    ":": 0.22,
+}  # seconds after a mark, at speed 1
+SWITCH = 0.04  # seconds between two languages in one sentence
+
+_FLAG = re.compile(r"\([a-z]{2}(?:-[a-z]{2,3})?\)")  # espeak-ng marks a word of another language: (fr)ʃato(en)
+_ENDING = re.compile(r"([.,;:!?…])[\s\"'”’)]*$")
+
+
+def build() -> dict[str, str]:
+    """What this engine was built with, for ``doctor``; loads no model."""
+    import onnxruntime
+
+    found = {name: importlib.metadata.version(name) for name in ("kokoro-onnx", "onnxruntime", "misaki", "phonemizer")}
+    return found | {"providers": " ".join(onnxruntime.get_available_providers())}
+
+
+def load(spec: ModelSpec, folder: Path) -> Kokoro:
+    """Open ``kokoro.onnx`` in ``folder``, with ``voices/*.bin`` beside it. Raises EngineFailed when it is broken."""
+    import onnxruntime
+    from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads()
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(str(folder / "kokoro.onnx"), options, providers=["CPUExecutionProvider"])
+    except (OSError, ValueError, Fail, InvalidGraph, InvalidProtobuf, NoSuchFile) as error:
+        raise _broken(spec.name, error) from error
+    for run in spoken("a 1 好 1"):
+        pieces(run)  # opens espeak-ng and the dictionaries, so that the first clause need not
+    return Kokoro(spec.name, session, folder / "voices")
+
+
+def threads(cores: int | None = None) -> int:
+    """Half of the cores, four at most: the chat model is writing while this one speaks."""
+    return max(1, min(4, (cores or os.cpu_count() or 2) // 2))
+
+
+class Kokoro:
+    """A Speaker."""
+
+    def __init__(self, name: str, session: Any, folder: Path) -> None:
+        self._name, self._session, self._folder = name, session, folder
+        self._styles: dict[str, Samples] = {}
+
+    def speak(self, text: str, voices: tuple[str, ...] = (), language: str = "", speed: float = 1.0) -> Iterator[Audio]:
+        """Say ``text`` (plain or Markdown), run by run: 24 kHz, silence cut, a pause at the end of each.
+
+        Nothing comes of a text without words. ``speed`` is 0.5 to 2. Raises BadInput for an unknown voice or a speed
+        outside, EngineFailed when a voice's file is missing or broken.
+        """
+        if not 0.5 <= speed <= 2.0:
+            raise BadInput(
+                f"The speed of speech cannot be {speed:g}: choose 0.5 to 2.",
+                f"语速不能是 {speed:g}：请选择 0.5 到 2。",
+            )
+        for run in runs(text, language):
+            voice = fitting(voices, run.language)
+            for phonemes in pieces(run, voice.accent):
+                if sound := self._sound(phonemes, voice.id, speed):
+                    yield sound
+
+    def _sound(self, phonemes: str, voice: str, speed: float) -> Audio | None:
+        import numpy as np
+
+        tokens = _tokenizer().tokenize(phonemes)
+        if not tokens:
+            return None
+        style = self._style(voice)
+        made = self._session.run(
+            None,
+            {
+                "tokens": np.array([[0, *tokens, 0]], np.int64),
+                "style": style[len(tokens) - 1],
+                "speed": np.array([speed], np.float32),
+            },
+        )
+        mark = _ENDING.search(phonemes)
+        return finished(np.asarray(made[0]).ravel(), (PAUSES[mark[1]] if mark else SWITCH) / speed)
+
+    def _style(self, voice: str) -> Samples:
+        """A voice's style vectors by the number of phonemes: float32 (510, 1, 256)."""
+        import numpy as np
+
+        if voice not in self._styles:
+            try:
+                self._styles[voice] = np.fromfile(self._folder / f"{voice}.bin", np.float32).reshape(510, 1, 256)
+            except (OSError, ValueError) as error:
+                raise _broken(self._name, error) from error
+        return self._styles[voice]
+
+    def close(self) -> None:
+        """Give the network's memory back; the engine is of no use afterwards."""
+        del self._session
+
+
+def runs(text: str, language: str = "") -> Iterator[Run]:
+    """What to say for ``text``; a long one clause by clause, so that its beginning is heard before its end is read."""
+    clauses = Clauses()
+    for clause in [text] if len(text) <= LONG else clauses.feed(text) + clauses.rest():
+        yield from spoken(clause, language)
+
+
+def pieces(run: Run, accent: str = "en-US") -> list[str]:
+    """The phonemes of a run, cut at sentences, clauses or words into pieces short enough to be said at once."""
+    from kokoro_onnx.chunker import split_phonemes
+
+    if run.language == "zh":
+        phonemes = pinyin.phonemes(run.text)
+    else:
+        phonemes = _FLAG.sub("", _tokenizer().phonemize(run.text, accent.lower()))
+    parts: list[str] = split_phonemes(" ".join(phonemes.split()), PIECE)
+    return [part for part in parts if any(sign.isalpha() for sign in part)]
+
+
+def finished(samples: Samples, pause: float) -> Audio | None:
+    """``samples`` (-1 to 1, any shape flat) without silence around them, faded in and out, then ``pause`` seconds."""
+    import numpy as np
+
+    width = RATE // 100
+    frames = samples[: len(samples) // width * width].reshape(-1, width)
+    loud = np.sqrt((frames**2).mean(axis=1)) if len(frames) else np.zeros(0)
+    heard = np.flatnonzero(loud > max(loud.max(initial=0.0) * 10 ** (-SILENCE / 20), 1e-4))
+    if not len(heard):
+        return None
+    margin = round(MARGIN * RATE)
+    sound = samples[max(0, heard[0] * width - margin) : (heard[-1] + 1) * width + margin].astype(np.float32)
+    ramp = np.linspace(0.0, 1.0, round(FADE * RATE), dtype=np.float32)
+    sound[: len(ramp)] *= ramp
+    sound[-len(ramp) :] *= ramp[::-1]
+    sound *= min(1.0, PEAK / float(np.abs(sound).max()))
+    silent = np.zeros(round(pause * RATE), np.float32)
+    return Audio((np.concatenate([sound, silent]) * 32767).astype("<i2").tobytes(), RATE)
+
+
+@functools.cache
+def _tokenizer() -> Any:
+    from kokoro_onnx.tokenizer import Tokenizer
+
+    logging.getLogger("phonemizer").setLevel(logging.ERROR)
+    return Tokenizer()
+
+
+def _broken(name: str, error: Exception) -> EngineFailed:
+    return EngineFailed(
+        f"{name} cannot be opened: {error}. Remove the model and install it again.",
+        f"无法打开 {name}：{error}。请删除该模型后重新安装。",
+    )

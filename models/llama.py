@@ -1,0 +1,176 @@
+"""Chat with a language model in GGUF, computed by llama.cpp.
+
+A turn costs its new tokens only: each conversation's KV cache is kept (``llama_cache``), and an answer's tokens stand
+in the next prompt as they were generated. Long prompts are read in chunks of a fraction of a second, so a reply can be
+closed at any time; the cache stays valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from functools import lru_cache
+from math import log2
+from pathlib import Path
+from time import perf_counter
+
+import llama_cpp
+import llama_cpp.llama_cpp as api
+import psutil
+
+from core.catalogue import ModelSpec
+from core.engines import Dropped, Sampling, Usage
+from core.errors import BadInput, EngineFailed
+from core.events import Progress
+from core.messages import Message
+from core.prompt import as_text
+from models.llama_cache import Cache
+from models.llama_context import Context, Model, State, offloads, sampler, start
+from models.llama_fit import counted, fits
+from models.llama_stream import Writer
+from models.llama_template import Guard, Said, Template
+
+CONTEXT_TOKENS = 8192
+CHUNK_WORK = 6e10  # parameters x tokens computed between two chances to stop: about 0.25 s on two CPU cores
+CHUNKS = (16, 64)  # tokens: below, throughput suffers; above, a CPU gains 4 %
+GPU_CHUNK = 512
+
+
+def load(spec: ModelSpec, folder: Path) -> Llama:
+    """Open the first GGUF file of ``spec`` in ``folder``.
+
+    ``spec.defaults`` may hold ``context_tokens`` (of prompt and answer together, default 8192, at most what the model
+    was trained on) and ``threads`` (0 for the physical cores). Raises EngineFailed and NotEnoughMemory.
+    """
+    defaults = dict(spec.defaults)
+    name = next((file.name for file in spec.files if file.name.endswith(".gguf")), "model.gguf")
+    threads = int(defaults.get("threads", 0)) or psutil.cpu_count(logical=False) or 1
+    return Llama(Model(folder / name), int(defaults.get("context_tokens", CONTEXT_TOKENS)), threads)
+
+
+def build() -> dict[str, str]:
+    """What this llama.cpp is: version, whether it computes on a GPU, and the CPU features it was built for."""
+    start()
+    return {
+        "llama-cpp-python": llama_cpp.__version__,
+        "GPU": "yes" if offloads() else "no",
+        "features": api.llama_print_system_info().decode().strip(" |"),
+    }
+
+
+class Llama:
+    """A ``core.engines.Chat`` over one model and one context of ``context_tokens`` tokens."""
+
+    def __init__(self, model: Model, context_tokens: int, threads: int) -> None:
+        self._model = model
+        self._chunk = _chunk(model.parameters)
+        self._context = Context(model, min(context_tokens, model.trained_tokens), threads, self._chunk)
+        self._cache = Cache(self._context, model.rewinds)
+        self._template = Template(model.template, model.begin_text, model.end_text)
+        self._guard = Guard(model.control)
+        self._count = lru_cache(maxsize=4096)(lambda text: counted(text, self._tokenise))
+
+    def reply(
+        self, messages: tuple[Message, ...], sampling: Sampling, conversation: str = ""
+    ) -> Generator[str | Progress | Dropped | Usage, None, None]:
+        """The answer, piece by piece, each whole characters.
+
+        Before it comes Dropped when the oldest turns do not fit, and Progress while a long prompt is read; a Usage
+        ends it. Raises BadInput for a grammar that is not GBNF, and for a last message that alone does not fit.
+        """
+        chain = sampler(self._model, sampling)
+        try:
+            prompt, tokens, dropped = self._fitted(messages, sampling.max_tokens)
+            if dropped:
+                yield Dropped(dropped)
+            began = perf_counter()
+            reused = self._cache.open(conversation, tokens)
+            yield from self._read(tokens[reused:])
+            self._cache.mark(prompt, len(tokens))
+            read = perf_counter()
+            answered, seconds, finish = yield from self._write(prompt, chain, sampling)
+            yield Usage(len(tokens), reused, answered, read - began, seconds, finish)
+        finally:
+            api.llama_sampler_free(chain)
+
+    def snapshot(self) -> State:
+        """A copy of the live KV cache, for measurements against the bare library."""
+        return self._context.save()
+
+    def close(self) -> None:
+        """Give all memory back."""
+        self._context.close()
+        self._model.close()
+
+    def _fitted(self, messages: tuple[Message, ...], max_tokens: int) -> tuple[str, list[int], int]:
+        """The prompt, its tokens, and how many messages were left out to leave room for an answer."""
+        if not any(message.role == "user" for message in messages):
+            raise BadInput("There is nothing to answer. Write a message first.", "没有可以回答的内容。请先写一条消息。")
+        room = self._context.cells - min(max_tokens, self._context.cells // 4)
+        said = [Said(message.role, self._guard.veil(as_text(message))) for message in messages]
+        for fit in fits(said, room, self._count):
+            prompt = self._template.prompt(fit.messages)
+            tokens = self._begun(self._cache.tokens(prompt, self._tokenise))
+            if len(tokens) <= room:
+                return prompt, tokens, fit.dropped
+        raise AssertionError("fits() ends by raising")
+
+    def _tokenise(self, prompt: str) -> list[int]:
+        pieces = self._guard.unveil(prompt)
+        return [token for text, control in pieces for token in self._model.tokenise(text, control)]
+
+    def _begun(self, tokens: list[int]) -> list[int]:
+        """With the model's first token in front, which some templates write themselves."""
+        first = self._model.first
+        return tokens if first is None or tokens[:1] == [first] else [first, *tokens]
+
+    def _read(self, tokens: list[int]) -> Iterator[Progress]:
+        """Compute the new part of the prompt, saying how far it is when that takes more than one chunk."""
+        for at in range(0, len(tokens), self._chunk):
+            if len(tokens) > self._chunk:
+                yield Progress("chat", at / len(tokens), "Reading the prompt", "正在阅读提示")
+            if not self._cache.extend(tokens[at : at + self._chunk]):
+                raise EngineFailed(
+                    "The model's context has no room for this prompt. Start a new conversation.",
+                    "模型的上下文容不下这段提示。请开始新的对话。",
+                )
+
+    def _write(
+        self, prompt: str, chain: api.llama_sampler_p, sampling: Sampling
+    ) -> Generator[str, None, tuple[int, float, str]]:
+        """Stream the answer; returns its tokens, the seconds they took without the reader's own, and why it ended."""
+        writer = Writer(sampling.stop)
+        exact = (0, len(self._cache.live.tokens))
+        count, waited, began, finish = 0, 0.0, perf_counter(), ""
+        try:
+            while not finish:
+                token = self._context.sample(chain)
+                if self._model.ends(token):
+                    finish = "stop"
+                    break
+                count += 1
+                if text := writer.push(self._model.piece(token)):
+                    pause = perf_counter()
+                    yield text
+                    waited += perf_counter() - pause
+                if writer.stopped:
+                    finish = "stop"
+                elif count >= sampling.max_tokens:
+                    finish = "length"
+                elif not self._cache.extend([token]):
+                    finish = "context"
+                elif writer.exact:
+                    exact = (writer.length, len(self._cache.live.tokens))
+        finally:
+            self._cache.mark(prompt + self._guard.veil(writer.whole[: exact[0]]), exact[1])
+        seconds = perf_counter() - began - waited
+        if rest := writer.flush():
+            yield rest
+        return count, seconds, finish
+
+
+def _chunk(parameters: int) -> int:
+    """Tokens of a prompt to compute at once: a power of two that depends on the model only, never on the moment."""
+    if offloads():
+        return GPU_CHUNK
+    fitting: int = 2 ** int(log2(max(CHUNK_WORK / parameters, 1)))
+    return min(max(fitting, CHUNKS[0]), CHUNKS[1])

@@ -1,0 +1,151 @@
+"""Parlor's one command. It needs Python 3.11 and nothing else; the rest it makes itself.
+
+    python start.py                 open the app (--port N --host H --no-browser --window)
+    python start.py ask "text"      the same turn without a browser; also models, doctor, bench
+    python start.py test [...]      every check; what follows goes to pytest
+
+An older Python must be able to read this file far enough to say so: no syntax newer than 3.6 stands in it.
+"""
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+
+if sys.version_info < (3, 11):  # noqa: UP036
+    HAVE = "{}.{}".format(*sys.version_info[:2])
+    sys.exit(
+        f"Parlor needs Python 3.11 or newer, and this is {HAVE}. Install a newer one and start again with it.\n"
+        f"Parlor 需要 Python 3.11 或更新版本，当前为 {HAVE}。请安装新版 Python 后用它启动。"
+    )
+
+ROOT = os.path.dirname(os.path.abspath(__file__))
+PREPARED = "PARLOR_PREPARED"  # in the environment of the re-executed self, and taken out of it there
+
+
+def main(argv: list[str]) -> int:
+    """Set up what is missing, go over to the environment's Python, and do what was asked."""
+    from core.errors import ParlorError
+    from core.terminal import prepare_streams, say
+
+    prepare_streams()
+    try:
+        options = parse(argv) if not argv or argv[0].startswith("-") else None
+        if os.environ.pop(PREPARED, "") != ROOT:
+            status = enter_environment(argv)
+            if status is not None:
+                return status
+        if options is not None:
+            return open_app(options)
+        if argv[0] == "test":
+            return check(argv[1:])
+        from core.cli import main as command_line
+
+        return command_line(argv)
+    except ParlorError as error:
+        say(error.en, error.zh)
+        return error.exit_code
+    except OSError as error:
+        say(f"Parlor cannot go on: {error}", f"Parlor 无法继续：{error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The options of the app itself."""
+    parser = argparse.ArgumentParser("start.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--port", type=int, help="listen here (otherwise the first free port from 8510 on)")
+    parser.add_argument("--host", default="127.0.0.1", help="listen on this address; 0.0.0.0 lets others in")
+    parser.add_argument("--no-browser", action="store_true", help="only serve")
+    parser.add_argument("--window", action="store_true", help="open in a window of its own (Chrome, Edge or Chromium)")
+    return parser.parse_args(argv)
+
+
+def enter_environment(argv: list[str]) -> "int | None":
+    """Make the environment ready and run this file again in it; None when this is the environment's Python already."""
+    from core.machine import choose_build, this_machine
+    from core.setup import prepare, ready
+    from core.venv import PYTHON, VENV
+
+    machine = this_machine()
+    build = choose_build(machine)
+    if not ready(build):
+        prepare(machine, build)
+    if os.path.realpath(sys.prefix) == os.path.realpath(VENV):
+        return None
+    os.environ[PREPARED] = ROOT
+    command = [str(PYTHON), os.path.join(ROOT, "start.py"), *argv]
+    if os.name != "nt":
+        os.execv(command[0], command)
+    return subprocess.call(command)  # Windows has no exec: the console would not wait for it
+
+
+def open_app(options: argparse.Namespace) -> int:
+    """Serve on this process's main thread until interrupted; or show the server that this data folder already has."""
+    from core import launch, settings, starter
+    from core.terminal import say
+
+    home = settings.load().home
+    lock = launch.claim(home)
+    if lock is None:
+        url = launch.find_running(home)
+        say(f"Parlor is already running: {url}", f"Parlor 已在运行：{url}")
+        if not options.no_browser:
+            launch.show(url, options.window)
+        return 0
+    port = launch.choose_port(options.host, options.port)
+    starter.fetch(settings.load())
+    if options.host not in ("127.0.0.1", "localhost", "::1"):
+        say(
+            f"Warning: with --host {options.host} everyone who can reach this machine can use and read all of it.",
+            f"警告：使用 --host {options.host} 后，能访问本机的任何人都可以使用 Parlor 并看到全部内容。",
+        )
+    from ui.serve import serve
+
+    threading.Thread(target=welcome, args=(options, home, launch.address(options.host, port)), daemon=True).start()
+    os.chdir(ROOT)
+    serve(port, options.host)
+    return 0
+
+
+def welcome(options: argparse.Namespace, home: pathlib.Path, url: str) -> None:
+    """Once the server answers: leave its address for others, tell it, and open it."""
+    from core import launch
+    from core.terminal import say
+
+    if not launch.wait_until_answering(url, threading.main_thread().is_alive):
+        return
+    launch.announce(home, url)
+    opened = not options.no_browser and launch.show(url, options.window)
+    say(f"Parlor is at {url}", f"Parlor 的地址：{url}")
+    if not opened and not options.no_browser:
+        say("Open that address in a browser.", "请在浏览器中打开该地址。")
+
+
+def check(pytest_arguments: list[str]) -> int:
+    """Style, types and tests; all of them run, and the first that fails gives the exit status."""
+    from core import settings, starter
+    from core.launch import find_chromium
+    from core.terminal import say
+
+    if not find_chromium(sys.platform):
+        say(
+            "The browser tests need Chrome, Edge or Chromium. On Debian: sudo apt-get install chromium",
+            "浏览器测试需要 Chrome、Edge 或 Chromium。Debian 上请运行：sudo apt-get install chromium",
+        )
+        return 1
+    starter.fetch(settings.load())
+    commands = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", *pytest_arguments]]
+    os.chdir(ROOT)
+    statuses = []
+    for command in commands:
+        say("$ " + " ".join(command), "$ " + " ".join(command))
+        statuses.append(subprocess.call([sys.executable, "-m", *command]))
+    return next((status for status in statuses if status), 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,77 @@
+"""A turn goes to the models it needs, and a wish to draw is told from talk about drawing (router_cases.toml)."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from core.catalogue import ModelSpec, Task
+from core.messages import Audio, Image, Line, Reading, Text, Transcript, Turn
+from core.router import Choice, Plan, route, wants_picture
+
+CASES = tomllib.loads(Path(__file__).with_name("router_cases.toml").read_text("utf-8"))
+WISHES = [(said, drawn) for language in ("en", "zh") for said, drawn in CASES["wish"][language].items()]
+TALK = [said for language in ("en", "zh") for said in CASES["talk"][language]]
+
+
+def spec(task: Task) -> ModelSpec:
+    return ModelSpec(task, task, task, "none", "MIT", ("en", "zh"), 0, "1", ())
+
+
+LISTEN, READ, CHAT, PAINT, SPEAK = map(spec, ("hear", "read", "chat", "paint", "speak"))
+ALL = Choice(LISTEN, READ, CHAT, PAINT, SPEAK)
+RECORDING, PHOTO = Audio(bytes(3200), 16000), Image(b"picture", "image/png")
+
+
+@pytest.mark.parametrize(("said", "drawn"), WISHES)
+def test_a_wish_to_draw_is_understood(said: str, drawn: str) -> None:
+    assert wants_picture(said) == drawn
+
+
+@pytest.mark.parametrize("said", TALK)
+def test_talk_is_not_taken_for_a_wish(said: str) -> None:
+    assert wants_picture(said) is None
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_table_is_large_and_balanced(language: str) -> None:
+    assert len(CASES["wish"][language]) >= 40
+    assert len(CASES["talk"][language]) >= 60
+
+
+@pytest.mark.parametrize(
+    ("turn", "plan"),
+    [
+        (Turn((Text("hello"),)), Plan(chat=CHAT)),
+        (Turn((Text("hello"),), speak=True), Plan(chat=CHAT, speak=SPEAK)),
+        (Turn((RECORDING,)), Plan(listen=LISTEN, chat=CHAT)),
+        (Turn((RECORDING, Transcript("hello")), speak=True), Plan(chat=CHAT, speak=SPEAK)),
+        (Turn((Text("what does it say?"), PHOTO)), Plan(read=READ, chat=CHAT)),
+        (Turn((PHOTO, Reading((Line("draw a cat", (0, 0, 9, 9), 1.0),), 9, 9))), Plan(chat=CHAT)),
+        (Turn((PHOTO, RECORDING)), Plan(listen=LISTEN, read=READ, chat=CHAT)),
+        (Turn((Text("draw a cat"),)), Plan(paint=PAINT, draw=True, prompt="a cat")),
+        (Turn((RECORDING, Transcript("帮我画一只猫。", "zh"))), Plan(paint=PAINT, draw=True, prompt="一只猫")),
+        (Turn((Text("draw a cat"),), draw=False), Plan(chat=CHAT)),
+        (Turn((Text("a cat"),), draw=True), Plan(paint=PAINT, draw=True, prompt="a cat")),
+        (Turn((Text("draw a cat"),), draw=True), Plan(paint=PAINT, draw=True, prompt="a cat")),
+    ],
+)
+def test_a_turn_gets_the_models_it_needs(turn: Turn, plan: Plan) -> None:
+    assert route(turn, (), ALL) == plan
+
+
+def test_without_a_painter_the_wish_is_still_known() -> None:
+    assert route(Turn((Text("draw a cat"),)), (), Choice(chat=CHAT)) == Plan(draw=True, prompt="a cat")
+
+
+@pytest.mark.parametrize(
+    "text", ["请帮我" * 400, "please " * 200, "a " * 700, "给我来一张" * 250, "make a b " * 150, "，" * 1400]
+)
+def test_no_text_keeps_the_router_busy(text: str) -> None:
+    """Matching that grows exponentially would never end here."""
+    assert wants_picture(text) is None
+    assert wants_picture(text * 1000) is None
+
+
+def test_a_long_paste_is_no_wish() -> None:
+    assert wants_picture("draw a cat " + "word " * 1000) is None

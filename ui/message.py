@@ -1,0 +1,152 @@
+"""One message of a conversation, as it stands in the store."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import media
+from core.errors import ParlorError
+from core.messages import Audio, Image, Message, Part, Reading, Text, Transcript, Turn
+from core.parlor import parlor
+from core.store import Node
+from ui.actions import actions
+from ui.install import offer
+from ui.markdown import safe
+from ui.pictures import picture
+from ui.player import speak_here
+from ui.words import language, say
+
+LONG = 4000  # characters of one's own text drawn before it is asked for
+
+
+def message(node: Node, idle: bool) -> None:
+    """Draw ``node`` with its row of actions; ``idle`` when nothing is being answered in this conversation."""
+    if node.message.role == "user":
+        _question(node, idle)
+    else:
+        _answer(node, idle)
+
+
+def _question(node: Node, idle: bool) -> None:
+    with st.container(key=f"you-{node.id}"):
+        parts = node.message.parts
+        pictures = [part for part in parts if isinstance(part, Image)]
+        if pictures:
+            with st.container(key=f"shown-{node.id}", horizontal=True):
+                for image in pictures:
+                    picture(image.data, 280 if len(pictures) == 1 else 180)
+        for number, reading in enumerate(part for part in parts if isinstance(part, Reading)):
+            _reading(node, number, reading)
+        for number, part in enumerate(parts):
+            if isinstance(part, Audio):
+                with st.container(key=f"recording-{node.id}-{number}"):
+                    st.audio(media.wav(part))
+        if st.session_state.get("editing") == node.id:
+            _edit(node)
+            return
+        for number, part in enumerate(parts):
+            if isinstance(part, Text | Transcript):
+                _bubble(node, number, part)
+        actions(node, idle)
+
+
+def _bubble(node: Node, number: int, part: Text | Transcript) -> None:
+    heard = part if isinstance(part, Transcript) else None
+    if not part.text.strip():
+        if heard:
+            st.caption(say("heard_nothing"), text_alignment="right")
+        return
+    with st.container(key=f"bubble-{node.id}-{number}"):
+        if heard:
+            st.caption(f"{say('heard')} · {language_name(heard.language)}" if heard.language else say("heard"))
+        if len(part.text) <= LONG:
+            st.text(part.text)
+            return
+        whole = st.session_state.get(f"whole-{node.id}-{number}", False)
+        with st.container(height=420 if whole else "content", border=False):
+            st.text(part.text if whole else part.text[:LONG].rstrip() + " …")
+        label = say("show_less" if whole else "show_all")
+        st.toggle(f"{label} ({len(part.text):,})", key=f"whole-{node.id}-{number}")
+
+
+def _reading(node: Node, number: int, reading: Reading) -> None:
+    with st.container(key=f"readings-{node.id}-{number}"):
+        if reading.lines:
+            with st.expander(say("words_in_picture", count=len(reading.lines)), icon=":material/document_scanner:"):
+                st.code(reading.text, language=None, wrap_lines=True)
+        else:
+            st.caption(say("no_words_in_picture"), text_alignment="right")
+
+
+def _edit(node: Node) -> None:
+    """A box with the message's words; sending makes a new version. A recording gives way to its corrected words."""
+    with st.form(f"edit-{node.id}", border=False):
+        words = st.text_area(say("edit_label"), node.message.text, key=f"words-{node.id}", label_visibility="collapsed")
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            cancel = st.form_submit_button(say("cancel"), type="tertiary")
+            send = st.form_submit_button(say("send"), type="primary")
+    if cancel:
+        st.session_state.pop("editing", None)
+        st.rerun()
+    if send and (words.strip() or any(node.message.images)):
+        kept: tuple[Part, ...] = tuple(part for part in node.message.parts if isinstance(part, Image | Reading))
+        turn = Turn((*kept, Text(words)) if words.strip() else kept)
+        st.session_state.pop("editing", None)
+        try:
+            speak_here(parlor().runs.edit(node.id, turn).id)
+        except ParlorError as error:
+            st.session_state["trouble"] = error
+        st.rerun()
+
+
+def _answer(node: Node, idle: bool) -> None:
+    with st.container(key=f"parlor-{node.id}"):
+        if node.message.text:
+            st.markdown(safe(node.message.text))
+        for part in node.message.parts:
+            if isinstance(part, Image):
+                picture(part.data, 512)
+        failed = bool(node.trouble_en)
+        if failed:
+            trouble(node)
+        elif node.message.cut:
+            with st.container(key=f"note-{node.id}"):
+                st.markdown(f":material/stop_circle: {say('cut' if node.message.text else 'cut_empty')}")
+        notes = st.session_state.get("notes", {}).get(node.id, ())
+        for number, note in enumerate(notes):
+            with st.container(key=f"note-{node.id}-{number}"):
+                st.text(note)
+        if st.session_state.get("listening") == node.id:
+            listen(node.message)
+        if not (failed and not node.message.text):
+            actions(node, idle)
+
+
+def trouble(node: Node) -> None:
+    """Why an answer failed, with what can be done about it right here."""
+    with st.container(key=f"trouble-{node.id}"):
+        st.text(node.trouble_zh if language() == "zh" else node.trouble_en)
+        named = [spec for spec in parlor().catalogue.models if node.trouble_en.endswith(f" models get {spec.id}")]
+        missing = [spec for spec in named if not offer(spec, f"node{node.id}-")]
+        if not missing and st.button(say("try_again"), key=f"retry-{node.id}", icon=":material/refresh:"):
+            again(node.id)
+            st.rerun()
+
+
+def again(answer: int) -> None:
+    """Answer once more, beside the version that is there; what cannot be done is told on the page."""
+    try:
+        speak_here(parlor().runs.again(answer).id)
+    except ParlorError as error:
+        st.session_state["trouble"] = error
+
+
+def listen(message: Message) -> None:
+    """The voice of an answer, playing, with controls."""
+    for sound in (part for part in message.parts if isinstance(part, Audio)):
+        st.audio(media.wav(sound), autoplay=True)
+
+
+def language_name(code: str) -> str:
+    names = {"en": ("English", "英语"), "zh": ("Chinese", "中文")}
+    return names.get(code, (code, code))[language() == "zh"]

@@ -1,0 +1,41 @@
+"""The empty page: a greeting, four ways to begin, and which models are there."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.catalogue import installed
+from core.parlor import parlor
+from ui.component import component
+from ui.install import offer
+from ui.words import say
+
+CARDS = {"bulb": "card_explain", "code": "card_code", "voice": "card_voice", "picture": "card_picture"}
+_cards = component("welcome")
+
+
+def welcome() -> str | None:
+    """Draw it; returns the words of a suggestion that was chosen just now."""
+    with st.container(key="welcome"):
+        with st.container(key="greeting"):
+            st.title(say("greeting"), anchor=False, text_alignment="center")
+            st.markdown(say("greeting_sub"), text_alignment="center")
+        cards = [{"icon": icon, "title": say(key), "say": say(f"{key}_say")} for icon, key in CARDS.items()]
+        chosen: str | None = _cards(key="cards", data={"cards": cards}, on_ask_change=lambda: None).ask
+        _models()
+    return chosen
+
+
+def _models() -> None:
+    """One quiet line of what is ready, and an offer for each task that has no model yet."""
+    folder = parlor().settings.models
+    choice = parlor().runs.choice()
+    chosen = [spec for spec in (choice.chat, choice.listen, choice.read, choice.speak) if spec]
+    ready = [spec.name for spec in chosen if installed(spec, folder)]
+    if ready:
+        st.caption(f"{say('models_ready')}: " + " · ".join(ready), text_alignment="center")
+    missing = [spec for spec in chosen if not installed(spec, folder)]
+    if missing:
+        st.caption(say("models_missing"))
+    for spec in missing:
+        offer(spec)
