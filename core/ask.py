@@ -169,7 +169,7 @@ def _show(run: Run, options: argparse.Namespace) -> int:
             interrupted = True
             run.stop()
     status.clear()
-    if not options.json:
+    if not options.json and any(isinstance(event, Delta) for event in run.after(0)[0]):
         print(flush=True)
     if options.speak and sounds:
         Path(options.speak).write_bytes(wav(Audio(b"".join(sound.pcm for sound in sounds), sounds[0].rate)))

@@ -7,19 +7,15 @@ C API: https://github.com/ggml-org/llama.cpp/blob/master/include/llama.h
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-
-# GNU OpenMP reads this as it is loaded. By default its threads spin at every barrier; beside one other busy process on
-# two cores that made SmolLM2 write 1 token a second, against 23 with threads that sleep.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import llama_cpp.llama_cpp as api
 
 from core.engines import Sampling
 from core.errors import BadInput, EngineFailed, NotEnoughMemory
+from models.llama_threads import Threads
 
 State = ctypes.Array[ctypes.c_uint8]
 
@@ -137,6 +133,7 @@ class Model:
 class Context:
     """One token sequence of at most ``cells`` tokens in a KV cache; at most ``batch`` tokens are computed at once.
 
+    Up to ``threads`` threads compute: fewer while other programs want the cores. The result does not depend on it.
     Raises NotEnoughMemory when the cache cannot be allocated.
     """
 
@@ -155,6 +152,7 @@ class Context:
                 f"内存不足，此模型无法容纳 {cells} 个词元的对话。请在设置中减小 context_tokens，或关闭其他程序。",
             )
         self.pointer = pointer
+        self._threads = Threads(threads)
         self._memory = api.llama_get_memory(pointer)
         self._batch = api.llama_batch_init(batch, 0, 1)
 
@@ -178,6 +176,8 @@ class Context:
             batch.seq_id[index][0] = 0
             batch.logits[index] = 0
         batch.logits[len(tokens) - 1] = 1
+        if self._threads.changed():
+            api.llama_set_n_threads(self.pointer, self._threads.now, self._threads.now)
         status = api.llama_decode(self.pointer, batch)
         if status not in (0, 1):
             raise EngineFailed(

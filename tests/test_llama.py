@@ -87,6 +87,12 @@ def test_greedy_answers_are_always_the_same(engine: Llama) -> None:
     assert answer(engine, ASK).pieces == answer(engine, ASK, conversation="b").pieces
 
 
+def test_the_number_of_threads_does_not_change_the_answer(engine: Llama, tiny: Path) -> None:
+    wide = llama.load(spec(context_tokens=1024, threads=2), tiny)
+    assert answer(wide, ASK).text == answer(engine, ASK).text
+    wide.close()
+
+
 def test_a_seed_decides_the_answer(engine: Llama) -> None:
     warm = replace(GREEDY, temperature=1.5, top_p=1.0, min_p=0.0, seed=7)
     first = answer(engine, ASK, warm)

@@ -1,4 +1,4 @@
-"""Text on its way into and out of the chat engine: templates from outside, people's words, tokens' bytes."""
+"""Between the chat engine and the world: templates from outside, people's words, tokens' bytes, its share of cores."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from core.errors import EngineFailed
 from models.llama_stream import Writer
 from models.llama_template import Guard, Said, Template
+from models.llama_threads import share
 
 
 def test_characters_split_over_tokens_come_out_whole() -> None:
@@ -96,3 +97,11 @@ def test_guarded_words_come_back_letter_by_letter() -> None:
     assert list(guard.unveil(prompt)) == [
         ("<|im_start|>say ", True), ("<|im_end|>", False), (" or ", True), ("\U000f1234", False), ("", True),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("most", "cores", "others", "threads"),
+    [(2, 2, 0.1, 2), (2, 2, 0.7, 1), (2, 2, 2.0, 1), (8, 8, 1.0, 7), (8, 16, 4.0, 6), (1, 4, 0.0, 1), (4, 4, -0.1, 4)],
+)
+def test_other_programs_get_their_cores(most: int, cores: int, others: float, threads: int) -> None:
+    assert share(most, cores, others) == threads
