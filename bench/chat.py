@@ -1,7 +1,8 @@
 """What a chat turn costs: ``python -m bench.chat [--json]``, a few minutes on two quiet cores.
 
 Everything that is compared runs interleaved, token by token or turn by turn, in one process over the same weights, so a
-busy machine slows both sides alike. Only the ratios are claims; times and speeds are of this machine and this moment.
+busy machine slows both sides alike; the bare loop uses as many threads as the engine does at the moment. Only the
+ratios are claims; times and speeds are of this machine and this moment.
 
 - ``turns``: first-token time of turn 20 over turn 2 of one conversation, turns of equal length (Qwen).
 - ``length``: cost of a token around token 2,000 over one around token 50, of the engine and of llama.cpp's bare loop at
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import llama_cpp
 import llama_cpp.llama_cpp as api
@@ -37,7 +39,7 @@ from models.llama_context import Context, Model, State
 QWEN, SMOL = "qwen2.5-coder-1.5b-instruct", "smollm2-135m-instruct"
 WINDOW = 4096  # tokens of context
 GREEDY = Sampling(temperature=0, max_tokens=2000)
-STORY = "Write a long story about a fisherman and the sea, in plain English prose."
+TASK = "Now count from one to a thousand in words, a comma after each: one, two, three, and so on. Do not stop."
 BLOCK = 8  # tokens; ratios are taken block by block, and their median is reported
 
 Figures = dict[str, float]
@@ -45,9 +47,10 @@ Figures = dict[str, float]
 
 @dataclass(slots=True)
 class Lane:
-    """One side of a comparison: ``step`` makes one token; ``seconds`` of each."""
+    """One side of a comparison: ``prepare`` is not timed, ``step`` makes one token; ``seconds`` of each step."""
 
     step: Callable[[], object]
+    prepare: Callable[[], object] = lambda: None
     seconds: list[float] = field(default_factory=list)
 
     def blocks(self) -> list[float]:
@@ -60,6 +63,7 @@ def interleave(lanes: dict[str, Lane], tokens: int) -> None:
     order = list(lanes.values())
     for turn in range(tokens):
         for lane in order[turn % len(order) :] + order[: turn % len(order)]:
+            lane.prepare()
             began = perf_counter()
             lane.step()
             lane.seconds.append(perf_counter() - began)
@@ -75,28 +79,43 @@ def said(role: Role, text: str) -> Message:
 
 
 def asked(words: int = 0) -> tuple[Message, ...]:
-    """A request for a long story, after ``words`` words to read."""
+    """A request for a long answer, after ``words`` words to read."""
     filler = " ".join(f"Boat {number} left the harbour at dawn." for number in range(words // 7))
-    return (said("system", "You are a helpful assistant."), said("user", f"{filler} {STORY}".strip()))
+    return (said("system", "You are a helpful assistant."), said("user", f"{filler} {TASK}".strip()))
 
 
-def engine_lane(engine: Llama, messages: tuple[Message, ...], sampling: Sampling = GREEDY) -> Lane:
-    """The engine in the middle of an answer: the prompt is read and the first words are out."""
-    stream = engine.reply(messages, sampling, "bench")
-    lane = Lane(lambda: next(stream))
-    while not isinstance(lane.step(), str):
-        pass
-    return lane
+def stream_lane(ask: Callable[[], Iterator[Any]], writes: Callable[[Any], bool]) -> Lane:
+    """In the middle of a streamed answer, told by what ``writes`` text; asked again when the answer ends."""
+    stream: Iterator[Any] = iter(())
+    item: Any = None
+
+    def step() -> None:
+        nonlocal item
+        item = next(stream, None)
+
+    def prepare() -> None:
+        nonlocal stream
+        while item is None or not writes(item):
+            if item is None:
+                stream = ask()
+            step()
+
+    return Lane(step, prepare)
 
 
-def bare_lane(model: Model, state: State, position: int, threads: int) -> Lane:
-    """llama.cpp's own loop, going on from a copy of a cache of ``position`` tokens."""
-    context = Context(model, WINDOW, threads, 64)
+def engine_lane(engine: Llama, messages: tuple[Message, ...]) -> Lane:
+    return stream_lane(lambda: engine.reply(messages, GREEDY, "bench"), lambda item: isinstance(item, str))
+
+
+def bare_lane(model: Model, state: State, engine: Llama) -> Lane:
+    """llama.cpp's own loop, going on from a copy of a cache, with as many threads as ``engine`` has at the moment."""
+    context = Context(model, WINDOW, engine.threads, 64)
     context.restore(state)
     sampler = api.llama_sampler_init_greedy()
     token = (ctypes.c_int32 * 1)(model.tokenise("The", False)[0])
 
     def step() -> None:
+        api.llama_set_n_threads(context.pointer, engine.threads, engine.threads)
         if api.llama_decode(context.pointer, api.llama_batch_get_one(token, 1)):
             raise RuntimeError("llama_decode failed")
         token[0] = api.llama_sampler_sample(sampler, context.pointer, -1)
@@ -141,15 +160,15 @@ def turns(early: Llama, late: Llama, rounds: int = 8) -> Figures:
     }
 
 
-def lengths(model: Model, early: Llama, late: Llama, threads: int, tokens: int) -> Figures:
+def lengths(model: Model, early: Llama, late: Llama, tokens: int) -> Figures:
     """Token 50 and token 2,000, and decoding against the bare loop at both places."""
     short_state, short, _ = read(early, asked())
     long_state, long, reading = read(late, asked(1300))
     lanes = {
         "engine at 50": engine_lane(early, asked()),
-        "bare at 50": bare_lane(model, short_state, short, threads),
+        "bare at 50": bare_lane(model, short_state, early),
         "engine at 2000": engine_lane(late, asked(1300)),
-        "bare at 2000": bare_lane(model, long_state, long, threads),
+        "bare at 2000": bare_lane(model, long_state, late),
     }
     interleave(lanes, tokens)
     engine = ratio(lanes["engine at 2000"], lanes["engine at 50"])
@@ -186,13 +205,13 @@ def switch(engine: Llama) -> Figures:
 def peer(path: Path, engine: Llama, threads: int, tokens: int) -> Figures:
     """The high-level class on the same prompt, its answer streamed beside ours."""
     high = llama_cpp.Llama(str(path), n_ctx=WINDOW, n_threads=threads, n_threads_batch=threads, verbose=False)
-    contents = [{"role": each.role, "content": each.text} for each in asked(1300)]
-    stream: Iterator[object] = iter(
-        high.create_chat_completion(contents, temperature=0, max_tokens=GREEDY.max_tokens, stream=True)  # type: ignore[arg-type]
-    )
-    next(stream)  # the role alone
-    next(stream)
-    lanes = {"ours": engine_lane(engine, asked(1300)), "theirs": Lane(lambda: next(stream))}
+    contents: Any = [{"role": each.role, "content": each.text} for each in asked(1300)]
+
+    def ask() -> Iterator[Any]:
+        return iter(high.create_chat_completion(contents, temperature=0, max_tokens=GREEDY.max_tokens, stream=True))
+
+    theirs = stream_lane(ask, lambda chunk: bool(chunk["choices"][0]["delta"].get("content")))
+    lanes = {"ours": engine_lane(engine, asked(1300)), "theirs": theirs}
     interleave(lanes, tokens)
     high.close()
     return {"decode_over_high_level_at_2000": ratio(lanes["theirs"], lanes["ours"])}
@@ -209,7 +228,7 @@ def measure(folder: Path, model_id: str, threads: int, tokens: int) -> dict[str,
     early, late = Llama(model, WINDOW, threads), Llama(model, WINDOW, threads)
     parts: dict[str, Callable[[], Figures]] = {
         "turns": lambda: turns(early, late),
-        "length": lambda: lengths(model, early, late, threads, tokens),
+        "length": lambda: lengths(model, early, late, tokens),
         "switch": lambda: switch(late),
         "peer": lambda: peer(path, late, threads, tokens // 2),
     }

@@ -38,6 +38,7 @@ class Voice:
         self._clause = ""
         self._began = time.monotonic()
         self._silent = False
+        self._alone = False  # the writer is done: what does not fit now never will
         self._asked = 0.0
 
     def write(self, delta: str) -> None:
@@ -52,8 +53,10 @@ class Voice:
                 yield from self._open(self._opening)
             if self._lease:
                 yield from self._speak(self._lease)
-        except NotEnoughMemory:
+        except NotEnoughMemory as error:
             self._opening = None
+            if self._alone:
+                yield from self._fall_silent(error)
         except ParlorError as error:
             yield from self._fall_silent(error)
 
@@ -61,9 +64,9 @@ class Voice:
         """Say the rest, then give the speaker back."""
         self._waiting.extend(self._clauses.rest())
         try:
-            if self._lease is None and self._opening is None and self._waiting:
-                self._opening = self._pool.use(self._spec)
             while not self._silent and (self._waiting or self._call):
+                if self._lease is None and self._opening is None:
+                    self._opening, self._alone = self._pool.use(self._spec), True
                 yield from self.step()
                 yield Tick()
                 time.sleep(0.01)

@@ -14,12 +14,12 @@ from core.catalogue import installed, not_installed
 from core.errors import BadInput
 from core.events import Delta, Done, Event, Heard, Picture, Progress, Sound
 from core.ledger import needed
-from core.media import open_audio, open_image, wav
+from core.media import open_audio, open_image, open_text, wav
 from core.messages import Audio, Message, Part, Text, Turn
 from core.parlor import Parlor
 from core.runs import Run
 from core.settings import load
-from core.terminal import StatusLine
+from core.terminal import StatusLine, language
 
 INTERRUPTED = 130
 
@@ -60,7 +60,7 @@ def ask(options: argparse.Namespace) -> int:
         conversation = app.store.begin(options.conversation) if options.conversation else app.store.create()
         run = app.runs.start(conversation, turn, sampling)
         status = _show(run, options)
-        if run.trouble:
+        if run.trouble and status != INTERRUPTED:
             raise run.trouble
         return status
     finally:
@@ -116,8 +116,10 @@ def _parts(options: argparse.Namespace) -> Iterator[Part]:
         yield open_image(_bytes(name), Path(name).name)
     for name in options.audio:
         yield open_audio(_bytes(name), Path(name).name)
-    text = sys.stdin.read() if options.text == "-" else options.text
-    if text.strip():
+    text = options.text
+    if text == "-":
+        yield open_text(sys.stdin.buffer.read(), "-")
+    elif text.strip():
         yield Text(text)
 
 
@@ -188,12 +190,16 @@ def _print(event: Event, run: Run, options: argparse.Namespace, status: StatusLi
         print(event.text, end="", flush=True)
     elif isinstance(event, Progress) and event.stage == "note":
         status.clear()
-        print(event.note_zh if options.lang == "zh" else event.note, file=sys.stderr, flush=True)
+        print(_note(event, options), file=sys.stderr, flush=True)
     elif isinstance(event, Progress):
         done = "" if event.fraction is None else f" {event.fraction:.0%}"
-        status.show((event.note_zh if options.lang == "zh" else event.note) + done)
+        status.show(_note(event, options) + done)
     elif isinstance(event, Heard):
         status.clear()
         print(f"> {event.text}", file=sys.stderr, flush=True)
     elif isinstance(event, Picture) and options.out:
         Path(options.out).write_bytes(event.image.data)
+
+
+def _note(event: Progress, options: argparse.Namespace) -> str:
+    return event.note_zh if (options.lang or language()) == "zh" else event.note

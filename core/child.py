@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import queue
+import signal
 import sys
 import threading
 import traceback
@@ -60,14 +60,15 @@ class Child:
 
     def _listen(self) -> None:
         """Sort what comes in. The parent's end closing ends this process, whatever the engine is doing."""
-        with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
+        try:
             while True:
                 frame = read_frame(self._frames)
                 if isinstance(frame, Cancelled):
                     self._stopped.add(frame.number)
                 elif isinstance(frame, Asked):
                     self._calls.put(frame)
-        os._exit(0)
+        finally:
+            os._exit(0)
 
     def _answer(self, number: int, begin: Callable[[], Any]) -> None:
         """Stream one call; whatever the engine raises reaches the parent as a ParlorError."""
@@ -101,6 +102,7 @@ class Child:
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches every process; the parent decides
     frames, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # llama.cpp and others write to standard output while they load

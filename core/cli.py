@@ -31,8 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     terminal.prepare_streams()
     language: str = terminal.language()
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if "--lang" in arguments[:-1]:
-        language = arguments[arguments.index("--lang") + 1]
+    for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
+        if flag.startswith("--lang"):
+            language = flag.partition("=")[2] or value
     try:
         options = _parser().parse_args(arguments)
         return int(options.run(options))

@@ -28,9 +28,10 @@ class Ledger:
     first_token_seconds: float | None = None
     usage: Usage | None = None
 
-    def answer(self, cut: bool) -> Message:
+    def answer(self, cut: bool, sound: bool = True) -> Message:
+        """The answer so far. Its sound can be left out: joined, it is another file at every moment."""
         parts: tuple[Part, ...] = (Text(self.text),) if self.text else ()
-        if self.sounds:
+        if sound and self.sounds:
             parts += (joined(self.sounds),)
         return Message("assistant", parts, tuple(self.made_by), self.figures(), cut)
 

@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from pathlib import Path
 
-from core.catalogue import ModelSpec
-
-READ_SPEED = 0.4e9  # bytes a second: what a load is expected to cost before it has been measured
+Figures = dict[str, float]
 
 
 class Measured:
-    """Peak bytes and load seconds by model id; unmeasured models answer with the catalogue's figure and a guess."""
+    """Figures by key: ``peak`` in bytes, of the last process that ran the model, and ``load_seconds``."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._known: dict[str, dict[str, float]] = {}
-        if file.exists():
-            try:
-                self._known = json.loads(file.read_text("utf-8"))
-            except ValueError:  # a half-written file costs nothing but the measurements
-                self._known = {}
-
-    def peak(self, spec: ModelSpec, seen: int = 0) -> int:
-        """The highest peak so far in bytes, after taking note of ``seen``."""
-        known = int(self._known.get(spec.id, {}).get("peak", 0))
-        if seen > known:
-            self._note(spec, "peak", seen)
-        return max(seen, known) or spec.memory
-
-    def load_seconds(self, spec: ModelSpec) -> float:
-        return self._known.get(spec.id, {}).get("load_seconds") or 0.5 + spec.bytes / READ_SPEED
-
-    def loaded(self, spec: ModelSpec, seconds: float) -> None:
-        self._note(spec, "load_seconds", round(seconds, 2))
-
-    def _note(self, spec: ModelSpec, key: str, value: float) -> None:
-        self._known.setdefault(spec.id, {})[key] = value
-        partial = self._file.with_suffix(".part")
+        self._lock = threading.Lock()
+        self._figures: dict[str, Figures] = {}
         try:
-            partial.write_text(json.dumps(self._known, indent=1), "utf-8")
-            partial.replace(self._file)
-        except OSError:  # a full disk must not stop a turn
+            kept = json.loads(file.read_text("utf-8"))
+            self._figures = {key: dict(value) for key, value in kept.items()}
+        except (OSError, ValueError, AttributeError, TypeError):  # none yet, or damaged: they are measured again
             return
+
+    def known(self, key: str) -> Figures:
+        """What was measured; empty when nothing was yet."""
+        return self._figures.get(key, {})
+
+    def keep(self, key: str, **figures: float) -> None:
+        """Take note of new figures, in memory and in the file."""
+        with self._lock:
+            if self._figures.get(key, {}) | figures == self._figures.get(key):
+                return
+            self._figures[key] = self._figures.get(key, {}) | figures
+            partial = self._file.with_suffix(f".{os.getpid()}.part")
+            try:
+                partial.write_text(json.dumps(self._figures, indent=1), "utf-8")
+                partial.replace(self._file)
+            except OSError:  # a full disk must not stop a turn
+                return

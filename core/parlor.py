@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import atexit
 import functools
+import logging
+import logging.handlers
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from core.catalogue import ModelSpec
@@ -68,6 +71,8 @@ class Parlor:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        settings.home.mkdir(parents=True, exist_ok=True)
+        _log_to(settings.home / "parlor.log")
         self.catalogue = load_catalogue(settings.home / "catalogue.toml")
         self.store = Store(settings.database, settings.media)
         self.store.recover()
@@ -83,14 +88,18 @@ class Parlor:
         save(settings)
         self.settings = self.pool.settings = settings
         if {"context_tokens", "threads"} & set(changes):
-            for loaded in self.pool.loaded():
-                self.pool.unload(loaded.spec.id)
+            self.pool.renew()
 
     def preload(self) -> None:
-        """Load the models of a spoken turn in the background, once, as far as they fit beside one another."""
-        if self._warm is None:
+        """Once, in the background: clear away what was deleted long ago, and load the models of a spoken turn.
+
+        Models are loaded only as far as they fit beside one another.
+        """
+        with _ONE:
+            if self._warm is not None:
+                return
             self._warm = threading.Thread(target=self._preload, name="preload", daemon=True)
-            self._warm.start()
+        self._warm.start()
 
     def close(self) -> None:
         """Keep what is being said, end every worker, close the store."""
@@ -99,6 +108,7 @@ class Parlor:
         self.store.close()
 
     def _preload(self) -> None:
+        self.store.purge()
         choice = self.runs.choice()
         for spec in (choice.chat, choice.listen, choice.speak):
             if spec and self.pool.fits(spec):
@@ -106,6 +116,13 @@ class Parlor:
                     _exhaust(self.pool, spec)
                 except ParlorError:  # whoever needs the model is told when they do
                     return
+
+
+def _log_to(file: Path) -> None:
+    """What went wrong inside, with its traceback, goes to a file: the person gets a sentence."""
+    log = logging.getLogger("core")
+    log.propagate = False
+    log.handlers = [logging.handlers.RotatingFileHandler(file, maxBytes=1_000_000, backupCount=1, delay=True)]
 
 
 def _exhaust(pool: Pool, spec: ModelSpec) -> None:
@@ -118,7 +135,15 @@ def _exhaust(pool: Pool, spec: ModelSpec) -> None:
             return
 
 
-@functools.cache
+_ONE = threading.Lock()
+
+
 def parlor() -> Parlor:
-    """The app of this process, made at the first call."""
+    """The app of this process, made at the first call; two tabs that come at once get the same."""
+    with _ONE:
+        return _made()
+
+
+@functools.cache
+def _made() -> Parlor:
     return Parlor(load())

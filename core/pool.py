@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 import psutil
@@ -23,6 +23,8 @@ from core.settings import Settings
 from core.worker import TICK, Worker
 
 GB = 1e9
+SINK = 0.1  # a reservation rises at once to a new peak, and sinks by this share a turn towards what is really taken
+READ_SPEED = 0.4e9  # bytes a second: what a load is expected to cost before it has been measured
 SHARE = 0.75  # of the memory that is free when the app starts is for models
 
 
@@ -34,7 +36,7 @@ class Held:
     bytes: int
     worker: Worker | None = None
     busy: bool = True
-    used: float = field(default_factory=time.monotonic)
+    stale: bool = False  # to be unloaded as soon as it is idle
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +84,21 @@ class Pool:
         """
         if not installed(spec, self.settings.models):
             raise not_installed(spec)
-        held = yield from self._reserve(spec, wait)
+        held, notes = yield from self._reserve(spec, wait)
         if held.worker:
             return Lease(self, held, held.worker)
         try:
+            yield from notes
             held.worker = yield from self._load(held)
         finally:
             if held.worker is None:
                 self._forget(held)
         return Lease(self, held, held.worker)
 
-    def ready(self, spec: ModelSpec) -> bool:
-        """Whether ``spec`` could answer at once."""
-        held = self._held.get(spec.id)
-        return held is not None and held.worker is not None and held.worker.alive and not held.busy
-
     def fits(self, spec: ModelSpec) -> bool:
         """Whether ``spec`` can be loaded without unloading anything, or is loaded already."""
         with self._changed:
-            return spec.id in self._held or self._measured.peak(spec) <= self._free()
+            return spec.id in self._held or self._need(spec) <= self._free()
 
     def loaded(self) -> tuple[Loaded, ...]:
         with self._changed:
@@ -115,15 +113,35 @@ class Pool:
             self._evict(held)
             return True
 
+    def renew(self) -> None:
+        """Have every model loaded anew at its next use: the settings it was loaded with have changed."""
+        with self._changed:
+            for held in tuple(self._held.values()):
+                held.stale = True
+                if not held.busy:
+                    self._evict(held)
+
     def release(self, held: Held) -> None:
-        """End a lease: what the worker has really taken becomes its reservation."""
+        """End a lease. An engine that was stopped in mid-call is waited for elsewhere: nobody needs it now."""
+        if held.worker and held.worker.calling:
+            threading.Thread(target=self._settle, args=(held, held.worker), daemon=True).start()
+        else:
+            self._free_again(held)
+
+    def _settle(self, held: Held, worker: Worker) -> None:
+        worker.settle()
+        self._free_again(held)
+
+    def _free_again(self, held: Held) -> None:
+        """The model is idle; its reservation follows what its worker has really taken."""
         worker = held.worker
         with self._changed:
-            held.busy, held.used = False, time.monotonic()
-            if worker is None or not worker.alive:
+            held.busy = False
+            if worker is None or not worker.alive or held.stale:
                 self._evict(held)
             else:
-                held.bytes = self._measured.peak(held.spec, worker.peak)
+                held.bytes = max(worker.peak, held.bytes - round((held.bytes - worker.peak) * SINK))
+                self._measured.keep(self._key(held.spec), peak=held.bytes)
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -132,18 +150,18 @@ class Pool:
             for held in tuple(self._held.values()):
                 self._evict(held)
 
-    def _reserve(self, spec: ModelSpec, wait: bool) -> Generator[Progress | Tick, None, Held]:
+    def _reserve(self, spec: ModelSpec, wait: bool) -> Generator[Progress | Tick, None, tuple[Held, list[Progress]]]:
         told = False
         while True:
             with self._changed:
                 held, notes = self._try(spec, wait)
-                if not held:
-                    self._changed.wait(TICK)
-            yield from notes
-            if held:
-                return held
+                if held:
+                    return held, notes
+                taken = spec.id in self._held
+                self._changed.wait(TICK)
             if not told:
-                yield Progress("load", None, f"Waiting for {spec.name}: in use", f"正在等待 {spec.name}：使用中")
+                why, warum = ("in use", "使用中") if taken else ("no room yet", "内存暂时不足")
+                yield Progress("load", None, f"Waiting for {spec.name}: {why}", f"正在等待 {spec.name}：{warum}")
             told = True
             yield Tick()
 
@@ -157,7 +175,7 @@ class Pool:
             return None, []
         if held:
             self._evict(held)
-        need = self._measured.peak(spec)
+        need = self._need(spec)
         if need > self.budget:
             raise self._too_big(spec, need)
         notes = self._make_room(need)
@@ -173,7 +191,7 @@ class Pool:
 
     def _make_room(self, need: int) -> list[Progress]:
         """Evict idle models, the cheapest to bring back first, if that makes enough room."""
-        idle = sorted((h for h in self._held.values() if not h.busy), key=lambda h: self._measured.load_seconds(h.spec))
+        idle = sorted((h for h in self._held.values() if not h.busy), key=lambda h: self._load_seconds(h.spec))
         if need > self._free() + sum(held.bytes for held in idle):
             return []
         notes = []
@@ -191,33 +209,44 @@ class Pool:
 
     def _load(self, held: Held) -> Generator[Progress | Tick, None, Worker]:
         spec, began = held.spec, time.monotonic()
-        expected = self._measured.load_seconds(spec)
+        expected = self._load_seconds(spec)
         computing = (("context_tokens", self.settings.context_tokens), ("threads", self.settings.threads))
-        worker = Worker(replace(spec, defaults=spec.defaults + computing), self.settings.models / spec.id)
+        spec_here = replace(spec, defaults=spec.defaults + computing)
+        worker = Worker(spec_here, self.settings.models / spec.id, self.settings.home / "engines.log")
         for _ in worker.opening():
             fraction = min(0.95, (time.monotonic() - began) / expected)
             yield Progress("load", fraction, f"Loading {spec.name}", f"正在加载 {spec.name}")
-        self._measured.loaded(spec, time.monotonic() - began)
+        self._measured.keep(self._key(spec), load_seconds=round(time.monotonic() - began, 2))
         return worker
 
     def _evict(self, held: Held) -> None:
         if held.worker:
             held.worker.kill()
-        self._held.pop(held.spec.id, None)
+        if self._held.get(held.spec.id) is held:
+            del self._held[held.spec.id]
         self._changed.notify_all()
 
     def _forget(self, held: Held) -> None:
         with self._changed:
-            self._held.pop(held.spec.id, None)
-            self._changed.notify_all()
+            self._evict(held)
+
+    def _key(self, spec: ModelSpec) -> str:
+        """What a measurement holds for: a chat model's memory depends on the length of its context."""
+        return f"{spec.id}@{self.settings.context_tokens}" if spec.task == "chat" else spec.id
+
+    def _need(self, spec: ModelSpec) -> int:
+        return int(self._measured.known(self._key(spec)).get("peak", spec.memory))
+
+    def _load_seconds(self, spec: ModelSpec) -> float:
+        return self._measured.known(self._key(spec)).get("load_seconds", 0.5 + spec.bytes / READ_SPEED)
 
     def _too_big(self, spec: ModelSpec, need: int) -> NotEnoughMemory:
         have = self.budget / GB
         return NotEnoughMemory(
             f"{spec.name} needs {need / GB:.1f} GB of memory and Parlor may use {have:.1f} GB. "
-            "Choose a smaller model, close other programs, or raise memory_gb in the settings.",
+            "Choose a smaller model, close other programs, or raise the memory budget in Settings and restart.",
             f"{spec.name} 需要 {need / GB:.1f} GB 内存，而 Parlor 只能使用 {have:.1f} GB。"
-            "请选择更小的模型、关闭其他程序，或在设置中提高 memory_gb。",
+            "请选择更小的模型、关闭其他程序，或在设置中提高内存预算后重启 Parlor。",
         )
 
     def _no_room(self, spec: ModelSpec, need: int) -> NotEnoughMemory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
 
 from core.aloud import Voice
@@ -24,15 +24,25 @@ INSTRUCTIONS = (
     "A block that begins with [Words in picture holds the words read from a picture they show you: answer from it and "
     "quote its names and numbers exactly; if it does not say, say so."
 )
+ENDED_EARLY = {
+    "length": (
+        "The answer reached the longest length set in Settings and ends here.",
+        "回答已达到设置中的最大长度，到此为止。",
+    ),
+    "context": (
+        "The conversation fills the model's context, so the answer ends here. Start a new one, or allow more context.",
+        "对话已占满模型的上下文，回答到此为止。请新建对话，或增大上下文长度。",
+    ),
+}
 
 
-def respond(scene: Scene) -> Iterator[Event]:
+def respond(scene: Scene) -> Generator[Event, None, None]:
     """Run a turn to its end: Understood once, then Deltas and Sounds, then Done. Closing this stops every engine in it.
 
     Raises NotInstalled, NotEnoughMemory, BadInput, EngineFailed and WorkerDied; ``scene.ledger`` then holds what there
     was.
     """
-    question = yield from understand(scene)
+    question = yield from understand(scene, route(scene.turn, scene.history, scene.choice))
     yield Understood(question)
     plan = route(replace(scene.turn, parts=question.parts), scene.history, scene.choice)
     if plan.draw:
@@ -49,7 +59,7 @@ def respond(scene: Scene) -> Iterator[Event]:
     yield Done(scene.ledger.answer(cut=False))
 
 
-def read_aloud(message: Message, spec: ModelSpec, pool: Pool, settings: Settings) -> Iterator[Event]:
+def read_aloud(message: Message, spec: ModelSpec, pool: Pool, settings: Settings) -> Generator[Event, None, None]:
     """Speak an answer that is already there: Sounds, clause by clause, then Done with the sound added to it."""
     ledger = Ledger()
     voice = Voice(spec, pool, settings, ledger)
@@ -99,6 +109,8 @@ def _item(scene: Scene, item: object, began: float, voice: Voice | None) -> Iter
         yield Delta(item)
     elif isinstance(item, Usage):
         ledger.usage = item
+        if item.finish in ENDED_EARLY:
+            yield Progress("note", None, *ENDED_EARLY[item.finish])
     elif isinstance(item, Dropped):
         yield Progress(
             "note",

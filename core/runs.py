@@ -7,12 +7,12 @@ alone. Everything it brings forth is in the store within half a second.
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 import threading
 import time
-import traceback
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 from core.catalogue import Catalogue, ModelSpec, Task, installed
 from core.engines import Sampling
@@ -26,6 +26,7 @@ from core.router import Choice
 from core.settings import Settings
 from core.store import Node, Store, title_from
 
+LOG = logging.getLogger(__name__)
 SAVE_EVERY = 0.5  # seconds
 KEPT = 300.0  # seconds a finished run can still be read
 
@@ -85,33 +86,48 @@ class Runs:
         self._store, self._pool, self._catalogue, self._settings = store, pool, catalogue, settings
         self._runs: dict[str, Run] = {}
         self._lock = threading.Lock()
+        self._starting = threading.Lock()  # from the check that a conversation is free to the run that takes it
 
     def start(self, conversation: str, turn: Turn, sampling: Sampling | None = None) -> Run:
-        """Keep the person's message as the newest of the conversation, and answer it."""
-        path = self._store.path(conversation)
-        return self._ask(conversation, turn, path[-1].id if path else None, sampling)
+        """Keep the person's message as the newest of the conversation, and answer it.
+
+        This and the next three raise BadInput, with nothing kept, while the conversation is being answered.
+        """
+        with self._starting:
+            path = self._store.path(conversation)
+            return self._ask(conversation, turn, path[-1].id if path else None, sampling)
 
     def edit(self, question: int, turn: Turn) -> Run:
         """A new version of a message of the person's, with an answer of its own."""
-        node = self._known(question)
-        return self._ask(node.conversation, turn, node.parent, None)
+        with self._starting:
+            node = self._known(question)
+            return self._ask(node.conversation, turn, node.parent, None)
 
     def again(self, answer: int, draw: bool | None = None) -> Run:
         """A new version of an answer, beside the old one."""
-        node = self._known(answer)
-        question = node if node.message.role == "user" or node.parent is None else self._known(node.parent)
-        parts = question.message.parts
-        heard = any(isinstance(part, Audio) for part in parts)
-        turn = Turn(parts, draw=draw, speak=heard and self._settings().speak_replies)
-        return self._answer(question.conversation, question.id, turn, None)
+        with self._starting:
+            node = self._known(answer)
+            question = node if node.message.role == "user" or node.parent is None else self._known(node.parent)
+            parts = question.message.parts
+            heard = any(isinstance(part, Audio) for part in parts)
+            turn = Turn(parts, draw=draw, speak=heard and self._settings().speak_replies)
+            scene = self._scene(question.conversation, turn, None, self._store.ancestors(question.id)[:-1])
+            return self._answer(question.id, scene)
 
     def read_aloud(self, answer: int) -> Run:
         """Speak an answer that has no sound yet, and keep the sound with it. Raises NotInstalled."""
-        node = self._known(answer)
-        spec = needed(self.choice().speak, "speak", "朗读")
-        run = self._begin(Run(node.conversation, node.parent or answer, answer))
+        with self._starting:
+            node = self._known(answer)
+            self._must_be_free(node.conversation)
+            spec = needed(self.choice().speak, "speak", "朗读")
+            run = self._begin(Run(node.conversation, node.parent or answer, answer))
+
+        def keep(event: Event) -> None:
+            if isinstance(event, Done):
+                self._store.update(answer, event.message)
+
         events = read_aloud(node.message, spec, self._pool, self._settings())
-        threading.Thread(target=self._read, args=(run, events), name=f"read {run.id}", daemon=True).start()
+        self._thread(run, events, keep, lambda trouble: None)
         return run
 
     def of(self, conversation: str) -> Run | None:
@@ -157,21 +173,42 @@ class Runs:
             run.wait(1 << 60, 2.0)
 
     def _ask(self, conversation: str, turn: Turn, parent: int | None, sampling: Sampling | None) -> Run:
+        before = self._store.ancestors(parent) if parent is not None else []
+        scene = self._scene(conversation, turn, sampling, before)
+        return self._answer(self._store.add(conversation, Message("user", turn.parts), parent), scene)
+
+    def _scene(self, conversation: str, turn: Turn, sampling: Sampling | None, before: list[Node]) -> Scene:
+        """Everything the turn needs, before anything of it is kept: what is wrong with it is told now."""
+        self._must_be_free(conversation)
+        history = tuple(node.message for node in before if node.message.parts)
+        sampling = sampling or self.sampling()
+        return Scene(turn, history, self.choice(), self._pool, self._settings(), sampling, conversation)
+
+    def _must_be_free(self, conversation: str) -> None:
         if self.of(conversation):
             raise BadInput(
                 "This conversation is still being answered. Stop the answer first.", "此对话正在回答中，请先停止。"
             )
-        question = self._store.add(conversation, Message("user", turn.parts), parent)
-        return self._answer(conversation, question, turn, sampling)
 
-    def _answer(self, conversation: str, question: int, turn: Turn, sampling: Sampling | None) -> Run:
-        answer = self._store.add(conversation, Message("assistant", ()), question, state="running")
-        history = tuple(node.message for node in self._store.ancestors(question)[:-1])
-        run = self._begin(Run(conversation, question, answer))
-        scene = Scene(
-            turn, history, self.choice(), self._pool, self._settings(), sampling or self.sampling(), conversation
-        )
-        threading.Thread(target=self._run, args=(run, scene), name=f"run {run.id}", daemon=True).start()
+    def _answer(self, question: int, scene: Scene) -> Run:
+        answer = self._store.add(scene.conversation, Message("assistant", ()), question, state="running")
+        run = self._begin(Run(scene.conversation, question, answer))
+        saved = time.monotonic()
+
+        def keep(event: Event) -> None:
+            nonlocal saved
+            if isinstance(event, Understood):
+                self._store.update(question, event.message)
+                self._name(scene.conversation, event.message)
+            elif isinstance(event, Delta) and time.monotonic() - saved > SAVE_EVERY:
+                self._store.update(answer, scene.ledger.answer(cut=True, sound=False))
+                saved = time.monotonic()
+
+        def finish(trouble: ParlorError | None) -> None:
+            cut = scene.ledger.usage is None and (run.stopping or trouble is not None)
+            self._store.finish(answer, scene.ledger.answer(cut), trouble)
+
+        self._thread(run, respond(scene), keep, finish)
         return run
 
     def _begin(self, run: Run) -> Run:
@@ -181,33 +218,33 @@ class Runs:
             self._runs[run.id] = run
         return run
 
-    def _run(self, run: Run, scene: Scene) -> None:
-        saved = time.monotonic()
+    def _thread(
+        self,
+        run: Run,
+        events: Generator[Event, None, None],
+        keep: Callable[[Event], None],
+        finish: Callable[[ParlorError | None], None],
+    ) -> None:
+        """Run ``events`` to their end, or until the run is stopped, on a thread of its own."""
 
-        def keep(event: Event) -> None:
-            nonlocal saved
-            if isinstance(event, Understood):
-                self._store.update(run.question, event.message)
-                self._name(run.conversation, event.message)
-            elif isinstance(event, Delta) and time.monotonic() - saved > SAVE_EVERY:
-                self._store.update(run.answer, scene.ledger.answer(cut=True))
-                saved = time.monotonic()
+        def work() -> None:
+            trouble: ParlorError | None = _broke()
+            try:
+                trouble = self._drive(run, events, keep)
+                finish(trouble)
+            except ParlorError as error:  # a full disk: the page still shows what there is, and why it is not kept
+                trouble = trouble or error
+            finally:
+                run.end(trouble)
 
-        trouble = self._drive(run, respond(scene), keep)
-        cut = run.stopping or trouble is not None
-        self._end(run, trouble, lambda: self._store.finish(run.answer, scene.ledger.answer(cut), trouble))
+        threading.Thread(target=work, name=f"run {run.id}", daemon=True).start()
 
-    def _read(self, run: Run, events: Iterator[Event]) -> None:
-        def keep(event: Event) -> None:
-            if isinstance(event, Done):
-                self._store.update(run.answer, event.message)
-
-        run.end(self._drive(run, events, keep))
-
-    def _drive(self, run: Run, events: Iterator[Event], keep: Callable[[Event], None]) -> ParlorError | None:
+    def _drive(
+        self, run: Run, events: Generator[Event, None, None], keep: Callable[[Event], None]
+    ) -> ParlorError | None:
         """Pass events on until they end or the run is stopped; what went wrong, if anything."""
         try:
-            with contextlib.closing(events):  # type: ignore[type-var] # a generator, so that closing stops the engines
+            with contextlib.closing(events):  # closing a generator stops the engines
                 for event in events:
                     if not isinstance(event, Tick):
                         keep(event)
@@ -216,22 +253,10 @@ class Runs:
                         break
         except ParlorError as error:
             return error
-        except Exception as error:  # noqa: BLE001 — a thread's last word: the person must hear of it, whatever it is
-            traceback.print_exc()
-            return EngineFailed(
-                f"This turn failed unexpectedly ({type(error).__name__}: {error}). Try again.",
-                f"本轮意外失败（{type(error).__name__}：{error}）。请重试。",
-            )
+        except Exception:
+            LOG.exception("A turn failed")
+            return _broke()
         return None
-
-    def _end(self, run: Run, trouble: ParlorError | None, finish: Callable[[], None]) -> None:
-        try:
-            finish()
-        except (
-            ParlorError
-        ) as error:  # the disk is full: the page still shows what there is, and why it could not be kept
-            trouble = trouble or error
-        run.end(trouble)
 
     def _name(self, conversation: str, message: Message) -> None:
         known = self._store.conversation(conversation)
@@ -243,3 +268,10 @@ class Runs:
         if found is None:
             raise BadInput("That message is no longer there. Reload the page.", "该消息已不存在，请刷新页面。")
         return found
+
+
+def _broke() -> EngineFailed:
+    return EngineFailed(
+        "This turn failed unexpectedly; parlor.log in the data folder says why. Try again.",
+        "本轮意外失败，原因见数据文件夹中的 parlor.log。请重试。",
+    )

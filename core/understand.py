@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 
+from core.catalogue import ModelSpec
 from core.errors import BadInput
 from core.events import Event, Heard, Progress, Tick
 from core.ledger import Scene, leased, needed
 from core.messages import Audio, Image, Message, Part, Reading, Transcript, Word
+from core.router import Plan
 
 
-def understand(scene: Scene) -> Generator[Event, None, Message]:
+def understand(scene: Scene, plan: Plan) -> Generator[Event, None, Message]:
     """The person's message, with a Transcript after every Audio and a Reading after every Image.
 
     Raises BadInput when there is nothing to answer, NotInstalled when a recording cannot be heard.
@@ -24,9 +26,9 @@ def understand(scene: Scene) -> Generator[Event, None, Message]:
         ):
             continue  # understood before: the message is being answered again
         if isinstance(part, Audio):
-            parts.append((yield from _listen(scene, part)))
+            parts.append((yield from _listen(scene, needed(plan.listen, "hear speech", "听写语音"), part)))
         elif isinstance(part, Image):
-            parts.append((yield from _read(scene, part)))
+            parts.append((yield from _read(scene, needed(plan.read, "read pictures", "阅读图片"), part)))
     question = Message("user", tuple(parts))
     if not question.text.strip() and not any(question.images):
         raise BadInput(
@@ -36,8 +38,7 @@ def understand(scene: Scene) -> Generator[Event, None, Message]:
     return question
 
 
-def _listen(scene: Scene, audio: Audio) -> Generator[Event, None, Transcript]:
-    spec = needed(scene.choice.listen, "hear speech", "听写语音")
+def _listen(scene: Scene, spec: ModelSpec, audio: Audio) -> Generator[Event, None, Transcript]:
     text, language = "", ""
     words: list[Word] = []
     with (yield from leased(scene.ledger, scene.pool, spec)) as worker:
@@ -58,8 +59,7 @@ def _listen(scene: Scene, audio: Audio) -> Generator[Event, None, Transcript]:
     return heard
 
 
-def _read(scene: Scene, image: Image) -> Generator[Event, None, Reading]:
-    spec = needed(scene.choice.read, "read pictures", "阅读图片")
+def _read(scene: Scene, spec: ModelSpec, image: Image) -> Generator[Event, None, Reading]:
     reading = Reading((), 0, 0)
     with (yield from leased(scene.ledger, scene.pool, spec)) as worker:
         began = time.monotonic()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any, BinaryIO
 
 from core.catalogue import ModelSpec
@@ -63,13 +63,17 @@ class Ended:
 
 
 class ValuesOnly(pickle.Unpickler):
-    """Finds the classes that the modules of MODULES define, and nothing else."""
+    """Finds the dataclasses and errors that the modules of MODULES define, and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
         found = super().find_class(module, name) if module in MODULES and "." not in name else None
-        if isinstance(found, type) and found.__module__ == module:
+        if isinstance(found, type) and found.__module__ == module and _may_cross(found):
             return found
         raise pickle.UnpicklingError(f"{module}.{name} may not cross the pipe")
+
+
+def _may_cross(found: type) -> bool:
+    return is_dataclass(found) or issubclass(found, ParlorError)
 
 
 def write_frame(pipe: BinaryIO, value: object) -> None:
@@ -87,4 +91,7 @@ def read_frame(pipe: BinaryIO) -> Any:
     body = pipe.read(size)
     if len(body) < size:
         raise EOFError
-    return ValuesOnly(io.BytesIO(body)).load()
+    try:
+        return ValuesOnly(io.BytesIO(body)).load()
+    except (AttributeError, ImportError, IndexError, TypeError, ValueError) as error:  # not a frame that we wrote
+        raise pickle.UnpicklingError(str(error)) from error

@@ -7,7 +7,6 @@ went.
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
 import queue
 import subprocess
@@ -25,24 +24,23 @@ from core.wire import Asked, Cancelled, Ended, Item, Opening, read_frame, write_
 
 ROOT = Path(__file__).resolve().parent.parent
 TICK = 0.05  # seconds a call waits for an item before it says that there is none yet
-# OpenMP threads that wait for one another sleep instead of spinning. Two other busy processes on two cores: 45 tokens a
-# second with SmolLM2, against 7 spinning, and less than one when spinning at our lower priority.
-YIELDING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
-GRACE = 0.7  # seconds an engine has to end a cancelled call before its process is ended
+GRACE = 3.0  # seconds an engine has to end a cancelled call before its process is ended; nobody waits for it meanwhile
 
 
 class Worker:
     """A child process with one engine. One call at a time; ``opening`` must be read to its end first."""
 
-    def __init__(self, spec: ModelSpec, folder: Path) -> None:
+    def __init__(self, spec: ModelSpec, folder: Path, log: Path) -> None:
         self.spec = spec
         self.peak = 0  # bytes
         self._frames: queue.SimpleQueue[Any] = queue.SimpleQueue()  # ends with None when the process is gone
         self._number = 0
-        command, environment = [sys.executable, "-m", "core.child"], YIELDING | os.environ
-        self._process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        self._called: int | None = None  # the call that has not ended yet
+        command = [sys.executable, "-m", "core.child"]
+        with log.open("ab") as words:  # what libraries print, and tracebacks: for the log, not for the person
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words
+            )
         threading.Thread(target=self._receive, name=f"worker {spec.id}", daemon=True).start()
         self._send(Opening(spec, str(folder)))
 
@@ -67,9 +65,16 @@ class Worker:
 
     def call(self, method: str, *args: Any) -> Call:
         """Begin ``engine.method(*args)``; read the answer from the Call."""
+        self.settle()
         self._number += 1
+        self._called = self._number
         self._send(Asked(self._number, method, args))
         return Call(self, self._number)
+
+    @property
+    def calling(self) -> bool:
+        """Whether a call has not ended: its engine may still be computing for nobody."""
+        return self._called is not None and self.alive
 
     def kill(self) -> None:
         """End the process now and wait until its memory is given back."""
@@ -89,18 +94,23 @@ class Worker:
             raise self._died()
         if isinstance(frame, Ended):
             self.peak = max(self.peak, frame.peak)
+            if frame.number == self._called:
+                self._called = None
         return frame
 
     def cancel(self, number: int) -> None:
-        """Ask the engine to end a call; end the process when it does not within GRACE seconds."""
+        """Ask the engine to end a call, without waiting for it."""
         self._send(Cancelled(number))
+
+    def settle(self) -> None:
+        """Wait until a cancelled call has ended; end the process when that takes more than GRACE seconds."""
         until = time.monotonic() + GRACE
         with contextlib.suppress(WorkerDied):
-            while (left := until - time.monotonic()) > 0:
-                frame = self.take(left)
-                if isinstance(frame, Ended) and frame.number == number:
+            while self.calling:
+                if (left := until - time.monotonic()) <= 0:
+                    self.kill()
                     return
-            self.kill()
+                self.take(left)
 
     def _died(self) -> WorkerDied:
         code = self._process.wait()
@@ -117,12 +127,15 @@ class Worker:
             self._frames.put(None)
 
     def _receive(self) -> None:
-        with self._process.stdout as answers:  # type: ignore[union-attr]
-            with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
+        try:
+            with self._process.stdout as answers:  # type: ignore[union-attr]
                 while True:
                     self._frames.put(read_frame(answers))  # type: ignore[arg-type]
+        except (EOFError, OSError, pickle.UnpicklingError):
+            pass  # the child is gone, or no longer makes sense
+        finally:
             self._process.kill()
-        self._frames.put(None)
+            self._frames.put(None)
 
 
 class Call:

@@ -96,6 +96,11 @@ class Llama:
         """A copy of the live KV cache, for measurements against the bare library."""
         return self._context.save()
 
+    @property
+    def threads(self) -> int:
+        """How many threads compute at the moment."""
+        return self._context.threads
+
     def close(self) -> None:
         """Give all memory back."""
         self._context.close()

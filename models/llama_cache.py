@@ -20,13 +20,15 @@ class Past:
     """The tokens cached of one conversation, and the prompt text that stretches of them came from.
 
     ``marks`` are (characters, tokens): so many characters of ``text`` are exactly so many of the first ``tokens``.
-    They keep an answer's own tokens in the next prompt, which tokenising its words again need not give.
+    They keep an answer's own tokens in the next prompt, which tokenising its words again need not give. ``starts`` are
+    the positions at which a computation began: the same tokens computed in other groups differ in their last bits.
     """
 
     owner: str = ""
     tokens: list[int] = field(default_factory=list)
     text: str = ""
     marks: list[tuple[int, int]] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
     state: State | None = None
 
     def known(self, prompt: str) -> tuple[int, int]:
@@ -40,7 +42,8 @@ class Past:
     def first(self, count: int, owner: str) -> Past:
         """The past of ``owner``, who goes on from the first ``count`` tokens of this one."""
         marks = [mark for mark in self.marks if mark[1] <= count]
-        return Past(owner, self.tokens[:count], self.text[: marks[-1][0]] if marks else "", marks)
+        text = self.text[: marks[-1][0]] if marks else ""
+        return Past(owner, self.tokens[:count], text, marks, [start for start in self.starts if start < count])
 
 
 class Cache:
@@ -61,10 +64,13 @@ class Cache:
     def open(self, owner: str, tokens: Sequence[int]) -> int:
         """Make ``owner``'s conversation the live one, cut back to what it shares with ``tokens``.
 
-        Returns how many tokens that is; at least the last of ``tokens`` is left to compute, for its logits.
+        Returns how many tokens that is. At least the last of ``tokens`` is left to compute, for its logits; when all of
+        them are cached, the last group of them is computed again as it was, so that a seed gives the same answer again.
         """
         best = max(self._pasts(), key=lambda past: past.common(tokens))
-        count = min(best.common(tokens), len(tokens) - 1)
+        count = best.common(tokens)
+        if count == len(tokens):
+            count = max(start for start in best.starts if start < count)
         if not self._rewinds and count < len(best.tokens):
             count = 0
         self._park_live_unless(owner)
@@ -85,6 +91,7 @@ class Cache:
             self.empty()
             raise
         if computed:
+            self.live.starts.append(len(self.live.tokens))
             self.live.tokens += tokens
         return computed
 

@@ -161,6 +161,11 @@ class Context:
         """The longest sequence there is room for (llama.cpp rounds what was asked up to a multiple of 256)."""
         return int(api.llama_n_ctx(self.pointer))
 
+    @property
+    def threads(self) -> int:
+        """How many threads compute at the moment."""
+        return self._threads.now
+
     def decode(self, tokens: Sequence[int], position: int) -> bool:
         """Compute ``tokens`` as positions ``position``...; the last one's logits are kept for ``sample``.
 

@@ -20,8 +20,8 @@ if conversation and not store.conversation(conversation):
     st.info(say("gone"), icon=":material/search_off:")
     conversation = ""
 
+run = runs.of(conversation) if conversation else None  # first: a run that ends now is done in the path
 path = store.path(conversation) if conversation else []
-run = runs.of(conversation) if conversation else None
 writing = run.answer if run and any(node.id == run.answer and node.state == "running" for node in path) else None
 suggestion = None if path else welcome()
 limit = st.session_state.setdefault("shown", {}).get(conversation, SHOWN)

@@ -194,10 +194,12 @@ def test_an_edit_reuses_what_comes_before_it(engine: Llama) -> None:
     assert edited.usage.reused_tokens >= told.usage.prompt_tokens + told.usage.answer_tokens
 
 
-def test_regenerating_computes_one_token_of_the_prompt(engine: Llama) -> None:
-    first = answer(engine, ASK)
-    again = answer(engine, ASK)
-    assert again.usage.reused_tokens == first.usage.prompt_tokens - 1
+def test_regenerating_computes_the_last_piece_of_the_prompt_and_gives_the_same_words(engine: Llama) -> None:
+    ask = (said("user", "x" * 180),)
+    warm = replace(GREEDY, temperature=1.0, seed=3)
+    first = answer(engine, ask, warm)
+    again = answer(engine, ask, warm)
+    assert again.usage.reused_tokens == 192
     assert again.text == first.text
 
 
@@ -222,7 +224,7 @@ def test_closing_while_the_prompt_is_read_keeps_what_was_read(engine: Llama) -> 
 def test_the_oldest_parked_conversations_make_room(engine: Llama) -> None:
     for name in "abcdef":
         answer(engine, (said("user", name * 300),), conversation=name)
-    assert answer(engine, (said("user", "e" * 300),), conversation="e").usage.reused_tokens > 300
+    assert answer(engine, (said("user", "e" * 300),), conversation="e").usage.reused_tokens > 250
     assert answer(engine, (said("user", "a" * 300),), conversation="a").usage.reused_tokens < 50
 
 

@@ -35,7 +35,7 @@ def settings(tmp_path: Path) -> Settings:
 def pool(settings: Settings) -> Iterator[Pool]:
     """Three models that each took 1 GB the last time; ``a`` loads quickest."""
     seconds = {"a": 1.0, "b": 5.0, "c": 9.0}
-    measured = {name: {"peak": GB, "load_seconds": spent} for name, spent in seconds.items()}
+    measured = {f"{name}@512": {"peak": GB, "load_seconds": spent} for name, spent in seconds.items()}
     (settings.home / "measured.json").write_text(json.dumps(measured))
     pool = Pool(settings)
     yield pool
@@ -75,7 +75,7 @@ def test_a_model_is_loaded_once_and_answers_many_times(pool: Pool, settings: Set
     with lease:
         assert (lease.worker.pid, said) == (first, [])
         assert isinstance(reply(lease)[-1], Usage)
-    assert pool.ready(spec)
+    assert [(loaded.spec.id, loaded.busy) for loaded in pool.loaded()] == [("a", False)]
 
 
 def test_the_idle_model_that_is_quickest_to_load_again_makes_room(pool: Pool, settings: Settings) -> None:
@@ -84,7 +84,7 @@ def test_the_idle_model_that_is_quickest_to_load_again_makes_room(pool: Pool, se
         taken(pool.use(spec))[0].release()
     lease, said = taken(pool.use(c))
     lease.release()
-    assert "Unloaded Model A to make room (1.0 GB)" in [step.note for step in said]
+    assert "Unloaded Model A to make room (0.9 GB)" in [step.note for step in said]
     assert {loaded.spec.id for loaded in pool.loaded()} == {"b", "c"}
 
 
@@ -136,8 +136,8 @@ def test_what_a_model_really_took_is_kept_for_the_next_start(settings: Settings)
     reply(lease)
     lease.release()
     pool.close()
-    known = json.loads((settings.home / "measured.json").read_text())["d"]
-    assert 10_000_000 < known["peak"] < GB
+    known = json.loads((settings.home / "measured.json").read_text())["d@512"]
+    assert 10_000_000 < known["peak"] < 2 * GB
     assert known["load_seconds"] > 0
 
 
@@ -174,12 +174,38 @@ def test_a_closed_call_leaves_the_worker_ready_for_the_next(pool: Pool, settings
         assert isinstance(reply(lease)[-1], Usage)
 
 
-def test_an_engine_that_does_not_stop_is_ended(pool: Pool, settings: Settings) -> None:
-    lease, _ = taken(pool.use(model(settings, "a")))
+def test_an_engine_that_does_not_stop_is_ended_and_nobody_waits_for_it(pool: Pool, settings: Settings) -> None:
+    spec = model(settings, "a")
+    lease, _ = taken(pool.use(spec))
     os.kill(lease.worker.pid, signal.SIGSTOP)  # as deaf as an engine deep in a computation
     with lease:
         lease.worker.call("reply", HELLO, Sampling(max_tokens=400), "c").close()
+        assert lease.worker.alive
+    assert [loaded.busy for loaded in pool.loaded()] == [True]
+    again, _ = taken(pool.use(spec))
+    with again:
         assert not lease.worker.alive
+        assert isinstance(reply(again)[-1], Usage)
+
+
+def test_stopping_while_room_is_being_made_gives_everything_back(pool: Pool, settings: Settings) -> None:
+    a, b, c = (model(settings, name) for name in "abc")
+    for spec in (a, b):
+        taken(pool.use(spec))[0].release()
+    opening = pool.use(c)
+    assert "Unloaded" in next(step.note for step in opening if isinstance(step, Progress))
+    opening.close()
+    lease, said = taken(pool.use(c))
+    lease.release()
+    assert "Waiting" not in " ".join(step.note for step in said)
+
+
+def test_changed_settings_reach_a_busy_model_when_it_is_idle_again(pool: Pool, settings: Settings) -> None:
+    spec = model(settings, "a")
+    lease, _ = taken(pool.use(spec))
+    pool.renew()
+    assert isinstance(reply(lease)[-1], Usage)
+    lease.release()
     assert pool.loaded() == ()
 
 
@@ -192,8 +218,9 @@ def test_a_damaged_model_is_an_error_not_a_crash(pool: Pool, settings: Settings)
     assert pool.loaded() == ()
 
 
-def test_unreadable_measurements_cost_nothing_else(settings: Settings) -> None:
-    (settings.home / "measured.json").write_text('{"a": {"peak"')
+@pytest.mark.parametrize("damaged", ['{"a": {"peak"', "[1, 2]", '{"a": 3}'])
+def test_unreadable_measurements_cost_nothing_else(settings: Settings, damaged: str) -> None:
+    (settings.home / "measured.json").write_text(damaged)
     pool = Pool(settings)
     with taken(pool.use(model(settings, "a")))[0] as worker:
         assert worker.alive

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,9 +126,19 @@ def test_a_conversation_being_answered_takes_no_second_question(app: App) -> Non
     run = speaking(app.runs.start(app.conversation, said("hello"), LONG))
     with pytest.raises(BadInput, match="still being answered"):
         app.runs.start(app.conversation, said("and this?"))
+    with pytest.raises(BadInput, match="still being answered"):
+        app.runs.again(run.answer)
     run.stop()
     finished(run)
     assert len(app.store.path(app.conversation)) == 2
+
+
+def test_a_model_that_does_not_exist_is_told_before_anything_is_kept(app: App) -> None:
+    app.settings = replace(app.settings, chat="gone")
+    with pytest.raises(BadInput, match="gone"):
+        app.runs.start(app.conversation, said("hello"))
+    assert app.store.path(app.conversation) == []
+    assert app.runs.of(app.conversation) is None
 
 
 def test_two_conversations_are_answered_at_once(app: App) -> None:
