@@ -116,10 +116,8 @@ def _parts(options: argparse.Namespace) -> Iterator[Part]:
         yield open_image(_bytes(name), Path(name).name)
     for name in options.audio:
         yield open_audio(_bytes(name), Path(name).name)
-    text = options.text
-    if text == "-":
-        yield open_text(sys.stdin.buffer.read(), "-")
-    elif text.strip():
+    text = open_text(sys.stdin.buffer.read(), "-").text if options.text == "-" else options.text
+    if text.strip():
         yield Text(text)
 
 

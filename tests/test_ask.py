@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -148,14 +147,15 @@ def test_too_little_memory_is_exit_status_4(home: Path, monkeypatch: pytest.Monk
 
 def test_a_damaged_model_is_told_in_one_line(home: Path) -> None:
     folder = home / "models" / "smollm2-135m-instruct"
-    whole = folder / "model.gguf"
-    data = whole.read_bytes()
+    size = (folder / "model.gguf").stat().st_size
     folder.unlink()
     folder.mkdir()
-    (folder / "model.gguf").write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
-    failed = ask("hello", *SMALL, "--max-tokens", "4")
-    shutil.rmtree(folder)
-    assert "Traceback" not in failed.stdout
+    with (folder / "model.gguf").open("wb") as file:
+        file.truncate(size)
+    failed = ask("hello", *SMALL)
+    assert failed.returncode == 1
+    assert "models verify" in failed.stderr
+    assert len(failed.stderr.strip().splitlines()) == 1
 
 
 def test_ctrl_c_stops_keeps_what_was_said_and_leaves_no_process(home: Path) -> None:
@@ -163,13 +163,16 @@ def test_ctrl_c_stops_keeps_what_was_said_and_leaves_no_process(home: Path) -> N
         command("Tell me a very long story.", *SMALL, "--max-tokens", "2000", "--conversation", "story"),
         cwd=ROOT,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     assert asked.stdout is not None
     assert asked.stdout.read(20)
-    asked.send_signal(signal.SIGINT)
-    asked.communicate(timeout=20)
+    os.killpg(asked.pid, signal.SIGINT)  # as a terminal does: every process of the group gets it
+    _, errors = asked.communicate(timeout=20)
     assert asked.returncode == 130
+    assert errors == ""
     settings = load()
     store = Store(settings.database, settings.media)
     answer = store.path("story")[-1].message
