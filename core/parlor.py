@@ -141,9 +141,10 @@ _ONE = threading.Lock()
 def parlor() -> Parlor:
     """The app of this process, made at the first call; two tabs that come at once get the same."""
     with _ONE:
-        return _made()
+        return made()
 
 
 @functools.cache
-def _made() -> Parlor:
+def made() -> Parlor:
+    """What ``parlor`` keeps; ``made.cache_clear`` lets a test begin with another data folder."""
     return Parlor(load())

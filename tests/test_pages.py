@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from streamlit.testing.v1 import AppTest
 
 from core.messages import Audio, Image, Line, Message, Reading, Text, Transcript
-from core.parlor import Parlor, parlor
+from core.parlor import Parlor, made, parlor
 from core.provenance import Figures, Provenance
 from ui.actions import details
 from ui.markdown import blocks, safe
@@ -28,10 +28,10 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parlor]:
     """The app of this process on an empty data folder, with no model installed."""
     monkeypatch.setenv("PARLOR_HOME", str(tmp_path))
     monkeypatch.setenv("PARLOR_OFFLINE", "1")
-    parlor.cache_clear()
+    made.cache_clear()
     yield parlor()
     parlor().close()
-    parlor.cache_clear()
+    made.cache_clear()
 
 
 def opened(page: str = "Home.py", **address: str) -> AppTest:
@@ -178,6 +178,7 @@ def test_the_instructions_are_kept(app: Parlor) -> None:
         (":red[hot] :material/home:", r"\:red[hot] \:material/home:"),
         ("code `\\(x\\) $5 ![](a)` stays", "code `\\(x\\) $5 ![](a)` stays"),
         ("```\n![](a) $5 $6\n```\n$5 and $6", "```\n![](a) $5 $6\n```\n\\$5 and \\$6"),
+        ("Total: 5\nLamps: 2\n\nEnd", "Total: 5  \nLamps: 2\n\nEnd"),
         ("时间 10:30，价格 $5。", r"时间 10:30，价格 \$5。"),
     ],
 )
