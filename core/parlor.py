@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import logging
 import logging.handlers
@@ -109,13 +110,11 @@ class Parlor:
 
     def _preload(self) -> None:
         self.store.purge()
-        choice = self.runs.choice()
-        for spec in (choice.chat, choice.listen, choice.speak):
-            if spec and self.pool.fits(spec):
-                try:
+        with contextlib.suppress(ParlorError):  # whoever needs a model is told when they do
+            choice = self.runs.choice()
+            for spec in (choice.chat, choice.listen, choice.speak):
+                if spec and self.pool.fits(spec):
                     _exhaust(self.pool, spec)
-                except ParlorError:  # whoever needs the model is told when they do
-                    return
 
 
 def _log_to(file: Path) -> None:

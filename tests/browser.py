@@ -5,25 +5,27 @@ Every error in the browser's console and every request that leaves this machine 
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-import wave
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from core.catalogue import load as load_catalogue
-from core.messages import Audio
+from core.media import wav
+from core.messages import Audio, Message, Text
 from core.pool import Pool
 from core.settings import Settings
 from core.store import Store
@@ -32,6 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = "/usr/bin/chromium"
 # a small model, always the same answers, and long ones in seconds
 QUICK = {"PARLOR_CHAT": "smollm2-135m-instruct", "PARLOR_TEMPERATURE": "0", "PARLOR_MAX_TOKENS": "500"}
+LONG = "Write a very long story about a lighthouse keeper, with many chapters."
 SPOKEN = "Please tell me a short story about a lighthouse."
 FLAGS = [
     "--headless=new",
@@ -54,8 +57,9 @@ PATIENCE = 60_000  # milliseconds for anything a model does on a busy machine
 class Served:
     """The app on a port of its own, with a data folder of its own."""
 
-    def __init__(self, home: Path, **environment: str) -> None:
+    def __init__(self, home: Path, host: str = "127.0.0.1", **environment: str) -> None:
         self.home = home
+        self.host = host
         self.environment = environment
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -67,7 +71,7 @@ class Served:
     def start(self) -> None:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PARLOR_")}
         environment = kept | {"PARLOR_HOME": str(self.home), "PARLOR_OFFLINE": "1"} | self.environment
-        command = [sys.executable, "-m", "ui.serve", "--port", str(self.port)]
+        command = [sys.executable, "-m", "ui.serve", "--port", str(self.port), "--host", self.host]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         until = time.monotonic() + 60
@@ -111,13 +115,13 @@ class Watch:
     errors: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     outage: bool = False
+    hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
 
-    def over(self, page: Page, url: str) -> None:
+    def over(self, page: Page) -> None:
         page.on("console", lambda said: self._said(said.type, said.text, said.location.get("url", "")))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self._asked(request.url))
         page.on("dialog", lambda dialog: self.errors.append(f"dialog: {dialog.message}"))
-        assert urlsplit(url).hostname == "127.0.0.1"
 
     def _said(self, kind: str, text: str, where: str) -> None:
         if kind == "error" and not urlsplit(where).path.endswith(EXPECTED):
@@ -125,7 +129,7 @@ class Watch:
 
     def _asked(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in {"data", "blob", "about"} and parts.hostname not in {"127.0.0.1", "localhost"}:
+        if parts.scheme not in {"data", "blob", "about"} and parts.hostname not in self.hosts:
             self.outside.append(url)
 
 
@@ -158,40 +162,38 @@ def fresh_app(tmp_path: Path, models_home: Path) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def spoken_wav(tmp_path_factory: pytest.TempPathFactory, models_home: Path) -> Path:
-    """A recording of SPOKEN, said by the starter voice: 48 kHz mono, as a microphone gives it."""
-    spec = load_catalogue().by_task("speak")[0]
-    pool = Pool(Settings(home=tmp_path_factory.mktemp("voice")))
-    pool.settings = Settings(home=models_home.parent)
-    opening = pool.use(spec)
-    while True:
-        try:
-            next(opening)
-        except StopIteration as opened:
-            lease = opened.value
-            break
-    with lease as worker:
-        sounds = [
-            item
-            for item in worker.call("speak", SPOKEN, ("af_heart", "zf_xiaobei"), "", 1.0)
-            if isinstance(item, Audio)
-        ]
-    pool.close()
+    """A recording of SPOKEN, as a microphone gives it."""
     path = tmp_path_factory.mktemp("microphone") / "spoken.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sounds[0].rate)
-        file.writeframes(b"".join(sound.pcm for sound in sounds))
+    path.write_bytes(recorded(models_home))
     return path
 
 
-@pytest.fixture(scope="session")
+@functools.cache
+def recorded(models: Path) -> bytes:
+    """SPOKEN said by the starter voice, as a WAV file. Made once for all files of tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        pool = Pool(Settings(home=link_models(models, Path(folder))))
+        opening = pool.use(load_catalogue().by_task("speak")[0])
+        while True:
+            try:
+                next(opening)
+            except StopIteration as opened:
+                lease = opened.value
+                break
+        with lease as worker:
+            said = list(worker.call("speak", SPOKEN, ("af_heart", "zf_xiaobei"), "", 1.0))
+        pool.close()
+    sounds = [sound for sound in said if isinstance(sound, Audio)]
+    return wav(Audio(b"".join(sound.pcm for sound in sounds), sounds[0].rate))
+
+
+@pytest.fixture(scope="module")
 def playing() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
         yield playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(playing: Playwright, spoken_wav: Path) -> Iterator[Browser]:
     """Debian's Chromium; its microphone hears ``spoken_wav`` once a recording."""
     flags = [*FLAGS, f"--use-file-for-fake-audio-capture={spoken_wav}"]
@@ -220,7 +222,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 def page(context: BrowserContext, watch: Watch) -> Iterator[Page]:
     """A tab. Console errors and requests to other machines fail the test, unless it takes the server away itself."""
     page = context.new_page()
-    watch.over(page, "http://127.0.0.1")
+    watch.over(page)
     yield page
     page.close()
     assert not watch.outside
@@ -236,6 +238,18 @@ def settle(page: Page) -> None:
     """Wait until the page has been drawn."""
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
     page.get_by_test_id("stSidebar").wait_for(state="attached")
+
+
+def conversation(page: Page) -> str:
+    return parse_qs(urlsplit(page.url).query)["c"][0]
+
+
+def said(store: Store, *texts: str) -> str:
+    """A conversation that is already there; returns its id."""
+    id, parent = store.create(texts[0][:40]), None
+    for number, text in enumerate(texts):
+        parent = store.add(id, Message("assistant" if number % 2 else "user", (Text(text),)), parent)
+    return id
 
 
 def send(page: Page, text: str) -> None:

@@ -11,7 +11,7 @@ from core.messages import Audio, Message
 from core.parlor import parlor
 from core.store import Node
 from ui.component import component
-from ui.player import speak_here
+from ui.turns import begin
 from ui.words import language, say, several
 
 _actions = component("actions")
@@ -50,11 +50,11 @@ def _asked(node: int, has_voice: bool, key: str) -> None:
             case "edit":
                 st.session_state["editing"] = node
             case "again":
-                speak_here(runs.again(node).id)
+                begin(partial(runs.again, node))
             case "listen" if has_voice:
                 st.session_state["listening"] = None if st.session_state.get("listening") == node else node
             case "listen":
-                speak_here(runs.read_aloud(node).id)
+                begin(partial(runs.read_aloud, node))
     except ParlorError as error:
         st.session_state["trouble"] = error
 

@@ -15,25 +15,6 @@ from ui.pictures import picture
 from ui.player import speak_here
 from ui.words import language, say
 
-ACCEPTED = [
-    "image",
-    "audio",
-    "text",
-    "json",
-    "md",
-    "csv",
-    "log",
-    "toml",
-    "yaml",
-    "yml",
-    "py",
-    "js",
-    "ts",
-    "html",
-    "css",
-]
-ACCEPTED += ["c", "h", "cpp", "rs", "go", "java", "sh", "sql", "m4a", "flac", "ogg", "opus", "webp", "heic"]
-
 
 def box(conversation: str, run: Run | None, suggestion: str | None) -> None:
     """Draw what stands at the bottom of the page, and start the turn that was sent."""
@@ -42,10 +23,16 @@ def box(conversation: str, run: Run | None, suggestion: str | None) -> None:
         _kept()
         if run:
             with st.container(horizontal=True, horizontal_alignment="center"):
-                st.button(say("stop"), key="stop", icon=":material/stop_circle:", shortcut="Esc", on_click=run.stop)
-    sent = st.chat_input(
-        say("box"), key="box", accept_file="multiple", accept_audio=True, file_type=ACCEPTED, max_upload_size=512
-    )
+                label = say("stopping" if run.stopping else "stop")
+                st.button(
+                    label,
+                    key="stop",
+                    icon=":material/stop_circle:",
+                    shortcut="Esc",
+                    on_click=run.stop,
+                    disabled=run.stopping,
+                )
+    sent = st.chat_input(say("box"), key="box", accept_file="multiple", accept_audio=True, max_upload_size=512)
     if suggestion:
         _send(conversation, (Text(suggestion),), suggestion)
     elif sent:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.events import Delta, Heard, Picture, Progress, Sound, Understood
 from core.messages import Image
+from core.parlor import parlor
 from core.runs import Run
 from ui.markdown import blocks, safe
 from ui.pictures import picture
@@ -68,7 +69,7 @@ def live(run: Run) -> None:
             seen.read(run)
             written = blocks(seen.text)[stable:]
             if over:
-                keep_notes(run, seen)
+                notes()[run.answer] = seen.notes
             if over or seen.understood != understood or sum(map(len, written[:-1])) > FOLD:
                 st.rerun()
             draw(seen, written)
@@ -119,10 +120,11 @@ def doing(seen: Seen) -> None:
         st.markdown(safe(said))
 
 
-def keep_notes(run: Run, seen: Seen) -> None:
-    """What was said beside the answer stays under it for as long as this page is open."""
-    if run.answer is not None and seen.notes:
-        zh = language() == "zh"
-        st.session_state.setdefault("notes", {})[run.answer] = [
-            note.note_zh if zh else note.note for note in seen.notes
-        ]
+def notes() -> dict[int, list[Progress]]:
+    """What was said beside answers since the server began, by answer: no part of them, so the store has no place."""
+    return _notes(str(parlor().settings.home))
+
+
+@st.cache_resource(show_spinner=False)
+def _notes(home: str) -> dict[int, list[Progress]]:
+    return {}

@@ -20,6 +20,7 @@ DIRECTIVE = re.compile(r":(?=[a-z][a-z0-9-]*\[|material/|streamlit:)")
 MATH = re.compile(r"\\\((?P<round>.+?)\\\)|\\\[(?P<square>.+?)\\\]|(?<!\\)\$\$(?P<block>.+?)\$\$", re.DOTALL)
 DOLLARS = re.compile(r"(?<![\\$\w])\$(?![\s$])((?:\\.|[^$\\\n])*?)(?<![\s\\])\$(?![\d$])")
 BULLET = re.compile(r"[-*+]|\d{1,9}[.)]?")  # what may yet grow into a list's next item
+SOFT_BREAK = re.compile(r"(?<=\S)\n(?=\S)")  # a model that begins a new line means one
 LIST = re.compile(r"^\s*(?:[-*+]|\d{1,9}[.)])\s")
 
 
@@ -130,4 +131,5 @@ def _plain(text: str) -> str:
     text = LINK.sub(lambda found: f"{found[1]} ({found[2]})", text)
     text = AUTOLINK.sub(r"\1", text)
     text = DEFINITION.sub(r"\1\\[", text)
-    return DIRECTIVE.sub(r"\\:", text.replace("![", "!\\["))
+    text = DIRECTIVE.sub(r"\\:", text.replace("![", "!\\["))
+    return SOFT_BREAK.sub("  \n", text)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from core import media
-from core.errors import ParlorError
 from core.messages import Audio, Image, Message, Part, Reading, Text, Transcript, Turn
 from core.parlor import parlor
 from core.store import Node
 from ui.actions import actions
 from ui.install import offer
+from ui.live import notes
 from ui.markdown import safe
 from ui.pictures import picture
-from ui.player import speak_here
+from ui.turns import begin
 from ui.words import language, say
 
 LONG = 4000  # characters of one's own text drawn before it is asked for
@@ -92,10 +92,7 @@ def _edit(node: Node) -> None:
         kept: tuple[Part, ...] = tuple(part for part in node.message.parts if isinstance(part, Image | Reading))
         turn = Turn((*kept, Text(words)) if words.strip() else kept)
         st.session_state.pop("editing", None)
-        try:
-            speak_here(parlor().runs.edit(node.id, turn).id)
-        except ParlorError as error:
-            st.session_state["trouble"] = error
+        begin(lambda: parlor().runs.edit(node.id, turn))
         st.rerun()
 
 
@@ -112,10 +109,9 @@ def _answer(node: Node, idle: bool) -> None:
         elif node.message.cut:
             with st.container(key=f"note-{node.id}"):
                 st.markdown(f":material/stop_circle: {say('cut' if node.message.text else 'cut_empty')}")
-        notes = st.session_state.get("notes", {}).get(node.id, ())
-        for number, note in enumerate(notes):
+        for number, note in enumerate(notes().get(node.id, ())):
             with st.container(key=f"note-{node.id}-{number}"):
-                st.text(note)
+                st.text(note.note_zh if language() == "zh" else note.note)
         if st.session_state.get("listening") == node.id:
             listen(node.message)
         if not (failed and not node.message.text):
@@ -129,16 +125,8 @@ def trouble(node: Node) -> None:
         named = [spec for spec in parlor().catalogue.models if node.trouble_en.endswith(f" models get {spec.id}")]
         missing = [spec for spec in named if not offer(spec, f"node{node.id}-")]
         if not missing and st.button(say("try_again"), key=f"retry-{node.id}", icon=":material/refresh:"):
-            again(node.id)
+            begin(lambda: parlor().runs.again(node.id))
             st.rerun()
-
-
-def again(answer: int) -> None:
-    """Answer once more, beside the version that is there; what cannot be done is told on the page."""
-    try:
-        speak_here(parlor().runs.again(answer).id)
-    except ParlorError as error:
-        st.session_state["trouble"] = error
 
 
 def listen(message: Message) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import streamlit as st
-from core.voices import voices_for
 
 from core import media
 from core.errors import ParlorError
@@ -11,6 +10,7 @@ from core.events import Sound
 from core.messages import Audio, Language, Message, Text
 from core.parlor import parlor
 from core.respond import read_aloud
+from core.voices import voices_for
 from ui.install import offer
 from ui.words import language, say
 
@@ -23,11 +23,11 @@ def voice_names(language: str) -> dict[str, str]:
 def sample(spoken: Language) -> None:
     """Say a sentence in the voice chosen for ``spoken``, with what it waits for shown meanwhile."""
     app = parlor()
-    spec = app.runs.choice().speak
-    if spec is None or not offer(spec, "sample-"):
-        return
     words = Message("assistant", (Text(say(f"s_try_{spoken}")),))
     try:
+        spec = app.runs.choice().speak
+        if spec is None or not offer(spec, "sample-"):
+            return
         with st.spinner(say("doing_speak")):
             said = read_aloud(words, spec, app.pool, app.settings)
             sounds = [event.audio for event in said if isinstance(event, Sound)]

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from core.errors import ParlorError
 from core.parlor import parlor
+from ui.notices import closed, notices
 from ui.player import player
 from ui.sidebar import CHAT, SETTINGS, sidebar
 
@@ -18,6 +20,12 @@ _framed: ContextVar[bool] = ContextVar("framed", default=False)
 def home() -> None:
     """Draw the frame and the page that the address names."""
     st.set_page_config("Parlor", page_icon=str(HERE / "mark.svg"), layout="centered", initial_sidebar_state="auto")
+    try:
+        parlor()
+    except ParlorError as error:
+        st.html(HERE / "style.css")
+        closed(error)
+        return
     chat = st.Page(CHAT, title="Parlor", url_path="home", default=True)
     settings = st.Page(SETTINGS, title="Parlor", url_path="Settings")
     named = st.Page(lambda: st.switch_page(chat, query_params=st.query_params), url_path="Chat", visibility="hidden")
@@ -26,13 +34,15 @@ def home() -> None:
     st.html(HERE / "style.css")
     conversation = st.query_params.get("c", "") if page.url_path == chat.url_path else None
     sidebar(conversation)
+    usable = notices(SETTINGS)
     framed = _framed.set(True)
     try:
         page.run()
     finally:
         _framed.reset(framed)
         _player(conversation)
-    parlor().preload()
+    if usable:
+        parlor().preload()
 
 
 def stand() -> None:

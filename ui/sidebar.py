@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import streamlit as st
 
 from core import export
 from core.errors import ParlorError
+from core.messages import Audio, Image
 from core.parlor import parlor
 from core.store import Hit
 from ui.component import component
@@ -134,15 +136,14 @@ def _export(conversation: str, title: str) -> None:
     store = parlor().store
     st.write(say("export_about"))
     name = "".join(letter for letter in title if letter.isalnum() or letter in " -_")[:60].strip() or "parlor"
-    markdown = export.to_markdown(store, conversation)
-    zipped = markdown[:2] == b"PK"
+    zipped = any(isinstance(part, Image | Audio) for node in store.path(conversation) for part in node.message.parts)
+    ending, kind = ("zip", "application/zip") if zipped else ("md", "text/markdown")
+    markdown = partial(export.to_markdown, store, conversation, language())
+    json = partial(export.to_json, store, conversation)
     with st.container(horizontal=True):
+        st.download_button("Markdown", markdown, f"{name}.{ending}", kind, on_click="ignore", icon=":material/article:")
         st.download_button(
-            "Markdown", markdown, f"{name}.{'zip' if zipped else 'md'}", on_click="ignore", icon=":material/article:"
-        )
-        data = export.to_json(store, conversation)
-        st.download_button(
-            "JSON", data, f"{name}.json", "application/json", on_click="ignore", icon=":material/data_object:"
+            "JSON", json, f"{name}.json", "application/json", on_click="ignore", icon=":material/data_object:"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.catalogue import installed
+from core.errors import BadInput
 from core.parlor import parlor
 from ui.component import component
 from ui.install import offer
@@ -29,7 +30,10 @@ def welcome() -> str | None:
 def _models() -> None:
     """One quiet line of what is ready, and an offer for each task that has no model yet."""
     folder = parlor().settings.models
-    choice = parlor().runs.choice()
+    try:
+        choice = parlor().runs.choice()
+    except BadInput:  # told above the page
+        return
     chosen = [spec for spec in (choice.chat, choice.listen, choice.read, choice.speak) if spec]
     ready = [spec.name for spec in chosen if installed(spec, folder)]
     if ready:

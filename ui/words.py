@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.errors import ParlorError
 from core.messages import Language
 from core.parlor import parlor
 
@@ -38,6 +39,9 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "import_file": ("File", "文件"),
     "gone": ("That conversation is no longer here. It may have been deleted.", "找不到该对话，可能已被删除。"),
+    # the app itself
+    "understood": ("All right", "知道了"),
+    "unknown_model": ("A model chosen in Settings cannot be used.", "设置中选择的模型无法使用。"),
     # the empty page
     "greeting": ("What shall we talk about?", "今天想聊些什么？"),
     "greeting_sub": (
@@ -67,6 +71,7 @@ WORDS: dict[str, tuple[str, str]] = {
     # the chat box
     "box": ("Message Parlor", "给 Parlor 发消息"),
     "stop": ("Stop", "停止"),
+    "stopping": ("Stopping…", "正在停止…"),
     "kept_files": ("Kept for your next message", "已保留，随下一条消息发送"),
     "remove": ("Remove", "移除"),
     # a message
@@ -206,7 +211,11 @@ WORDS: dict[str, tuple[str, str]] = {
 
 def language() -> Language:
     """The interface's language: the person's choice, or the browser's."""
-    chosen = parlor().settings.language or st.context.locale or "en"
+    try:
+        chosen = parlor().settings.language
+    except ParlorError:  # the page that tells of it needs a language, too
+        chosen = ""
+    chosen = chosen or st.context.locale or "en"
     return "zh" if chosen.lower().startswith("zh") else "en"
 
 
