@@ -116,7 +116,7 @@ def _parts(options: argparse.Namespace) -> Iterator[Part]:
         yield open_image(_bytes(name), Path(name).name)
     for name in options.audio:
         yield open_audio(_bytes(name), Path(name).name)
-    text = open_text(sys.stdin.buffer.read(), "-").text if options.text == "-" else options.text
+    text = open_text(sys.stdin.buffer.read(), "standard input").text if options.text == "-" else options.text
     if text.strip():
         yield Text(text)
 

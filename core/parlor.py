@@ -109,8 +109,8 @@ class Parlor:
         self.store.close()
 
     def _preload(self) -> None:
-        self.store.purge()
         with contextlib.suppress(ParlorError):  # whoever needs a model is told when they do
+            self.store.purge()
             choice = self.runs.choice()
             for spec in (choice.chat, choice.listen, choice.speak):
                 if spec and self.pool.fits(spec):
