@@ -159,6 +159,7 @@ def test_a_damaged_model_is_told_in_one_line(home: Path) -> None:
 
 
 def test_ctrl_c_stops_keeps_what_was_said_and_leaves_no_process(home: Path) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background ignores it
     asked = subprocess.Popen(
         command("Tell me a very long story.", *SMALL, "--max-tokens", "2000", "--conversation", "story"),
         cwd=ROOT,
