@@ -173,7 +173,8 @@ def _show(run: Run, options: argparse.Namespace) -> int:
         print(flush=True)
     if options.speak and sounds:
         Path(options.speak).write_bytes(wav(Audio(b"".join(sound.pcm for sound in sounds), sounds[0].rate)))
-    return INTERRUPTED if interrupted else 0
+    unspoken = bool(options.speak) and not sounds  # a note on standard error has said why
+    return INTERRUPTED if interrupted else int(unspoken)
 
 
 def _print(event: Event, run: Run, options: argparse.Namespace, status: StatusLine) -> None:

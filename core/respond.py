@@ -24,6 +24,9 @@ INSTRUCTIONS = (
     "A block that begins with [Words in picture holds the words read from a picture they show you: answer from it and "
     "quote its names and numbers exactly; if it does not say, say so."
 )
+# For a model of one language. SmolLM2 135M answers "Count to five." and the capital of France with nonsense when it is
+# told its name, other languages or to be brief, and rightly when it is told no more than this.
+BRIEF_INSTRUCTIONS = "You are a helpful assistant."
 ENDED_EARLY = {
     "length": (
         "The answer reached the longest length set in Settings and ends here.",
@@ -83,7 +86,7 @@ def no_painter() -> NotInstalled:
 def _write(scene: Scene, spec: ModelSpec, question: Message, voice: Voice | None) -> Iterator[Event]:
     """The answer's words, with the sounds that are ready between them."""
     ledger, sampling = scene.ledger, scene.sampling
-    messages = (instructions(scene), *scene.history, question)
+    messages = (instructions(scene, spec), *scene.history, question)
     with (yield from leased(ledger, scene.pool, spec)) as worker:
         settings = {name: value for name, value in asdict(sampling).items() if name not in {"seed", "stop", "grammar"}}
         ledger.made("chat", spec, sampling.seed, **settings)
@@ -122,10 +125,11 @@ def _item(scene: Scene, item: object, began: float, voice: Voice | None) -> Iter
         yield item
 
 
-def instructions(scene: Scene) -> Message:
+def instructions(scene: Scene, spec: ModelSpec) -> Message:
     """The system message: the person's own words or Parlor's, and the language to answer in when one was asked for."""
     language = {"en": "\nAnswer in English.", "zh": "\n请用简体中文回答。"}.get(scene.turn.language, "")
-    return Message("system", (Text((scene.settings.instructions or INSTRUCTIONS) + language),))
+    own = INSTRUCTIONS if len(spec.languages) > 1 else BRIEF_INSTRUCTIONS
+    return Message("system", (Text((scene.settings.instructions or own) + language),))
 
 
 def for_text_model(message: Message) -> Message:
