@@ -1,7 +1,7 @@
 """A chat's messages as one prompt, by the Jinja2 template that the model's own file carries.
 
 The template comes from outside, so it runs in Jinja2's immutable sandbox. What it may call is what transformers
-offers it (https://huggingface.co/docs/transformers/chat_templating_writing): ``raise_exception``, ``strftime_now``
+offers it ("Writing a chat template" in its documentation): ``raise_exception``, ``strftime_now``
 and the ``tojson`` filter.
 """
 
