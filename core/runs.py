@@ -253,7 +253,7 @@ class Runs:
                         break
         except ParlorError as error:
             return error
-        except Exception:
+        except Exception:  # a thread's last word: whatever it is, the person must hear of it
             LOG.exception("A turn failed")
             return _broke()
         return None

@@ -145,7 +145,7 @@ def _open(file: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         _migrate(connection, file)
-    except BaseException:
+    except BaseException:  # an interrupt, too, must not leave it half done
         connection.close()
         raise
     return connection
@@ -163,7 +163,7 @@ def _migrate(connection: sqlite3.Connection, file: Path) -> None:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
-    except BaseException:
+    except BaseException:  # an interrupt, too, must not leave it half done
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise

@@ -236,7 +236,7 @@ class Store:
             try:
                 yield self._tables
                 self._sql.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # an interrupt, too, must not leave it half done
                 if self._sql.in_transaction:
                     self._sql.execute("ROLLBACK")
                 self._tables.forget_written()

@@ -24,6 +24,7 @@ from core.wire import Asked, Cancelled, Ended, Item, Opening, read_frame, write_
 
 ROOT = Path(__file__).resolve().parent.parent
 TICK = 0.05  # seconds a call waits for an item before it says that there is none yet
+LOG_BYTES = 1_000_000  # at this size the engines' log is begun anew
 GRACE = 3.0  # seconds an engine has to end a cancelled call before its process is ended; nobody waits for it meanwhile
 
 
@@ -37,7 +38,8 @@ class Worker:
         self._number = 0
         self._called: int | None = None  # the call that has not ended yet
         command = [sys.executable, "-m", "core.child"]
-        with log.open("ab") as words:  # what libraries print, and tracebacks: for the log, not for the person
+        mode = "wb" if log.exists() and log.stat().st_size > LOG_BYTES else "ab"
+        with log.open(mode) as words:  # what libraries print, and tracebacks: for the log, not for the person
             self._process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words
             )

@@ -23,6 +23,7 @@ from core.errors import BadInput, EngineFailed
 from core.media import resampled
 from core.messages import Audio, Word
 from models.mandarin import written
+from models.repeats import twice, without_loops
 from models.silero import RATE, WINDOW, levelled, spans
 
 if TYPE_CHECKING:
@@ -53,8 +54,6 @@ NO_SPEECH_LOOPING = 0.4
 UNLIKELY = -1.0
 IMPOSSIBLE = -1.5
 LOOPING = 2.4  # compression ratio, as in the Whisper paper
-REPEATS = 4
-TWICE = 8  # letters: a whole sentence of this length and more written twice was said once (1 clip of 66)
 TOKENS_PER_SECOND = 14  # fast Chinese needs about 10
 
 # A sentence to go on from makes Chinese come with punctuation; with less than 2 s of speech it was sometimes repeated.
@@ -251,13 +250,6 @@ def doubtful(heard: Any) -> bool:
     return bool(unlikely or heard.compression_ratio > LOOPING or twice(heard.text))
 
 
-def twice(text: str) -> bool:
-    """Whether ``text`` is one phrase and the same phrase again, which a decoder may write of one that was said once."""
-    letters = "".join(letter for letter in text if letter.isalnum())
-    half, odd = divmod(len(letters), 2)
-    return half >= TWICE and not odd and letters[:half] == letters[half:]
-
-
 def spoken_words(heard: Any) -> bool:
     """Whether a decoded segment is words that somebody said."""
     if not heard.words or not any(letter.isalnum() for letter in heard.text):
@@ -284,19 +276,3 @@ def segment(heard: Any, stretch: Stretch, script: str) -> Segment:
         for text, (_, word) in zip(texts, words, strict=True)
     )
     return Segment("".join(texts), at(heard.start), at(heard.end), stretch.language, timed)
-
-
-def without_loops(words: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:
-    """``words`` with any phrase that comes more than ``REPEATS`` times running said once: Whisper's known loop."""
-    at = 0
-    while at < len(words):
-        for length in range(1, (len(words) - at) // (REPEATS + 1) + 1):
-            phrase = [text for text, _ in words[at : at + length]]
-            again = at + length
-            while [text for text, _ in words[again : again + length]] == phrase:
-                again += length
-            if again - at > REPEATS * length:
-                words = words[: at + length] + words[again:]
-                break
-        at += 1
-    return words

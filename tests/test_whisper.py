@@ -14,7 +14,7 @@ from core.catalogue import ModelSpec
 from core.engines import Segment
 from core.errors import BadInput, EngineFailed
 from core.messages import Audio
-from models import mandarin, silero, whisper
+from models import mandarin, repeats, silero, whisper
 from tests import sounds
 from tests.recordings import recording, recordings
 from tests.scoring import cer, edits, wer, words
@@ -158,9 +158,9 @@ def test_speech_that_runs_over_the_end_of_a_block_stays_whole(monkeypatch: pytes
 
 def test_a_phrase_that_loops_is_said_once() -> None:
     looped = [" I", " am", " going", " to"] + [" say", " it"] * 9 + [" now"]
-    kept = whisper.without_loops(tuple((text, None) for text in looped))
+    kept = repeats.without_loops(tuple((text, None) for text in looped))
     assert "".join(text for text, _ in kept) == " I am going to say it now"
-    assert len(whisper.without_loops(tuple((text, None) for text in [" no"] * 4))) == 4
+    assert len(repeats.without_loops(tuple((text, None) for text in [" no"] * 4))) == 4
 
 
 def test_words_keep_their_places_when_the_script_changes() -> None:
@@ -212,4 +212,4 @@ def test_doctor_learns_what_the_engine_was_built_with() -> None:
     ],
 )
 def test_a_whole_sentence_written_twice_is_decoded_again(text: str, said_once: bool) -> None:
-    assert whisper.twice(text) == said_once
+    assert repeats.twice(text) == said_once
