@@ -60,6 +60,18 @@ Source = Hub | Package | Folder
 
 
 @dataclass(frozen=True, slots=True)
+class Repository:
+    """A hub repository whose files are not listed in the catalogue: they are looked up, and pinned, when it is fetched.
+
+    ``revision`` is a commit, or a branch where none could be verified; ``include`` are file name patterns (fnmatch).
+    """
+
+    repo: str
+    revision: str
+    include: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class File:
     """One file: its name in the model's folder, size in bytes, sha256 (hex), and sources in order of preference."""
 
@@ -73,8 +85,11 @@ class File:
 class ModelSpec:
     """One model. ``engine`` is the module in ``models/`` that loads it; ``memory`` is bytes of RAM.
 
-    ``languages`` are ISO 639-1 codes; ``defaults`` are settings the engine may read; ``revision`` is the pinned
-    commit or version; ``starter`` marks the set that start.py fetches.
+    ``gpu_memory`` is bytes on the GPU when it computes there, 0 for an engine that never does. ``languages`` are ISO
+    639-1 codes; ``defaults`` are settings the engine may read; ``revision`` is the pinned commit or version;
+    ``starter`` marks the set that start.py fetches. ``terms`` is the address of a licence that has to be accepted
+    before the model is fetched, ``voices`` the speakers inside it. A model has ``files``, or a ``repository`` whose
+    files are not known yet and an estimate of their size, ``download``, in bytes.
     """
 
     id: str
@@ -90,15 +105,20 @@ class ModelSpec:
     about: str = ""
     about_zh: str = ""
     defaults: tuple[tuple[str, Scalar], ...] = field(default=())
+    gpu_memory: int = 0
+    terms: str = ""
+    voices: tuple[str, ...] = ()
+    repository: Repository | None = None
+    download: int = 0
 
     @property
     def bytes(self) -> int:
-        return sum(file.bytes for file in self.files)
+        return sum(file.bytes for file in self.files) or self.download
 
     @property
     def sha256(self) -> str:
         """The digest of the largest file: the weights."""
-        return max(self.files, key=lambda file: file.bytes).sha256
+        return max(self.files, key=lambda file: file.bytes).sha256 if self.files else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +160,7 @@ def load(user_file: Path | None = None) -> Catalogue:
 def installed(spec: ModelSpec, models_folder: Path) -> bool:
     """Whether every file is in place with its full size. Cheap: the hashes were checked before the files got there."""
     folder = models_folder / spec.id
-    return all(in_place(file, folder) for file in spec.files)
+    return bool(spec.files) and all(in_place(file, folder) for file in spec.files)
 
 
 def in_place(file: File, folder: Path) -> bool:
@@ -190,8 +210,12 @@ def _read(path: Path) -> tuple[ModelSpec, ...]:
 def _model(entry: dict[str, Any], base: Path) -> ModelSpec:
     given = dict(entry)
     names = {item.name: item for item in fields(ModelSpec)}
-    files = tuple(itertools.chain.from_iterable(_files(table, base) for table in given.pop("file")))
+    files = tuple(itertools.chain.from_iterable(_files(table, base) for table in given.pop("file", ())))
     given["memory"] = round(given.pop("memory_mb") * 1e6)
+    given["gpu_memory"] = round(given.pop("gpu_memory_mb", 0) * 1e6)
+    given["download"] = round(given.pop("download_mb", 0) * 1e6)
+    given["repository"] = _repository(given.pop("repository")) if "repository" in given else None
+    given["voices"] = tuple(given.get("voices", ()))
     if unknown := given.keys() - names.keys():
         raise ValueError(f"unknown entries: {', '.join(sorted(unknown))}")
     missing = [name for name, item in names.items() if item.default is MISSING and name not in {*given, "files"}]
@@ -203,11 +227,17 @@ def _model(entry: dict[str, Any], base: Path) -> ModelSpec:
         raise ValueError(f"the task {given['task']!r} is none of {', '.join(get_args(Task))}")
     if not given["engine"].isidentifier():
         raise ValueError(f"the engine {given['engine']!r} is not a module's name")
-    if not files or len({file.name.casefold() for file in files}) < len(files):
-        raise ValueError("a model needs files, each with a name of its own")
+    if bool(files) == bool(given["repository"]):
+        raise ValueError("a model has either files or a repository")
+    if len({file.name.casefold() for file in files}) < len(files):
+        raise ValueError("each file needs a name of its own")
     given["languages"] = tuple(given["languages"])
     given["defaults"] = tuple(sorted(given.get("defaults", {}).items()))
     return ModelSpec(files=files, **given)
+
+
+def _repository(table: dict[str, Any]) -> Repository:
+    return Repository(table["hub"], table["revision"], tuple(table.get("include", ("*",))))
 
 
 def _files(table: dict[str, Any], base: Path) -> Iterator[File]:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from core.catalogue import ModelSpec
 from core.events import Progress
 from core.messages import Audio, Image, Message, Reading, Word
+from core.painting import Painted, Painting
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is chosen. ``temperature`` 0 is greedy; ``grammar`` is GBNF, empty for none."""
+    """How the next token is chosen. ``temperature`` 0 is greedy; ``grammar`` is GBNF, empty for none.
+
+    ``adapter`` names a LoRA adapter of the model (a folder in its ``adapters/``), empty for none.
+    """
 
     temperature: float = 0.7
     top_p: float = 0.9
@@ -39,6 +43,7 @@ class Sampling:
     seed: int = 0
     stop: tuple[str, ...] = ()
     grammar: str = ""
+    adapter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +80,28 @@ class Chat(Protocol):
     def reply(
         self, messages: tuple[Message, ...], sampling: Sampling, conversation: str = ""
     ) -> Iterator[str | Progress | Dropped | Usage]:
-        """The next message, piece by piece; ``conversation`` names the KV cache to go on from. Ends with a Usage."""
+        """The next message, piece by piece; ``conversation`` names the KV cache to go on from. Ends with a Usage.
+
+        A model of the task ``see`` finds the pictures of a message as ``Image`` parts with their bytes; for a ``chat``
+        model they are named in words (``core.prompt``).
+        """
 
     def close(self) -> None: ...
 
 
 class Speaker(Protocol):
-    def speak(self, text: str, voices: tuple[str, ...] = (), language: str = "", speed: float = 1.0) -> Iterator[Audio]:
+    def speak(
+        self,
+        text: str,
+        voices: tuple[str, ...] = (),
+        language: str = "",
+        speed: float = 1.0,
+        reference: Audio | None = None,
+    ) -> Iterator[Audio]:
         """Say ``text`` (plain or Markdown), s16 mono, in the first of ``voices`` that fits each run's language.
 
         ``language`` empty is judged by the text's script; a language without a voice of its own gets the default one.
+        ``reference`` is a recording of somebody whose voice is to be used, for models that can.
         """
 
     def close(self) -> None: ...
@@ -93,6 +110,13 @@ class Speaker(Protocol):
 class Reader(Protocol):
     def read(self, image: Image) -> Iterator[Reading]:
         """The words in a picture: exactly one Reading, empty lines when there are none."""
+
+    def close(self) -> None: ...
+
+
+class Painter(Protocol):
+    def paint(self, painting: Painting) -> Iterator[Progress | Painted]:
+        """``painting.count`` pictures, one Painted each, with Progress (stage ``paint``, previews) between them."""
 
     def close(self) -> None: ...
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from core.provenance import Figures, Provenance
+
+if TYPE_CHECKING:
+    from core.painting import Painting
 
 Role = Literal["system", "user", "assistant"]
 Language = Literal["en", "zh"]
@@ -114,10 +117,12 @@ class Turn:
     """What a person hands over at once.
 
     ``draw`` forces (True) or forbids (False) a picture; None lets the router judge. ``speak`` asks for the answer's
-    sound. ``language`` (``en``, ``zh``) asks for an answer in it; empty leaves that to the model.
+    sound. ``language`` (``en``, ``zh``) asks for an answer in it; empty leaves that to the model. ``painting`` says how
+    a picture is to be made; with a prompt in it, that prompt is used as it stands.
     """
 
     parts: tuple[Part, ...]
     draw: bool | None = None
     speak: bool = False
     language: str = ""
+    painting: Painting | None = None

@@ -24,11 +24,16 @@ class Settings:
     language: str = ""  # of the interface: en, zh, or empty for the browser's
     script: str = "simplified"  # how heard Mandarin is written: simplified or traditional
     chat: str = ""
+    see: str = ""  # answers where pictures are shown
     hear: str = ""
     read: str = ""
     speak: str = ""
+    paint: str = ""
+    adapter: str = ""  # LoRA adapter of the model that sees
     voice_en: str = "af_heart"
     voice_zh: str = "zm_yunxi"
+    speaker: str = ""  # in models that have speakers of their own
+    reference: str = ""  # a saved recording whose voice is used, in models that can
     speed: float = 1.0  # of speech, 0.5 to 2
     speak_replies: bool = True  # answer recorded voice with a voice
     instructions: str = ""  # the system prompt; empty for Parlor's own
@@ -37,7 +42,18 @@ class Settings:
     min_p: float = 0.05
     max_tokens: int = 1024
     context_tokens: int = 8192
+    paint_size: str = ""  # 768x512, in pixels; empty for the model's own, like the next three
+    paint_steps: int = 0
+    paint_guidance: float = -1.0
+    paint_scheduler: str = ""
+    paint_negative: str = ""  # what pictures should not show
+    paint_style: str = ""  # of core.styles
+    enhance: bool = True  # the chat model writes the painter's prompt from a short or Chinese wish
     memory_gb: float = 0.0  # RAM budget for models; 0 for three quarters of what is free at the start
+    gpu_gb: float = 0.0  # GPU budget for models; 0 for nine tenths of what is free at the start
+    keep_minutes: float = 30.0  # an idle model stays loaded this long; 0 for as long as there is room
+    pinned: str = ""  # ids of models that are never unloaded to make room, with spaces between
+    models_folder: str = ""  # where models lie; empty for the data folder
     threads: int = 0  # of computation; 0 for the physical cores
 
     @property
@@ -47,7 +63,7 @@ class Settings:
     @property
     def models(self) -> Path:
         """Folder of installed models, one folder an id."""
-        return self.home / "models"
+        return Path(self.models_folder).expanduser() if self.models_folder else self.home / "models"
 
     @property
     def media(self) -> Path:

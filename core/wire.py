@@ -17,7 +17,8 @@ from core.errors import ParlorError
 
 LENGTH = struct.Struct("<Q")
 MODULES = frozenset(
-    f"core.{name}" for name in ("catalogue", "engines", "errors", "events", "messages", "provenance", "wire")
+    f"core.{name}"
+    for name in ("catalogue", "engines", "errors", "events", "messages", "painting", "provenance", "wire")
 )
 
 
@@ -55,11 +56,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A call is over; number 0 is the opening. ``peak`` is the process's highest resident memory so far, bytes."""
+    """A call is over; number 0 is the opening.
+
+    ``peak`` is the process's highest resident memory so far, ``gpu`` its highest memory on the GPU; both in bytes.
+    """
 
     number: int
     trouble: ParlorError | None
     peak: int
+    gpu: int = 0
 
 
 class ValuesOnly(pickle.Unpickler):

@@ -89,9 +89,17 @@ class Kokoro:
         self._name, self._session, self._folder = name, session, folder
         self._styles: dict[str, Samples] = {}
 
-    def speak(self, text: str, voices: tuple[str, ...] = (), language: str = "", speed: float = 1.0) -> Iterator[Audio]:
+    def speak(
+        self,
+        text: str,
+        voices: tuple[str, ...] = (),
+        language: str = "",
+        speed: float = 1.0,
+        reference: Audio | None = None,
+    ) -> Iterator[Audio]:
         """Say ``text`` (plain or Markdown), run by run: 24 kHz, silence cut, a pause at the end of each.
 
+        A ``reference`` changes nothing: these voices are the model's own.
         Nothing comes of a text without words. ``speed`` is 0.5 to 2. Raises BadInput for an unknown voice or a speed
         outside, EngineFailed when a voice's file is missing or broken.
         """
