@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.engines import open_engine
-from core.errors import EngineFailed, ParlorError
+from core.errors import EngineFailed, NotEnoughMemory, ParlorError
 from core.wire import Asked, Cancelled, Ended, Item, Opening, read_frame, write_frame
 
 
@@ -41,22 +41,22 @@ class Child:
         self._calls: queue.SimpleQueue[Asked] = queue.SimpleQueue()
         self._stopped: set[int] = set()
         self._name = ""
+        self._engine: Any = None
 
     def run(self) -> None:
         """Open the engine, then answer; returns only when it could not be opened."""
         opening: Opening = read_frame(self._frames)
         self._name = opening.spec.name
         threading.Thread(target=self._listen, daemon=True).start()
-        opened: list[Any] = []
 
         def open_it() -> Iterator[Any]:
-            opened.append(open_engine(opening.spec, Path(opening.folder)))
+            self._engine = open_engine(opening.spec, Path(opening.folder))
             return iter(())
 
         self._answer(0, open_it)
-        while opened:
+        while self._engine is not None:
             asked = self._calls.get()
-            self._answer(asked.number, lambda: getattr(opened[0], asked.method)(*asked.args))  # noqa: B023 — called at once
+            self._answer(asked.number, lambda: getattr(self._engine, asked.method)(*asked.args))  # noqa: B023 — called at once
 
     def _listen(self) -> None:
         """Sort what comes in. The parent's end closing ends this process, whatever the engine is doing."""
@@ -86,13 +86,15 @@ class Child:
             traceback.print_exc()
             trouble = self._broke(error)
         self._stopped.discard(number)
-        write_frame(self._answers, Ended(number, trouble, peak_memory()))
+        gpu = self._engine.gpu_bytes() if hasattr(self._engine, "gpu_bytes") else 0
+        write_frame(self._answers, Ended(number, trouble, peak_memory(), gpu))
 
-    def _broke(self, error: Exception) -> EngineFailed:
-        if isinstance(error, MemoryError):
-            return EngineFailed(
-                f"{self._name} ran out of memory. Close other programs or choose a smaller model.",
-                f"{self._name} 内存不足。请关闭其他程序或选择更小的模型。",
+    def _broke(self, error: Exception) -> ParlorError:
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
+            return NotEnoughMemory(
+                f"{self._name} ran out of memory. Try again: more is set aside for it now. If it stays so, close other "
+                "programs or choose a smaller model.",
+                f"{self._name} 内存不足。请重试：已为它预留更多内存。若仍然失败，请关闭其他程序或选择更小的模型。",
             )
         said = f"{type(error).__name__}: {error}"
         return EngineFailed(

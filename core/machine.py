@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import subprocess
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -103,6 +104,40 @@ def _gpu(cuda: ctypes.CDLL, ordinal: int) -> Gpu:
     cuda.cuDeviceGetName(name, len(name), device)
     cuda.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
     return Gpu(name.value.decode("utf-8", "replace"), memory.value)
+
+
+def gpu_free() -> int:
+    """Bytes free now on the first device the CUDA driver lists, as NVML tells; its size if it does not; 0 without one.
+
+    NVML, since the CUDA driver tells this only to who has opened the device, which takes memory of its own there.
+    """
+    try:
+        cuda = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+        device, identity = ctypes.c_int(), ctypes.create_string_buffer(16)
+        if cuda.cuInit(0) or cuda.cuDeviceGet(ctypes.byref(device), 0):
+            return 0
+        whole = _gpu(cuda, 0).memory
+        if cuda.cuDeviceGetUuid_v2(identity, device):
+            return whole
+        return _nvml_free(str(uuid.UUID(bytes=identity.raw))) or whole
+    except (OSError, AttributeError):
+        return 0
+
+
+def _nvml_free(device: str) -> int:
+    """Bytes free on the device of that UUID, a whole one or a slice of one (MIG); 0 when NVML does not tell."""
+    try:
+        nvml = ctypes.CDLL("nvml.dll" if os.name == "nt" else "libnvidia-ml.so.1")
+        if nvml.nvmlInit_v2():
+            return 0
+        handle, memory = ctypes.c_void_p(), (ctypes.c_ulonglong * 3)()  # total, free, used
+        names = (f"GPU-{device}".encode(), f"MIG-{device}".encode())
+        found = any(not nvml.nvmlDeviceGetHandleByUUID(name, ctypes.byref(handle)) for name in names)
+        told = found and not nvml.nvmlDeviceGetMemoryInfo(handle, memory)
+        nvml.nvmlShutdown()
+        return memory[1] if told else 0
+    except (OSError, AttributeError):
+        return 0
 
 
 def find_nvcc() -> str:

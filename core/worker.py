@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from core.catalogue import ModelSpec
-from core.errors import WorkerDied
+from core.errors import NotEnoughMemory, WorkerDied
 from core.events import Tick
 from core.wire import Asked, Cancelled, Ended, Item, Opening, read_frame, write_frame
 
@@ -33,7 +33,9 @@ class Worker:
 
     def __init__(self, spec: ModelSpec, folder: Path, log: Path) -> None:
         self.spec = spec
-        self.peak = 0  # bytes
+        self.peak = self.gpu_peak = 0  # bytes
+        self._refused = False  # its engine did not get the memory it asked for
+        self._ended = False  # by us
         self._frames: queue.SimpleQueue[Any] = queue.SimpleQueue()  # ends with None when the process is gone
         self._number = 0
         self._called: int | None = None  # the call that has not ended yet
@@ -78,8 +80,17 @@ class Worker:
         """Whether a call has not ended: its engine may still be computing for nobody."""
         return self._called is not None and self.alive
 
+    @property
+    def short(self) -> bool:
+        """Whether it wanted more memory than there was: its engine said so, or a SIGKILL that is not ours ended it.
+
+        The kernel sends one when memory runs out.
+        """
+        return self._refused or (self._process.poll() == -9 and not self._ended)
+
     def kill(self) -> None:
         """End the process now and wait until its memory is given back."""
+        self._ended = self._ended or self.alive
         self._process.kill()
         self._process.wait()
         with contextlib.suppress(OSError):
@@ -95,7 +106,8 @@ class Worker:
             self._frames.put(None)
             raise self._died()
         if isinstance(frame, Ended):
-            self.peak = max(self.peak, frame.peak)
+            self.peak, self.gpu_peak = max(self.peak, frame.peak), max(self.gpu_peak, frame.gpu)
+            self._refused = self._refused or isinstance(frame.trouble, NotEnoughMemory)
             if frame.number == self._called:
                 self._called = None
         return frame
@@ -117,9 +129,11 @@ class Worker:
     def _died(self) -> WorkerDied:
         code = self._process.wait()
         why, warum = (f"signal {-code}", f"信号 {-code}") if code < 0 else (f"exit status {code}", f"退出码 {code}")
+        guess, maybe = (", probably for want of memory", "，可能是系统内存不足") if self.short else ("", "")
         return WorkerDied(
-            f"{self.spec.name} ended unexpectedly ({why}). What was said so far is kept; try again to start it anew.",
-            f"{self.spec.name} 意外退出（{warum}）。已有内容已保留；请重试，它会重新启动。",
+            f"{self.spec.name} ended unexpectedly ({why}){guess}. What was said so far is kept; "
+            "try again to start it anew.",
+            f"{self.spec.name} 意外退出（{warum}）{maybe}。已有内容已保留；请重试，它会重新启动。",
         )
 
     def _send(self, value: object) -> None:
@@ -133,8 +147,10 @@ class Worker:
             with self._process.stdout as answers:  # type: ignore[union-attr]
                 while True:
                     self._frames.put(read_frame(answers))  # type: ignore[arg-type]
-        except (EOFError, OSError, pickle.UnpicklingError):
-            pass  # the child is gone, or no longer makes sense
+        except (EOFError, OSError):
+            pass  # the child is gone
+        except pickle.UnpicklingError:
+            self._ended = self.alive  # it no longer makes sense
         finally:
             self._process.kill()
             self._frames.put(None)
