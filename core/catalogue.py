@@ -88,7 +88,8 @@ class ModelSpec:
     ``gpu_memory`` is bytes on the GPU when it computes there, 0 for an engine that never does. ``languages`` are ISO
     639-1 codes; ``defaults`` are settings the engine may read; ``revision`` is the pinned commit or version;
     ``starter`` marks the set that start.py fetches. ``terms`` is the address of a licence that has to be accepted
-    before the model is fetched, ``voices`` the speakers inside it. A model has ``files``, or a ``repository`` whose
+    before the model is fetched, ``voices`` the speakers inside it; one that ``clones`` can also
+    speak in the voice of a recording. A model has ``files``, or a ``repository`` whose
     files are not known yet and an estimate of their size, ``download``, in bytes.
     """
 
@@ -108,6 +109,7 @@ class ModelSpec:
     gpu_memory: int = 0
     terms: str = ""
     voices: tuple[str, ...] = ()
+    clones: bool = False
     repository: Repository | None = None
     download: int = 0
 
@@ -132,7 +134,7 @@ class Catalogue:
         known = {spec.id: spec for spec in self.models}
         if id in known:
             return known[id]
-        near = difflib.get_close_matches(id, known, n=3, cutoff=0.5) or list(known)
+        near = difflib.get_close_matches(id, known, n=3, cutoff=0.5) or list(known)[:3]
         raise BadInput(
             f"There is no model called {id!r}. Did you mean {' or '.join(near)}? All are in `python start.py models`.",
             f"没有名为 {id!r} 的模型。您是不是想找 {'、'.join(near)}？`python start.py models` 会列出全部模型。",
@@ -175,6 +177,11 @@ def not_installed(spec: ModelSpec) -> NotInstalled:
         f"The model {spec.name} is not installed ({size_text(spec.bytes)} to download). Get it with: {get}",
         f"模型 {spec.name} 尚未安装（需下载 {size_text(spec.bytes)}）。安装命令：{get}",
     )
+
+
+def valid_id(id: str) -> bool:
+    """Whether ``id`` may name a model, and its folder."""
+    return bool(_ID.fullmatch(id))
 
 
 def size_text(size: float) -> str:
@@ -221,7 +228,7 @@ def _model(entry: dict[str, Any], base: Path) -> ModelSpec:
     missing = [name for name, item in names.items() if item.default is MISSING and name not in {*given, "files"}]
     if missing:
         raise ValueError(f"missing entries: {', '.join(missing)}")
-    if not _ID.fullmatch(given["id"]):
+    if not valid_id(given["id"]):
         raise ValueError("an id is made of a-z, 0-9, '.', '_' and '-', and starts with a letter or digit")
     if given["task"] not in get_args(Task):
         raise ValueError(f"the task {given['task']!r} is none of {', '.join(get_args(Task))}")
@@ -245,7 +252,7 @@ def _files(table: dict[str, Any], base: Path) -> Iterator[File]:
     hashes: dict[str, str] = table["sha256"] if isinstance(table["sha256"], dict) else {"{}": table["sha256"]}
     for key, sha256 in hashes.items():
         name = table["name"].replace("{}", key)
-        if not _stays_inside(name):
+        if not stays_inside(name):
             raise ValueError(f"the file name {name!r} leaves the model's folder")
         if not _HASH.fullmatch(sha256):
             raise ValueError(f"the sha256 of {name} is not 64 hexadecimal digits")
@@ -282,6 +289,6 @@ def _numbered(text: str) -> list[str]:
     return [_RANGE.sub("{}", text).format(*(f"{n:0{w}}" for n, w in zip(row, widths, strict=True))) for row in rows]
 
 
-def _stays_inside(name: str) -> bool:
+def stays_inside(name: str) -> bool:
     """Whether ``name`` is a plain relative path on every system: no root, drive, backslash, ``.`` or ``..``."""
     return not {"", ".", ".."} & set(name.split("/")) and not re.search(r'[\\:*?"<>|\0]', name)

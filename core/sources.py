@@ -120,7 +120,7 @@ def _page(package: str, index: Index, flow: Flow) -> list[DistributionPackage]:
         raise DownloadFailed(*text) from error
     except requests.RequestException as error:
         if error.response is not None:
-            check_status(error.response, host)
+            check_status(error.response.status_code, error.response.headers, index.endpoint)
         raise explained(error, index.endpoint, flow) from error
     except UnsupportedContentTypeError as error:
         raise DownloadFailed(f"{host} is not a package index: {error}", f"{host} 不是软件包索引：{error}") from error

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -173,7 +174,7 @@ def _pour(remote: Remote, part: Part, flow: Flow, key: str, label: str) -> None:
         flow.reached |= {host, urlsplit(response.url).netloc}
         if response.status_code == 416:
             part.restart()
-        check_status(response, host)
+        check_status(response.status_code, response.headers, remote.url)
         if not response.headers.get("Content-Range", "").startswith(f"bytes {part.length}-"):
             part.restart()
         length = response.headers.get("Content-Length", "")
@@ -188,30 +189,49 @@ def _pour(remote: Remote, part: Part, flow: Flow, key: str, label: str) -> None:
                 raise DownloadFailed(f"{host} sent more than the file's size", f"{host} 发送的数据超过文件大小")
 
 
-def check_status(response: requests.Response, host: str) -> None:
-    """Raises TryAgain when trying again may help, DownloadFailed when it will not."""
-    code = response.status_code
-    if code < 400:
+def check_status(status: int, headers: Mapping[str, str], url: str) -> None:
+    """What an answer's status means. Raises TryAgain when trying again may help, DownloadFailed when it will not."""
+    if status < 400:
         return
-    if code in (401, 403):
+    host = urlsplit(url).netloc
+    if headers.get("X-Error-Code") == "GatedRepo":
+        raise gated(url.partition("/resolve/")[0])
+    if status in (401, 403):
         raise DownloadFailed(
-            f"{host} asks for permission ({code}): for the model hub, log in with `hf auth login` and accept the "
+            f"{host} asks for permission ({status}): for the model hub, log in with `hf auth login` and accept the "
             "model's terms; for a package mirror, check its user name and password",
-            f"{host} 要求授权（{code}）：模型站请先运行 `hf auth login` 并接受模型条款；软件包镜像请检查用户名和密码",
+            f"{host} 要求授权（{status}）：模型站请先运行 `hf auth login` 并接受模型条款；软件包镜像请检查用户名和密码",
         )
-    if code in (404, 410):
-        raise DownloadFailed(f"{host} does not have the file ({code})", f"{host} 上没有该文件（{code}）")
-    if code == 429:
-        wait = response.headers.get("Retry-After", "")
-        when, when_zh = (f"in {wait} s", f"在 {wait} 秒后") if wait.isdigit() else ("later", "稍后")
+    if status in (404, 410):
+        raise DownloadFailed(f"{host} does not have the file ({status})", f"{host} 上没有该文件（{status}）")
+    if status == 429:
+        wait = _asked_wait(headers)
+        when, when_zh = (f"in {wait} s", f"在 {wait} 秒后") if wait else ("later", "稍后")
         raise TryAgain(
             f"{host} has had too many requests (429): try again {when}",
             f"{host} 请求过多（429）：请{when_zh}重试",
-            float(wait) if wait.isdigit() else None,
+            float(wait) if wait else None,
         )
-    if code == 416 or code >= 500:
-        raise TryAgain(f"{host} answered {code}", f"{host} 返回 {code}")
-    raise DownloadFailed(f"{host} refused with status {code}", f"{host} 拒绝了请求（{code}）")
+    if status == 416 or status >= 500:
+        raise TryAgain(f"{host} answered {status}", f"{host} 返回 {status}")
+    raise DownloadFailed(f"{host} refused with status {status}", f"{host} 拒绝了请求（{status}）")
+
+
+def gated(page: str) -> DownloadFailed:
+    """``page`` is the address of a model whose owner wants to know who takes it."""
+    name = urlsplit(page).path.strip("/")
+    return DownloadFailed(
+        f"{name} is given only to who accepts its conditions: do that on the model's page, {page}, with an account of "
+        "yours, then log in here with `hf auth login`",
+        f"{name} 需要先接受条款：请登录账号，在模型页面 {page} 上同意，然后在本机运行 `hf auth login`",
+    )
+
+
+def _asked_wait(headers: Mapping[str, str]) -> str:
+    """Seconds that a busy server names: Retry-After (RFC 9110), or ``t=`` of RateLimit (as the model hub sends it)."""
+    after = headers.get("Retry-After", "")
+    reset = re.search(r"\bt=(\d+)", headers.get("RateLimit", ""))
+    return after if after.isdigit() else reset[1] if reset else ""
 
 
 def explained(error: requests.RequestException, url: str, flow: Flow) -> TryAgain:
@@ -219,11 +239,7 @@ def explained(error: requests.RequestException, url: str, flow: Flow) -> TryAgai
     asked = error.request.url if error.request is not None else None  # after a redirect, another host's
     host = urlsplit(str(asked or url)).netloc
     if isinstance(error, requests.exceptions.SSLError):
-        raise DownloadFailed(
-            f"the certificate of {host} is not trusted: if a company proxy stands between, name its CA file in "
-            "REQUESTS_CA_BUNDLE",
-            f"{host} 的证书不受信任：若中间有公司代理，请用 REQUESTS_CA_BUNDLE 指定其 CA 文件",
-        ) from error
+        raise untrusted(host, "REQUESTS_CA_BUNDLE") from error
     no_connection = bool(error.args) and isinstance(error.args[0], urllib3.exceptions.MaxRetryError)
     if no_connection and host not in flow.reached:
         flow.unreachable.add(host)
@@ -231,6 +247,14 @@ def explained(error: requests.RequestException, url: str, flow: Flow) -> TryAgai
     if isinstance(error, requests.ConnectionError | requests.Timeout | requests.exceptions.ChunkedEncodingError):
         return _broken_off(url)
     raise DownloadFailed(f"{host}: {error}", f"{host}：{error}") from error
+
+
+def untrusted(host: str, variable: str) -> DownloadFailed:
+    """``variable`` names the CA file to trust beside the system's own."""
+    return DownloadFailed(
+        f"the certificate of {host} is not trusted: if a company proxy stands between, name its CA file in {variable}",
+        f"{host} 的证书不受信任：若中间有公司代理，请用 {variable} 指定其 CA 文件",
+    )
 
 
 def unreachable(host: str) -> Offline:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import random
 import threading
+import time
 import zipfile
 from collections import deque
 from collections.abc import Iterator
@@ -32,6 +34,8 @@ class Fault:
     hold: int | None = None  # send nothing more until ``release`` is set
     release: threading.Event = field(default_factory=threading.Event)
     redirect: str = ""
+    code: str = ""  # X-Error-Code, by which the model hub tells its refusals apart
+    drip: int = 0  # send that many bytes at a time, a hundredth of a second apart
 
 
 class HubServer:
@@ -61,6 +65,29 @@ class HubServer:
         page = self.files.get(f"/simple/{project}/", b"<!DOCTYPE html>")
         self.files[f"/simple/{project}/"] = page + f'<a href="{path}#sha256={digest}">{filename}</a>'.encode()
 
+    def add_repo(self, name: str, files: dict[str, bytes], lfs: bool = True, commit: str = "", **about: object) -> None:
+        """A model repository with these files at ``commit``: the API's description of it and every file.
+
+        With ``lfs``, files over 1,000 bytes are described with a sha256, as the hub keeps what is large.
+        """
+        commit = commit or COMMIT
+        siblings: list[dict[str, object]] = []
+        for path, body in files.items():
+            known: dict[str, object] = {"rfilename": path, "size": len(body)}
+            known["blobId"] = hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest()
+            if lfs and len(body) > 1000:
+                digest = hashlib.sha256(body).hexdigest()
+                known["lfs"] = {"size": len(body), "sha256": digest, "pointerSize": 130}
+            siblings.append(known)
+            self.files[f"/{name}/resolve/{commit}/{path}"] = body
+        described = json.dumps({"id": name, "sha": commit, "siblings": siblings, **about}).encode()
+        for revision in ("", "/revision/main", f"/revision/{commit}"):
+            self.files[f"/api/models/{name}{revision}"] = described
+
+    def asked(self, path: str) -> int:
+        """How often ``path`` was asked for."""
+        return sum(seen == path for seen, _ in self.seen)
+
     def ranges(self, path: str) -> list[str]:
         """The Range header of every request for ``path``, empty where there was none."""
         return [headers.get("Range", "") for seen, headers in self.seen if seen == path]
@@ -86,8 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.redirect:
             self._head(302, 0, Location=fault.redirect)
         elif fault.status or path not in hub.files:
-            after = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-            self._head(fault.status or 404, 0, **after)
+            more = {"Retry-After": fault.retry_after, "X-Error-Code": fault.code}
+            self._head(fault.status or 404, 0, **{name: value for name, value in more.items() if value})
         else:
             self._body(path, hub.files[path], fault)
 
@@ -110,7 +137,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(rest[: fault.hold])
                 fault.release.wait()
                 rest = rest[fault.hold :]
-            self.wfile.write(rest)
+            for start in range(0, len(rest), fault.drip or max(1, len(rest))):
+                self.wfile.write(rest[start : start + (fault.drip or len(rest))])
+                time.sleep(0.01 if fault.drip else 0)
 
     def _head(self, status: int, length: int, **headers: str) -> None:
         self.send_response(status)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from core import catalogue
-from core.catalogue import Folder, Hub, Member, Package
+from core.catalogue import Folder, Hub, Member, ModelSpec, Package
 from core.errors import BadInput, NotInstalled
 
 ENTRY = """
@@ -48,10 +49,99 @@ def test_the_starter_set_hears_chats_speaks_and_reads() -> None:
     assert all(spec.about and spec.about_zh and spec.licence in ("MIT", "Apache-2.0") for spec in starter)
 
 
-def test_every_shipped_file_can_be_had_without_the_hub() -> None:
-    for spec in catalogue.load().models:
+def test_every_file_of_the_starter_set_can_be_had_without_the_hub() -> None:
+    for spec in catalogue.load().starter():
         for file in spec.files:
             assert any(isinstance(source, Package) for source in file.sources), (spec.id, file.name)
+
+
+ENGINES = {
+    "chat": {"llama"},
+    "see": {"llama", "llava"},
+    "hear": {"whisper"},
+    "read": {"reader"},
+    "speak": {"kokoro", "coqui"},
+    "paint": {"diffusion"},
+    "embed": {"clip"},
+}
+FREE = {"MIT", "Apache-2.0", "BSD-3-Clause", "CreativeML-OpenRAIL-M", "CreativeML-OpenRAIL++-M"}
+DOCS = Path(__file__).parent.parent / "docs" / "MODELS.md"
+
+
+def shipped() -> list[ModelSpec]:
+    return list(catalogue.load().models)
+
+
+@pytest.mark.parametrize("spec", shipped(), ids=lambda spec: spec.id)
+def test_every_shipped_model_says_what_a_person_chooses_by(spec: ModelSpec) -> None:
+    assert spec.engine in ENGINES[spec.task]
+    assert spec.about.endswith(".")
+    assert spec.about_zh.endswith("。")
+    assert re.search(r"[\u4e00-\u9fff]", spec.about_zh)
+    assert spec.licence
+    assert spec.languages
+    assert all(re.fullmatch(r"[a-z]{2,3}", code) for code in spec.languages)
+    assert len(set(spec.languages)) == len(spec.languages)
+    assert 3e7 < spec.bytes < 2e10
+    assert spec.bytes / 2 < spec.memory < 2.5e10, "weights may be halved on the way in, and never more"
+
+
+@pytest.mark.parametrize("spec", shipped(), ids=lambda spec: spec.id)
+def test_a_licence_that_binds_whoever_uses_the_model_is_shown_first(spec: ModelSpec) -> None:
+    assert bool(spec.terms) == (spec.licence not in FREE)
+    assert not spec.terms or spec.terms.startswith("https://")
+
+
+@pytest.mark.parametrize("spec", shipped(), ids=lambda spec: spec.id)
+def test_a_shipped_model_is_pinned_or_says_that_it_is_not(spec: ModelSpec) -> None:
+    if spec.repository is None:
+        pins = {source.revision for file in spec.files for source in file.sources if isinstance(source, Hub)}
+        assert spec.starter or pins == {spec.revision}
+    else:
+        assert spec.repository.revision == spec.revision
+        assert "*" not in spec.repository.include
+        assert spec.download
+        assert checked(spec) == ("commit" if re.fullmatch(r"[0-9a-f]{40}", spec.revision) else "not checked")
+
+
+def test_a_model_that_sees_as_gguf_brings_its_projector() -> None:
+    for spec in catalogue.load().by_task("see"):
+        if spec.engine == "llama":
+            assert [file.name for file in spec.files] == ["model.gguf", "mmproj.gguf"]
+
+
+def test_a_painter_comes_with_the_settings_that_it_was_made_for() -> None:
+    for spec in catalogue.load().by_task("paint"):
+        assert dict(spec.defaults).keys() == {"steps", "guidance", "width", "height"}
+
+
+def test_every_task_has_a_free_model_in_english_and_in_chinese() -> None:
+    for task in ("chat", "see", "hear", "read", "speak", "embed"):
+        for language in ("en", "zh"):
+            free = [spec for spec in catalogue.load().by_task(task) if language in spec.languages and not spec.terms]
+            assert free, (task, language)
+
+
+def checked(spec: ModelSpec) -> str:
+    """How far the entry was verified, by what it holds; the catalogue says what each word means."""
+    if any(isinstance(source, Package) for file in spec.files for source in file.sources):
+        return "fetched"
+    if spec.files:
+        return "hashes"
+    return "commit" if re.fullmatch(r"[0-9a-f]{40}", spec.revision) else "not checked"
+
+
+def row(spec: ModelSpec) -> str:
+    first, more = spec.languages[:4], len(spec.languages) - 4
+    languages = " ".join(first) + (f" +{more}" if more > 0 else "")
+    licence = f"[{spec.licence}]({spec.terms})" if spec.terms else spec.licence
+    sizes = f"{catalogue.size_text(spec.bytes)} | {catalogue.size_text(spec.memory)}"
+    return f"| {spec.id} | {spec.task} | {sizes} | {languages} | {licence} | {checked(spec)} |"
+
+
+def test_the_table_in_the_docs_is_the_catalogue() -> None:
+    rows = [line for line in DOCS.read_text("utf-8").splitlines() if line.startswith("| ")]
+    assert rows[1:] == [row(spec) for spec in shipped()]
 
 
 def test_kokoro_has_54_voices_each_with_a_hash_of_its_own() -> None:

@@ -19,6 +19,7 @@ import pytest
 from core import catalogue, downloads
 from core.catalogue import File, Member, Package
 from core.errors import BadInput, DiskFull, DownloadFailed, NotInstalled
+from core.removal import remove
 from core.settings import Settings
 from tests.hub_server import BODY, COMMIT, HUB, ON_HUB, Fault, HubServer, fetch, left, serving, tiny, wheel
 
@@ -129,7 +130,7 @@ def test_cancelling_keeps_the_part_and_the_next_fetch_goes_on_from_it(server: Hu
     for _ in steps:
         if part.exists() and part.stat().st_size >= 700_000:
             break
-    steps.close()  # type: ignore[attr-defined]
+    steps.close()
     until(at_rest)
     assert part.read_bytes() == BODY[:700_000]
     fetch(tiny(HUB), settings)
@@ -147,7 +148,7 @@ def test_cancelling_ends_the_transfers_under_way_and_those_that_wait(server: Hub
     for _ in steps:
         if sum(path.startswith("/packages/") for path, _ in server.seen) == downloads.PARALLEL:
             break
-    steps.close()  # type: ignore[attr-defined]
+    steps.close()
     until(at_rest)
     assert sum(path.startswith("/packages/") for path, _ in server.seen) == downloads.PARALLEL
 
@@ -282,7 +283,7 @@ def test_remove_deletes_the_model_and_its_parts_but_not_under_a_running_fetch(
     fetch(tiny(HUB), settings)
     (settings.models / ".partial" / "tiny").mkdir()
     (settings.models / ".partial" / "tiny" / "model.bin.part").write_bytes(b"x")
-    downloads.remove(tiny(HUB), settings.models)
+    remove(tiny(HUB), settings)
     assert left(settings) == []
     server.fail(ON_HUB, Fault(hold=1000))
     steps = downloads.fetch(tiny(HUB), settings)
@@ -290,5 +291,5 @@ def test_remove_deletes_the_model_and_its_parts_but_not_under_a_running_fetch(
         if len(server.seen) == 2:
             break
     with pytest.raises(BadInput, match="cannot be removed now"):
-        downloads.remove(tiny(HUB), settings.models)
-    steps.close()  # type: ignore[attr-defined]
+        remove(tiny(HUB), settings)
+    steps.close()
