@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
 from core.catalogue import ModelSpec
 from core.errors import NotEnoughMemory, ParlorError
@@ -13,9 +14,13 @@ from core.events import Event, Progress, Sound, Tick
 from core.ledger import Ledger
 from core.messages import Audio
 from core.pool import Lease, Pool
+from core.provenance import Scalar
 from core.sentences import Clauses
 from core.settings import Settings
 from core.worker import Call
+
+if TYPE_CHECKING:
+    from core.references import Reference
 
 LOADING = 0.2  # seconds between looks at a speaker that is loading: each look may wait 0.05 s, and words must not
 
@@ -30,6 +35,8 @@ class Voice:
 
     def __init__(self, spec: ModelSpec, pool: Pool, settings: Settings, ledger: Ledger) -> None:
         self._spec, self._pool, self._settings, self._ledger = spec, pool, settings, ledger
+        self._voices = voices_of(spec, settings)
+        self._reference = reference_of(spec, settings)
         self._clauses = Clauses()
         self._waiting: deque[str] = deque()
         self._opening: Generator[Event, None, Lease] | None = pool.use(spec, wait=False)
@@ -93,14 +100,16 @@ class Voice:
             yield next(opening)
         except StopIteration as opened:
             self._lease, self._opening = opened.value, None
-            voices = f"{self._settings.voice_en} {self._settings.voice_zh}"
-            self._ledger.made("speak", self._spec, voices=voices, speed=self._settings.speed)
+            told: dict[str, Scalar] = {"voices": " ".join(self._voices), "speed": self._settings.speed}
+            if self._reference:
+                told["reference"] = self._reference.name
+            self._ledger.made("speak", self._spec, None, **told)
 
     def _speak(self, lease: Lease) -> Iterator[Event]:
         if self._call is None and self._waiting:
             self._clause, self._began = self._waiting.popleft(), time.monotonic()
-            voices = (self._settings.voice_en, self._settings.voice_zh)
-            self._call = lease.worker.call("speak", self._clause, voices, "", self._settings.speed)
+            sound = self._reference.audio if self._reference else None
+            self._call = lease.worker.call("speak", self._clause, self._voices, "", self._settings.speed, sound)
         if self._call:
             for audio in self._call.ready():
                 yield from self._sound(audio)
@@ -121,3 +130,19 @@ class Voice:
         with contextlib.suppress(ParlorError):
             self.close()
         yield Progress("note", None, f"The voice stopped: {error.en}", f"语音已停止：{error.zh}")
+
+
+def voices_of(spec: ModelSpec, settings: Settings) -> tuple[str, ...]:
+    """The voices that ``spec`` is asked to speak in: a speaker inside it, or Kokoro's for English and Chinese."""
+    if spec.engine == "kokoro":
+        return settings.voice_en, settings.voice_zh
+    return (settings.speaker,) if settings.speaker else ()
+
+
+def reference_of(spec: ModelSpec, settings: Settings) -> Reference | None:
+    """The saved recording in whose voice ``spec`` is to speak. Raises BadInput when there is none of that name."""
+    if not (settings.reference and spec.clones):
+        return None
+    from core.references import find
+
+    return find(settings.home, settings.reference)

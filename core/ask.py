@@ -5,17 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from core.asking import add_arguments as add_arguments
+from core.asking import settings_of, turn_of
 from core.catalogue import installed, not_installed
 from core.errors import BadInput
-from core.events import Delta, Done, Event, Heard, Picture, Progress, Sound
+from core.events import Delta, Done, Event, Heard, Picture, Progress, Prompt, Sound
 from core.ledger import needed
-from core.media import open_audio, open_image, open_text, wav
-from core.messages import Audio, Message, Part, Text, Turn
+from core.media import wav
+from core.messages import Audio, Image, Message
 from core.parlor import Parlor
 from core.runs import Run
 from core.settings import load
@@ -24,32 +25,15 @@ from core.terminal import StatusLine, language
 INTERRUPTED = 130
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("text", nargs="?", default="", help="what to say; - reads standard input")
-    parser.add_argument("--image", action="append", default=[], metavar="FILE", help="show a picture (may be repeated)")
-    parser.add_argument("--audio", action="append", default=[], metavar="FILE", help="play a recording")
-    parser.add_argument("--draw", action="store_true", help="answer with a picture")
-    parser.add_argument("--speak", metavar="OUT.wav", help="say the answer into this file")
-    parser.add_argument("--out", metavar="OUT.png", help="where a drawn picture goes")
-    parser.add_argument("--chat", metavar="ID", default="", help="the model that answers")
-    parser.add_argument("--seed", type=int, help="the same seed gives the same answer")
-    parser.add_argument("--max-tokens", type=int, metavar="N", help="longest answer")
-    parser.add_argument("--lang", choices=["en", "zh"], default="", help="language of the answer and of messages")
-    parser.add_argument("--conversation", metavar="ID", default="", help="go on with a conversation, or begin it")
-    parser.add_argument("--json", action="store_true", help="one JSON object per event")
-
-
 def ask(options: argparse.Namespace) -> int:
     """Run one turn as ``options`` say. Returns the exit status; raises ParlorError before the turn begins."""
-    turn = Turn(tuple(_parts(options)), options.draw or None, bool(options.speak), options.lang)
-    if not turn.parts:
-        raise BadInput(
-            'Nothing was asked. Write it in quotes: ask "Hello"', '没有输入内容。请用引号写出问题：ask "你好"'
-        )
+    turn = turn_of(options)
     for target in filter(None, (options.speak, options.out)):
         _check_target(Path(target))
-    app = Parlor(_settings(options))
+    app = Parlor(load())
     try:
+        app.settings = settings_of(options, app.settings, app.catalogue)
+        app.pool.change(app.settings)
         if options.speak:
             voice = needed(app.runs.choice().speak, "speak", "朗读")
             if not installed(voice, app.settings.models):
@@ -78,6 +62,8 @@ def as_json(event: Event) -> dict[str, Any]:
             made["text"] = text
         case Sound(audio, text):
             made |= {"text": text, "audio_seconds": round(audio.seconds, 3)}
+        case Prompt(painting):
+            made |= asdict(painting)
         case Progress():
             made |= {"stage": event.stage, "fraction": event.fraction, "text": event.note}
         case Done(message):
@@ -111,26 +97,6 @@ def done_json(message: Message) -> dict[str, Any]:
     }
 
 
-def _parts(options: argparse.Namespace) -> Iterator[Part]:
-    for name in options.image:
-        yield open_image(_bytes(name), Path(name).name)
-    for name in options.audio:
-        yield open_audio(_bytes(name), Path(name).name)
-    text = open_text(sys.stdin.buffer.read(), "standard input").text if options.text == "-" else options.text
-    if text.strip():
-        yield Text(text)
-
-
-def _bytes(name: str) -> bytes:
-    try:
-        return Path(name).read_bytes()
-    except OSError as error:
-        raise BadInput(
-            f"{name} cannot be read: {error.strerror}. Check the path.",
-            f"无法读取 {name}：{error.strerror}。请检查路径。",
-        ) from error
-
-
 def _check_target(target: Path) -> None:
     if target.is_dir() or not target.parent.is_dir():
         raise BadInput(
@@ -139,20 +105,10 @@ def _check_target(target: Path) -> None:
         )
 
 
-def _settings(options: argparse.Namespace) -> Any:
-    settings = load()
-    if options.chat:
-        settings = replace(settings, chat=options.chat)
-    if options.max_tokens is not None:
-        if options.max_tokens < 1:
-            raise BadInput("--max-tokens must be at least 1.", "--max-tokens 至少为 1。")
-        settings = replace(settings, max_tokens=options.max_tokens)
-    return settings
-
-
 def _show(run: Run, options: argparse.Namespace) -> int:
     """Print events as they come; Ctrl-C stops the turn, keeps what was said, and says 130."""
     sounds: list[Audio] = []
+    pictures = 0
     status = StatusLine()
     index, interrupted = 0, False
     while True:
@@ -162,6 +118,9 @@ def _show(run: Run, options: argparse.Namespace) -> int:
             for event in events:
                 if isinstance(event, Sound):
                     sounds.append(event.audio)
+                if isinstance(event, Picture):
+                    pictures += 1
+                    _save(event.image, pictures, options)
                 _print(event, run, options, status)
             if run.finished and not run.after(index)[0]:
                 break
@@ -173,7 +132,7 @@ def _show(run: Run, options: argparse.Namespace) -> int:
         print(flush=True)
     if options.speak and sounds:
         Path(options.speak).write_bytes(wav(Audio(b"".join(sound.pcm for sound in sounds), sounds[0].rate)))
-    unspoken = bool(options.speak) and not sounds  # a note on standard error has said why
+    unspoken = bool(options.speak) and not (sounds or pictures)  # a note on standard error has said why
     return INTERRUPTED if interrupted else int(unspoken)
 
 
@@ -196,8 +155,28 @@ def _print(event: Event, run: Run, options: argparse.Namespace, status: StatusLi
     elif isinstance(event, Heard):
         status.clear()
         print(f"> {event.text}", file=sys.stderr, flush=True)
-    elif isinstance(event, Picture) and options.out:
-        Path(options.out).write_bytes(event.image.data)
+    elif isinstance(event, Prompt):
+        status.clear()
+        print(f"> {event.painting.prompt}", file=sys.stderr, flush=True)
+
+
+def _save(image: Image, number: int, options: argparse.Namespace) -> None:
+    """Write the picture beside its place and move it there: never half a file."""
+    if not options.out:
+        return
+    out = Path(options.out)
+    out = out if number == 1 else out.with_stem(f"{out.stem}-{number}")
+    partial = out.with_name(out.name + ".part")
+    try:
+        partial.write_bytes(image.data)
+        partial.replace(out)
+    except OSError as error:
+        raise BadInput(
+            f"{out} cannot be written: {error.strerror}. The picture is kept in the conversation.",
+            f"无法写入 {out}：{error.strerror}。图片已保存在对话中。",
+        ) from error
+    if not options.json:
+        print(out, flush=True)
 
 
 def _note(event: Progress, options: argparse.Namespace) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.messages import Audio, Image, Message, Word
+from core.painting import Painting
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,22 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is going to be painted: the prompt is final, settings left to the model are still open."""
+
+    painting: Painting
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
+    """A finished picture, with how it was made in its text chunks."""
+
     image: Image
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A stage is under way. ``stage`` is download, load, listen, read, chat, paint, speak or note.
+    """A stage is under way. ``stage`` is download, load, listen, read, chat, prompt, paint, speak or note.
 
     ``fraction`` runs from 0 to 1, or is None when the end is not known; ``note`` (English) and ``note_zh`` say it
     to a person; ``preview`` is a picture taking shape.
@@ -70,4 +80,4 @@ class Tick:
     """Nothing new yet: a place where whoever reads the stream can close it. Comes at least every 0.1 s; never kept."""
 
 
-Event = Heard | Understood | Delta | Sound | Picture | Progress | Done | Tick
+Event = Heard | Understood | Delta | Sound | Prompt | Picture | Progress | Done | Tick

@@ -10,7 +10,7 @@ from core.catalogue import ModelSpec
 from core.engines import Sampling, Usage
 from core.errors import NotInstalled
 from core.events import Progress, Tick
-from core.messages import Audio, Message, Part, Text, Turn
+from core.messages import Audio, Image, Message, Part, Text, Turn
 from core.pool import Lease, Pool
 from core.provenance import Figures, Provenance, Scalar
 from core.router import Choice
@@ -22,15 +22,18 @@ class Ledger:
     """What a turn has produced so far, so that it can be kept at any moment. Times in seconds."""
 
     text: str = ""
+    pictures: list[Image] = field(default_factory=list)
     sounds: list[Audio] = field(default_factory=list)
     made_by: list[Provenance] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     first_token_seconds: float | None = None
     usage: Usage | None = None
+    complete: bool = False  # everything that was asked for is there
 
     def answer(self, cut: bool, sound: bool = True) -> Message:
         """The answer so far. Its sound can be left out: joined, it is another file at every moment."""
         parts: tuple[Part, ...] = (Text(self.text),) if self.text else ()
+        parts += tuple(self.pictures)
         if sound and self.sounds:
             parts += (joined(self.sounds),)
         return Message("assistant", parts, tuple(self.made_by), self.figures(), cut)
@@ -51,9 +54,10 @@ class Ledger:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - since
 
     def made(self, stage: str, spec: ModelSpec, seed: int | None = None, **settings: Scalar) -> None:
-        """Note a model's part in the answer; the author of its words comes first."""
+        """Note a model's part in the answer; the author of its words or pictures comes first, a picture an entry."""
         entry = Provenance(stage, spec.id, spec.revision, spec.sha256, tuple(sorted(settings.items())), seed)
-        self.made_by.insert(0 if stage == "chat" else len(self.made_by), entry)
+        authors = [made.stage for made in self.made_by].count("paint") if stage == "paint" else 0
+        self.made_by.insert(authors if stage in {"chat", "paint"} else len(self.made_by), entry)
 
 
 @dataclass(frozen=True, slots=True)

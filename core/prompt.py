@@ -1,4 +1,4 @@
-"""A message as plain text for a chat model that neither sees nor hears: words as they stand, pictures by their words.
+"""A message as a chat model gets it: in plain text if it neither sees nor hears, with its pictures if it sees.
 
 Everything here is deterministic, so the same message always gives the same tokens and a chat engine can go on from
 its cache.
@@ -6,7 +6,9 @@ its cache.
 
 from __future__ import annotations
 
-from core.messages import Audio, Image, Message, Part, Reading, Text, Transcript
+from collections.abc import Iterable
+
+from core.messages import Audio, Image, Message, Part, Reading, Role, Text, Transcript
 
 READING_LINES = 200
 READING_CHARACTERS = 8_000
@@ -17,14 +19,60 @@ def as_text(message: Message) -> str:
 
     A ``Reading`` becomes a bracketed block headed by the picture's number in the message and its size in pixels; an
     ``Image`` that no reader looked at, and an ``Audio`` that nobody transcribed, are named so that the model does not
-    pretend. Of a long reading the first ``READING_LINES`` lines or ``READING_CHARACTERS`` characters are kept.
+    pretend; a picture that Parlor drew is told by its prompt. Of a long reading the first ``READING_LINES`` lines or
+    ``READING_CHARACTERS`` characters are kept.
     """
     said: list[str] = []
     pictures = 0
+    drawn = drawings(message)
     for part, after in zip(message.parts, (*message.parts[1:], None), strict=True):
         pictures += isinstance(part, Image)
-        said.append(_words(part, after, max(pictures, 1)))
+        told = isinstance(part, Image) and pictures <= len(drawn)
+        said.append(drawn[pictures - 1] if told else _words(part, after, max(pictures, 1)))
     return "\n\n".join(words for words in said if words)
+
+
+def as_seen(messages: Iterable[Message]) -> tuple[tuple[Role, tuple[str | Image, ...]], ...]:
+    """A conversation for a model that sees: roles, words, and pictures where they stand.
+
+    A picture that Parlor drew goes into the person's next message, since chat templates refuse pictures from an
+    assistant; in its own place stays its prompt.
+    """
+    seen: list[tuple[Role, tuple[str | Image, ...]]] = []
+    drawn: tuple[Image, ...] = ()
+    for message in messages:
+        if message.role == "assistant":
+            drawn += tuple(image for image in message.images if image.data)
+            seen.append((message.role, tuple(words for words in (as_text(message),) if words)))
+        elif message.role == "user":
+            seen.append((message.role, drawn + as_parts(message, len(drawn))))
+            drawn = ()
+        else:
+            seen.append((message.role, as_parts(message)))
+    return tuple(seen)
+
+
+def as_parts(message: Message, shown: int = 0) -> tuple[str | Image, ...]:
+    """The message's pictures as they are, and all else in words, in order.
+
+    What was read in a picture stays beside it, because small models read badly; it is numbered by the picture's place
+    after the ``shown`` pictures that stand before this message's own. A picture without its bytes is named in words.
+    """
+    parts: list[str | Image] = []
+    pictures = shown
+    for part, after in zip(message.parts, (*message.parts[1:], None), strict=True):
+        pictures += isinstance(part, Image)
+        if isinstance(part, Image) and part.data:
+            parts.append(part)
+        elif not isinstance(part, Reading) or part.lines:
+            parts.append(_words(part, None if isinstance(part, Image) else after, max(pictures, 1)))
+    return tuple(part for part in parts if part)
+
+
+def drawings(message: Message) -> list[str]:
+    """What each of the pictures shows that Parlor drew for ``message``, in order."""
+    prompts = (dict(made.settings).get("prompt", "") for made in message.made_by if made.stage == "paint")
+    return [f"[A picture drawn for them: {prompt}]" for prompt in prompts]
 
 
 def _words(part: Part, after: Part | None, picture: int) -> str:

@@ -11,8 +11,8 @@ Scalar = str | int | float | bool
 class Provenance:
     """One model's part in an answer.
 
-    ``stage`` is ``listen``, ``read``, ``chat``, ``paint`` or ``speak``; ``sha256`` is the digest of the model's
-    main weights file; ``settings`` are the sampling or voice settings in force, sorted by name.
+    ``stage`` is ``listen``, ``read``, ``chat``, ``prompt``, ``paint`` or ``speak``; ``sha256`` is the digest of the
+    model's main weights file; ``settings`` are the sampling or voice settings in force, sorted by name.
     """
 
     stage: str

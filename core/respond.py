@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 
 from core.aloud import Voice
 from core.catalogue import ModelSpec
+from core.draw import draw
 from core.engines import Dropped, Usage
-from core.errors import NotInstalled
 from core.events import Delta, Done, Event, Progress, Tick, Understood
 from core.ledger import Ledger, Scene, leased, needed
 from core.messages import Audio, Image, Message, Text
@@ -40,7 +40,9 @@ ENDED_EARLY = {
 
 
 def respond(scene: Scene) -> Generator[Event, None, None]:
-    """Run a turn to its end: Understood once, then Deltas and Sounds, then Done. Closing this stops every engine in it.
+    """Run a turn to its end: Understood once, then Deltas and Sounds, or a Prompt and Pictures, then Done.
+
+    Closing this stops every engine in it.
 
     Raises NotInstalled, NotEnoughMemory, BadInput, EngineFailed and WorkerDied; ``scene.ledger`` then holds what there
     was.
@@ -49,7 +51,9 @@ def respond(scene: Scene) -> Generator[Event, None, None]:
     yield Understood(question)
     plan = route(replace(scene.turn, parts=question.parts), scene.history, scene.choice)
     if plan.draw:
-        raise no_painter()
+        yield from draw(scene, plan)
+        yield Done(scene.ledger.answer(cut=False))
+        return
     chat = needed(plan.chat, "answer", "回答")
     voice = Voice(plan.speak, scene.pool, scene.settings, scene.ledger) if plan.speak else None
     try:
@@ -75,14 +79,6 @@ def read_aloud(message: Message, spec: ModelSpec, pool: Pool, settings: Settings
     yield Done(replace(message, parts=message.parts + said.parts, made_by=message.made_by + said.made_by))
 
 
-def no_painter() -> NotInstalled:
-    return NotInstalled(
-        "Drawing needs a picture model, and none is installed or in the catalogue of this version yet. "
-        "Ask in words instead, or for SVG or plotting code.",
-        "画图需要图像模型，目前尚未安装，此版本的目录中也没有。可以改用文字提问，或请求 SVG、绘图代码。",
-    )
-
-
 def _write(scene: Scene, spec: ModelSpec, question: Message, voice: Voice | None) -> Iterator[Event]:
     """The answer's words, with the sounds that are ready between them."""
     ledger, sampling = scene.ledger, scene.sampling
@@ -92,7 +88,8 @@ def _write(scene: Scene, spec: ModelSpec, question: Message, voice: Voice | None
         ledger.made("chat", spec, sampling.seed, **settings)
         began = time.monotonic()
         try:
-            with worker.call("reply", tuple(map(for_text_model, messages)), sampling, scene.conversation) as call:
+            ready = for_seeing_model if spec.task == "see" else for_text_model
+            with worker.call("reply", tuple(map(ready, messages)), sampling, scene.conversation) as call:
                 for item in call:
                     yield from _item(scene, item, began, voice)
                     if voice:
@@ -111,7 +108,7 @@ def _item(scene: Scene, item: object, began: float, voice: Voice | None) -> Iter
             voice.write(item)
         yield Delta(item)
     elif isinstance(item, Usage):
-        ledger.usage = item
+        ledger.usage, ledger.complete = item, True
         if item.finish in ENDED_EARLY:
             yield Progress("note", None, *ENDED_EARLY[item.finish])
     elif isinstance(item, Dropped):
@@ -135,4 +132,9 @@ def instructions(scene: Scene, spec: ModelSpec) -> Message:
 def for_text_model(message: Message) -> Message:
     """Only what a text model reads, so that no picture or recording crosses the pipe in vain."""
     parts = tuple(Image(b"", part.mime) if isinstance(part, Image) else part for part in message.parts)
-    return Message(message.role, tuple(part for part in parts if not isinstance(part, Audio)))
+    return replace(message, parts=tuple(part for part in parts if not isinstance(part, Audio)))
+
+
+def for_seeing_model(message: Message) -> Message:
+    """Words and pictures, without recordings."""
+    return replace(message, parts=tuple(part for part in message.parts if not isinstance(part, Audio)))

@@ -16,16 +16,17 @@ class Choice:
     listen: ModelSpec | None = None
     read: ModelSpec | None = None
     chat: ModelSpec | None = None
+    see: ModelSpec | None = None
     paint: ModelSpec | None = None
     speak: ModelSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The models of one turn, in the order they work.
+    """The models of one turn, in the order they work. ``chat`` sees, where pictures were shown and a model can.
 
-    With ``draw``, ``prompt`` says what, and ``paint`` may still be None: no painter is installed, and whoever runs the
-    plan has to say so.
+    With ``draw``, ``prompt`` says what, ``chat`` may write the painter's prompt from it, and ``paint`` may still be
+    None: the catalogue has no painter, and whoever runs the plan has to say so.
     """
 
     listen: ModelSpec | None = None
@@ -49,12 +50,18 @@ def route(turn: Turn, history: tuple[Message, ...], choice: Choice) -> Plan:
     return Plan(
         listen=choice.listen if _pending(turn.parts, Audio, Transcript) else None,
         read=choice.read if _pending(turn.parts, Image, Reading) else None,
-        chat=None if draw else choice.chat,
+        chat=choice.see if choice.see and not draw and _shown(turn, history) else choice.chat,
         paint=choice.paint if draw else None,
         speak=choice.speak if turn.speak else None,
         draw=draw,
         prompt=(wish or text.strip()) if draw else "",
     )
+
+
+def _shown(turn: Turn, history: tuple[Message, ...]) -> bool:
+    """Whether the person has shown a picture, now or earlier: later questions may be about it."""
+    earlier = (part for message in history if message.role == "user" for part in message.parts)
+    return any(isinstance(part, Image) for part in (*turn.parts, *earlier))
 
 
 def _pending(parts: tuple[Part, ...], given: type[Part], understood: type[Part]) -> bool:

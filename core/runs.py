@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import secrets
 import threading
 import time
 import uuid
 from collections.abc import Callable, Generator
+from dataclasses import replace
 
-from core.catalogue import Catalogue, ModelSpec, Task, installed
+from core.catalogue import Catalogue
+from core.choosing import choose, fresh_seed, sampling
+from core.draw import painting_of
 from core.engines import Sampling
 from core.errors import BadInput, EngineFailed, ParlorError
 from core.events import Delta, Done, Event, Tick, Understood
 from core.ledger import Scene, needed
 from core.messages import Audio, Message, Turn
+from core.painting import Painting
 from core.pool import Pool
 from core.respond import read_aloud, respond
 from core.router import Choice
@@ -82,7 +85,9 @@ class Run:
 class Runs:
     """All runs of this process; at most one at a time in each conversation."""
 
-    def __init__(self, store: Store, pool: Pool, catalogue: Catalogue, settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self, store: Store, pool: Pool, catalogue: Callable[[], Catalogue], settings: Callable[[], Settings]
+    ) -> None:
         self._store, self._pool, self._catalogue, self._settings = store, pool, catalogue, settings
         self._runs: dict[str, Run] = {}
         self._lock = threading.Lock()
@@ -103,14 +108,20 @@ class Runs:
             node = self._known(question)
             return self._ask(node.conversation, turn, node.parent, None)
 
-    def again(self, answer: int, draw: bool | None = None) -> Run:
-        """A new version of an answer, beside the old one."""
+    def again(self, answer: int, draw: bool | None = None, painting: Painting | None = None) -> Run:
+        """A new version of an answer, beside the old one; ``painting`` says which pictures it is to hold.
+
+        A drawn answer is drawn again from the same prompt and settings with another seed.
+        """
         with self._starting:
             node = self._known(answer)
             question = node if node.message.role == "user" or node.parent is None else self._known(node.parent)
             parts = question.message.parts
             heard = any(isinstance(part, Audio) for part in parts)
-            turn = Turn(parts, draw=draw, speak=heard and self._settings().speak_replies)
+            if painting is None and draw is None:
+                painting = _other(node.message)
+            draw = True if painting else draw
+            turn = Turn(parts, draw=draw, speak=heard and self._settings().speak_replies, painting=painting)
             scene = self._scene(question.conversation, turn, None, self._store.ancestors(question.id)[:-1])
             return self._answer(question.id, scene)
 
@@ -142,27 +153,12 @@ class Runs:
             return self._runs.get(run)
 
     def choice(self) -> Choice:
-        """The models this person has chosen, or the first installed of each task, or the first that could be."""
-        settings = self._settings()
-
-        def first(task: Task, chosen: str) -> ModelSpec | None:
-            if chosen:
-                return self._catalogue.find(chosen)
-            specs = self._catalogue.by_task(task)
-            return next((spec for spec in specs if installed(spec, settings.models)), next(iter(specs), None))
-
-        return Choice(
-            listen=first("hear", settings.hear),
-            read=first("read", settings.read),
-            chat=first("chat", settings.chat),
-            paint=None,
-            speak=first("speak", settings.speak),
-        )
+        """The models of the next turn."""
+        return choose(self._catalogue(), self._settings())
 
     def sampling(self) -> Sampling:
-        """As the person has set it, with a fresh seed."""
-        chosen = self._settings()
-        return Sampling(chosen.temperature, chosen.top_p, chosen.min_p, chosen.max_tokens, secrets.randbelow(2**31))
+        """How the next answer is sampled."""
+        return sampling(self._settings())
 
     def close(self) -> None:
         """Stop every run and wait a moment for them to keep what they have."""
@@ -205,7 +201,7 @@ class Runs:
                 saved = time.monotonic()
 
         def finish(trouble: ParlorError | None) -> None:
-            cut = scene.ledger.usage is None and (run.stopping or trouble is not None)
+            cut = not scene.ledger.complete and (run.stopping or trouble is not None)
             self._store.finish(answer, scene.ledger.answer(cut), trouble)
 
         self._thread(run, respond(scene), keep, finish)
@@ -268,6 +264,14 @@ class Runs:
         if found is None:
             raise BadInput("That message is no longer there. Reload the page.", "该消息已不存在，请刷新页面。")
         return found
+
+
+def _other(message: Message) -> Painting | None:
+    """The painting of a drawn answer with a fresh seed and as many pictures; None for an answer in words."""
+    made = [entry for entry in message.made_by if entry.stage == "paint"]
+    if not made:
+        return None
+    return replace(painting_of(made[0]), seed=fresh_seed(), count=len(made))
 
 
 def _broke() -> EngineFailed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 
-from core.catalogue import ModelSpec
+from core.catalogue import ModelSpec, installed
 from core.errors import BadInput
 from core.events import Event, Heard, Progress, Tick
 from core.ledger import Scene, leased, needed
@@ -28,6 +28,8 @@ def understand(scene: Scene, plan: Plan) -> Generator[Event, None, Message]:
         if isinstance(part, Audio):
             parts.append((yield from _listen(scene, needed(plan.listen, "hear speech", "听写语音"), part)))
         elif isinstance(part, Image):
+            if not (plan.read and installed(plan.read, scene.settings.models)) and scene.choice.see:
+                continue  # whoever sees can do without the reader
             parts.append((yield from _read(scene, needed(plan.read, "read pictures", "阅读图片"), part)))
     question = Message("user", tuple(parts))
     if not question.text.strip() and not any(question.images):

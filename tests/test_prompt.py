@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core.messages import Audio, Image, Line, Message, Reading, Text, Transcript
-from core.prompt import READING_CHARACTERS, READING_LINES, as_text
+from core.prompt import READING_CHARACTERS, READING_LINES, as_parts, as_seen, as_text
+from core.provenance import Provenance
 
 PICTURE = Image(b"", "image/png")
 SOUND = Audio(b"\0\0" * 160, 16_000)
@@ -50,3 +51,39 @@ def test_very_long_lines_are_capped_by_characters() -> None:
     text = as_text(Message("user", (PICTURE, reading("x" * (2 * READING_CHARACTERS), "y"))))
     assert len(text) < READING_CHARACTERS + 200
     assert "(1 more lines left out)" in text
+
+
+# for a model that sees
+
+SEEN = Image(b"seen", "image/png")
+DRAWN = Image(b"drawn", "image/png")
+
+
+def test_a_model_that_sees_gets_pictures_where_they_stand_and_what_was_read_in_them() -> None:
+    message = Message("user", (Text("What is due?"), SEEN, reading("Invoice 7"), SEEN, reading(), Text("你好")))
+    words = "[Words in picture 1 (1280x720):\nInvoice 7]"
+    assert as_parts(message) == ("What is due?", SEEN, words, SEEN, "你好")
+
+
+def test_a_picture_without_its_bytes_is_named_in_words_also_to_a_model_that_sees() -> None:
+    assert as_parts(Message("user", (PICTURE, Text("?")))) == ("[a picture that cannot be seen]", "?")
+
+
+def test_a_drawn_picture_is_shown_with_the_next_question_and_counted_first() -> None:
+    painted = Provenance("paint", "sd", "1", "", (("prompt", "a red cat"),))
+    talk = (
+        Message("system", (Text("Be kind."),)),
+        Message("user", (Text("Draw a red cat."),)),
+        Message("assistant", (DRAWN,), (painted,)),
+        Message("user", (SEEN, reading("CAT"), Text("Which is better?"))),
+    )
+    assert as_seen(talk) == (
+        ("system", ("Be kind.",)),
+        ("user", ("Draw a red cat.",)),
+        ("assistant", ("[A picture drawn for them: a red cat]",)),
+        ("user", (DRAWN, SEEN, "[Words in picture 2 (1280x720):\nCAT]", "Which is better?")),
+    )
+
+
+def test_recordings_are_words_to_a_model_that_sees() -> None:
+    assert as_parts(Message("user", (SOUND, Transcript("hello"), SEEN))) == ("hello", SEEN)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.catalogue import ModelSpec, Task
-from core.messages import Audio, Image, Line, Reading, Text, Transcript, Turn
+from core.messages import Audio, Image, Line, Message, Reading, Text, Transcript, Turn
 from core.router import Choice, Plan, route, wants_picture
 
 CASES = tomllib.loads(Path(__file__).with_name("router_cases.toml").read_text("utf-8"))
@@ -18,8 +18,8 @@ def spec(task: Task) -> ModelSpec:
     return ModelSpec(task, task, task, "none", "MIT", ("en", "zh"), 0, "1", ())
 
 
-LISTEN, READ, CHAT, PAINT, SPEAK = map(spec, ("hear", "read", "chat", "paint", "speak"))
-ALL = Choice(LISTEN, READ, CHAT, PAINT, SPEAK)
+LISTEN, READ, CHAT, SEE, PAINT, SPEAK = map(spec, ("hear", "read", "chat", "see", "paint", "speak"))
+ALL = Choice(LISTEN, READ, CHAT, paint=PAINT, speak=SPEAK)
 RECORDING, PHOTO = Audio(bytes(3200), 16000), Image(b"picture", "image/png")
 
 
@@ -49,11 +49,14 @@ def test_the_table_is_large_and_balanced(language: str) -> None:
         (Turn((Text("what does it say?"), PHOTO)), Plan(read=READ, chat=CHAT)),
         (Turn((PHOTO, Reading((Line("draw a cat", (0, 0, 9, 9), 1.0),), 9, 9))), Plan(chat=CHAT)),
         (Turn((PHOTO, RECORDING)), Plan(listen=LISTEN, read=READ, chat=CHAT)),
-        (Turn((Text("draw a cat"),)), Plan(paint=PAINT, draw=True, prompt="a cat")),
-        (Turn((RECORDING, Transcript("帮我画一只猫。", "zh"))), Plan(paint=PAINT, draw=True, prompt="一只猫")),
+        (Turn((Text("draw a cat"),)), Plan(chat=CHAT, paint=PAINT, draw=True, prompt="a cat")),
+        (
+            Turn((RECORDING, Transcript("帮我画一只猫。", "zh"))),
+            Plan(chat=CHAT, paint=PAINT, draw=True, prompt="一只猫"),
+        ),
         (Turn((Text("draw a cat"),), draw=False), Plan(chat=CHAT)),
-        (Turn((Text("a cat"),), draw=True), Plan(paint=PAINT, draw=True, prompt="a cat")),
-        (Turn((Text("draw a cat"),), draw=True), Plan(paint=PAINT, draw=True, prompt="a cat")),
+        (Turn((Text("a cat"),), draw=True), Plan(chat=CHAT, paint=PAINT, draw=True, prompt="a cat")),
+        (Turn((Text("draw a cat"),), draw=True), Plan(chat=CHAT, paint=PAINT, draw=True, prompt="a cat")),
     ],
 )
 def test_a_turn_gets_the_models_it_needs(turn: Turn, plan: Plan) -> None:
@@ -61,7 +64,7 @@ def test_a_turn_gets_the_models_it_needs(turn: Turn, plan: Plan) -> None:
 
 
 def test_without_a_painter_the_wish_is_still_known() -> None:
-    assert route(Turn((Text("draw a cat"),)), (), Choice(chat=CHAT)) == Plan(draw=True, prompt="a cat")
+    assert route(Turn((Text("draw a cat"),)), (), Choice(chat=CHAT)) == Plan(chat=CHAT, draw=True, prompt="a cat")
 
 
 @pytest.mark.parametrize(
@@ -75,3 +78,25 @@ def test_no_text_keeps_the_router_busy(text: str) -> None:
 
 def test_a_long_paste_is_no_wish() -> None:
     assert wants_picture("draw a cat " + "word " * 1000) is None
+
+
+SEEING = Choice(LISTEN, READ, CHAT, SEE, PAINT, SPEAK)
+SHOWN = (Message("user", (PHOTO, Text("look"))), Message("assistant", (Text("nice"),)))
+DRAWN = (Message("user", (Text("draw a cat"),)), Message("assistant", (PHOTO,)))
+
+
+@pytest.mark.parametrize(
+    ("turn", "history", "plan"),
+    [
+        (Turn((PHOTO, Text("what is it?"))), (), Plan(read=READ, chat=SEE)),
+        (Turn((Text("and its colour?"),)), SHOWN, Plan(chat=SEE)),
+        (Turn((Text("hello"),)), (), Plan(chat=CHAT)),
+        (Turn((Text("is it good?"),)), DRAWN, Plan(chat=CHAT)),
+        (Turn((Text("draw a cat"), PHOTO)), SHOWN, Plan(read=READ, chat=CHAT, paint=PAINT, draw=True, prompt="a cat")),
+    ],
+    ids=["shown now", "shown before", "no picture", "drawn by Parlor", "a wish to draw"],
+)
+def test_where_a_picture_was_shown_the_model_that_sees_answers(
+    turn: Turn, history: tuple[Message, ...], plan: Plan
+) -> None:
+    assert route(turn, history, SEEING) == plan

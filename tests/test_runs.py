@@ -35,7 +35,7 @@ class App:
         self.settings = Settings(home=home, memory_gb=2, context_tokens=2048, threads=1)
         self.store = Store(self.settings.database, self.settings.media)
         self.pool = Pool(self.settings)
-        self.runs = Runs(self.store, self.pool, Catalogue((tiny(home / "models"),)), lambda: self.settings)
+        self.runs = Runs(self.store, self.pool, lambda: Catalogue((tiny(home / "models"),)), lambda: self.settings)
         self.conversation = self.store.create()
 
     def close(self) -> None:

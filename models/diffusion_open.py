@@ -1,0 +1,110 @@
+"""A pipeline off the disk, and what this machine has for it. Safetensors only, no foreign code, no network."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import diffusers
+import psutil
+import torch
+import transformers
+from diffusers.quantizers.pipe_quant_config import PipelineQuantizationConfig
+from safetensors import SafetensorError
+
+from core.errors import EngineFailed, NotEnoughMemory
+from core.machine import cpu_features
+from core.provenance import Scalar
+from models.diffusion_files import HALF, LEFT_OUT, Contents
+from models.diffusion_means import CONTEXT, Dtype, Facts, Means
+
+XL = "StableDiffusionXLPipeline"
+NATIVE_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
+
+
+def look(found: Contents, defaults: Mapping[str, Scalar]) -> Facts:
+    """The machine and the model, as ``choose_means`` wants to know them; holds the GPU's room down to ``gpu_bytes``."""
+    cuda = torch.cuda.is_available() and defaults.get("device", "cuda") == "cuda"
+    room = 0
+    if cuda:
+        free, total = torch.cuda.mem_get_info()
+        room = min(int(defaults.get("gpu_bytes", 0)) or free, free)
+        torch.cuda.set_per_process_memory_fraction(min(max(room - CONTEXT, 0) / total, 1.0))
+    return Facts(
+        device="cuda" if cuda else "cpu",
+        gpu_bytes=room,
+        ram_bytes=psutil.virtual_memory().available,
+        parameters=found.parameters,
+        largest=found.largest,
+        single_vae=not cuda or vae_overflows(found),
+        native_bfloat16=bool(NATIVE_BFLOAT16 & cpu_features()),
+        bits=int(defaults.get("bits", 0)),
+        dtype=_dtype(defaults),
+    )
+
+
+def _dtype(defaults: Mapping[str, Scalar]) -> Dtype | None:
+    return next((name for name in get_args(Dtype) if name == defaults.get("dtype")), None)
+
+
+def opened(name: str, folder: Path, found: Contents, means: Means) -> Any:
+    """The pipeline in RAM, in the precision that ``means`` asks for; a VAE that overflows in half stays in single."""
+    for library in (diffusers, transformers):
+        library.utils.logging.disable_progress_bar()
+        library.utils.logging.set_verbosity_error()
+    dtype = getattr(torch, means.dtype)
+    single = means.device == "cpu" or (means.dtype == "float16" and vae_overflows(found))
+    left_out = {name: None for name in LEFT_OUT if name in found.configs["index"]}
+    if "safety_checker" in left_out:
+        left_out["requires_safety_checker"] = False  # type: ignore[assignment]
+    half = found.half and (means.dtype != "float32" or not found.plain)
+    try:
+        return getattr(diffusers, found.pipeline).from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            variant=HALF if half else None,
+            dtype={"vae": torch.float32 if single else dtype, "default": dtype},
+            quantization_config=_eight_bits() if means.bits == 8 else None,
+            **left_out,
+        )
+    except (OSError, ValueError, RuntimeError, LookupError, TypeError, SafetensorError) as error:
+        if out_of_memory(error):
+            raise too_big(name) from error
+        raise EngineFailed(
+            f"{name} cannot be opened: {error}. Check its files with `python start.py models verify`.",
+            f"无法打开 {name}：{error}。请用 `python start.py models verify` 校验其文件。",
+        ) from error
+
+
+def vae_overflows(found: Contents) -> bool:
+    """Whether the VAE has to compute in float32: SDXL's, unless its maker mended it. Others are marked so in vain."""
+    return found.pipeline == XL and bool(found.configs["vae"].get("force_upcast", True))
+
+
+def _eight_bits() -> Any:
+    """LLM.int8 (arXiv:2208.07339) for the UNet's linear layers."""
+    return PipelineQuantizationConfig(
+        quant_backend="bitsandbytes_8bit", quant_kwargs={"load_in_8bit": True}, components_to_quantize=["unet"]
+    )
+
+
+def clean() -> None:
+    """Give back what nothing holds any more, also to the GPU."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an allocator raised it; the CPU's has no class of its own."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+
+
+def too_big(name: str) -> NotEnoughMemory:
+    return NotEnoughMemory(
+        f"{name} ran out of memory. Paint a smaller picture, close other programs, or choose a smaller model.",
+        f"{name} 内存不足。请画小一些、关闭其他程序，或选择更小的模型。",
+    )
