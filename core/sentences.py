@@ -34,11 +34,14 @@ _LIST_NUMBER = re.compile(r"^\s*(?:[-*+]\s+)?\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})$
 
 
 class Clauses:
-    """Collects deltas and hands out clauses, without the white space around them."""
+    """Collects deltas and hands out clauses, without the white space around them.
 
-    def __init__(self) -> None:
+    ``said`` is how many clauses of the text were said before: from the third on, a clause is a whole sentence.
+    """
+
+    def __init__(self, said: int = 0) -> None:
         self._text = ""
-        self._count = 0
+        self._count = said
         self._line_start = True
 
     def feed(self, delta: str) -> list[str]:

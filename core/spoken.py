@@ -102,6 +102,12 @@ def spoken(markdown: str, language: str = "") -> list[Run]:
     return runs
 
 
+def plain(markdown: str) -> str:
+    """The words of ``markdown`` for a language that is neither English nor Chinese: figures stay, code is left out."""
+    text = _MATH.sub(" ", _CODE_BLOCK.sub("\n", markdown))
+    return " ".join(filter(None, (_line(line, "en") for line in text.splitlines())))
+
+
 def _judge(text: str, otherwise: str) -> Language:
     """The language most of ``text`` is in; a Chinese character weighs about as much as half a Latin word."""
     han = len(_HAN_SIGN.findall(text))
