@@ -2,12 +2,13 @@
 
 A turn costs its new tokens only: each conversation's KV cache is kept (``llama_cache``), and an answer's tokens stand
 in the next prompt as they were generated. Long prompts are read in chunks of a fraction of a second, so a reply can be
-closed at any time; the cache stays valid.
+closed at any time; the cache stays valid. A model with an ``mmproj`` file beside it sees (``llama_vision``): a picture
+is encoded once, and its cells in the KV cache are reused like any others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from functools import lru_cache
 from math import log2
 from pathlib import Path
@@ -21,13 +22,14 @@ from core.catalogue import ModelSpec
 from core.engines import Dropped, Sampling, Usage
 from core.errors import BadInput, EngineFailed
 from core.events import Progress
-from core.messages import Message
-from core.prompt import as_text
-from models.llama_cache import Cache
+from core.messages import Image, Message
+from core.prompt import as_seen, as_text
+from models.llama_cache import Cache, stretches
 from models.llama_context import Context, Model, State, offloads, sampler, start
 from models.llama_fit import counted, fits
 from models.llama_stream import Writer
 from models.llama_template import Guard, Said, Template
+from models.llama_vision import PICTURE_TOKENS, Vision
 
 CONTEXT_TOKENS = 8192
 CHUNK_WORK = 6e10  # parameters x tokens computed between two chances to stop: about 0.25 s on two CPU cores
@@ -36,15 +38,27 @@ GPU_CHUNK = 512
 
 
 def load(spec: ModelSpec, folder: Path) -> Llama:
-    """Open the first GGUF file of ``spec`` in ``folder``.
+    """Open the first GGUF file of ``spec`` in ``folder`` that is no ``mmproj``; of the task ``see``, also that one.
 
     ``spec.defaults`` may hold ``context_tokens`` (of prompt and answer together, default 8192, at most what the model
-    was trained on) and ``threads`` (0 for the physical cores). Raises EngineFailed and NotEnoughMemory.
+    was trained on), ``threads`` (0 for the physical cores), ``mmproj`` (that file's name, default the one with
+    ``mmproj`` in it) and ``picture_tokens`` (at most for a picture, default 1024, where the encoder leaves a choice).
+    Raises EngineFailed and NotEnoughMemory.
     """
     defaults = dict(spec.defaults)
-    name = next((file.name for file in spec.files if file.name.endswith(".gguf")), "model.gguf")
+    names = [file.name for file in spec.files] or sorted(path.name for path in folder.glob("*.gguf"))
+    eyes = str(defaults.get("mmproj", "")) or next((name for name in names if "mmproj" in name.lower()), "mmproj.gguf")
+    weights = [name for name in names if name.endswith(".gguf") and name != eyes and "mmproj" not in name.lower()]
+    name = next(iter(weights), "model.gguf")
     threads = int(defaults.get("threads", 0)) or psutil.cpu_count(logical=False) or 1
-    return Llama(Model(folder / name), int(defaults.get("context_tokens", CONTEXT_TOKENS)), threads)
+    model = Model(folder / name)
+    most = int(defaults.get("picture_tokens", PICTURE_TOKENS))
+    try:
+        vision = Vision(folder / eyes, model, threads, most) if spec.task == "see" else None
+    except EngineFailed:
+        model.close()
+        raise
+    return Llama(model, int(defaults.get("context_tokens", CONTEXT_TOKENS)), threads, vision)
 
 
 def build() -> dict[str, str]:
@@ -58,12 +72,14 @@ def build() -> dict[str, str]:
 
 
 class Llama:
-    """A ``core.engines.Chat`` over one model and one context of ``context_tokens`` tokens."""
+    """A ``core.engines.Chat`` over one model and one context of ``context_tokens`` tokens; with ``vision``, it sees."""
 
-    def __init__(self, model: Model, context_tokens: int, threads: int) -> None:
+    def __init__(self, model: Model, context_tokens: int, threads: int, vision: Vision | None = None) -> None:
         self._model = model
+        self._vision = vision
         self._chunk = _chunk(model.parameters)
-        self._context = Context(model, min(context_tokens, model.trained_tokens), threads, self._chunk)
+        batch = max(self._chunk, vision.largest() if vision else 0)
+        self._context = Context(model, min(context_tokens, model.trained_tokens), threads, batch)
         self._cache = Cache(self._context, model.rewinds)
         self._template = Template(model.template, model.begin_text, model.end_text)
         self._guard = Guard(model.control)
@@ -75,7 +91,8 @@ class Llama:
         """The answer, piece by piece, each whole characters.
 
         Before it comes Dropped when the oldest turns do not fit, and Progress while a long prompt is read; a Usage
-        ends it. Raises BadInput for a grammar that is not GBNF, and for a last message that alone does not fit.
+        ends it. Raises BadInput for a grammar that is not GBNF, for a last message that alone does not fit, and for a
+        picture that cannot be opened.
         """
         chain = sampler(self._model, sampling)
         try:
@@ -101,8 +118,15 @@ class Llama:
         """How many threads compute at the moment."""
         return self._context.threads
 
+    @property
+    def encoded(self) -> int:
+        """How often a picture, or a tile of one, has been put through the vision encoder."""
+        return self._vision.encoded if self._vision else 0
+
     def close(self) -> None:
         """Give all memory back."""
+        if self._vision:
+            self._vision.close()
         self._context.close()
         self._model.close()
 
@@ -111,7 +135,7 @@ class Llama:
         if not any(message.role == "user" for message in messages):
             raise BadInput("There is nothing to answer. Write a message first.", "没有可以回答的内容。请先写一条消息。")
         room = self._context.cells - min(max_tokens, self._context.cells // 4)
-        said = [Said(message.role, self._guard.veil(as_text(message))) for message in messages]
+        said = self._said(messages)
         for fit in fits(said, room, self._count):
             prompt = self._template.prompt(fit.messages)
             tokens = self._begun(self._cache.tokens(prompt, self._tokenise))
@@ -119,25 +143,57 @@ class Llama:
                 return prompt, tokens, fit.dropped
         raise AssertionError("fits() ends by raising")
 
+    def _said(self, messages: tuple[Message, ...]) -> list[Said]:
+        """The messages as the template gets them: words guarded, pictures as their characters or named in words."""
+        if not self._vision:
+            return [Said(message.role, self._guard.veil(as_text(message))) for message in messages]
+        seen = as_seen(messages)
+        signs = iter(self._vision.show(part for _, parts in seen for part in parts if isinstance(part, Image)))
+        said = []
+        for role, parts in seen:
+            pictures = [next(signs) + self._template.gap for part in parts if isinstance(part, Image)]
+            words = "\n\n".join(self._guard.veil(part) for part in parts if isinstance(part, str))
+            said.append(Said(role, "".join(pictures) + words))
+        return said
+
     def _tokenise(self, prompt: str) -> list[int]:
-        pieces = self._guard.unveil(prompt)
-        return [token for text, control in pieces for token in self._model.tokenise(text, control)]
+        tokens: list[int] = []
+        for text, meant in self._guard.unveil(prompt):
+            picture = self._vision.tokens(text) if self._vision and meant else ()
+            tokens += picture or self._model.tokenise(text, meant)
+        return tokens
 
     def _begun(self, tokens: list[int]) -> list[int]:
         """With the model's first token in front, which some templates write themselves."""
         first = self._model.first
         return tokens if first is None or tokens[:1] == [first] else [first, *tokens]
 
-    def _read(self, tokens: list[int]) -> Iterator[Progress]:
+    def _read(self, tokens: Sequence[int]) -> Iterator[Progress]:
         """Compute the new part of the prompt, saying how far it is when that takes more than one chunk."""
-        for at in range(0, len(tokens), self._chunk):
+        at = 0
+        for piece in stretches(tokens, self._chunk):
             if len(tokens) > self._chunk:
                 yield Progress("chat", at / len(tokens), "Reading the prompt", "正在阅读提示")
-            if not self._cache.extend(tokens[at : at + self._chunk]):
-                raise EngineFailed(
-                    "The model's context has no room for this prompt. Start a new conversation.",
-                    "模型的上下文容不下这段提示。请开始新的对话。",
-                )
+            if piece[0] < 0:
+                yield from self._look(piece)
+            elif not self._cache.extend(piece):
+                raise _no_room()
+            at += len(piece)
+
+    def _look(self, cells: Sequence[int]) -> Iterator[Progress]:
+        """Compute a tile of a picture, which ``cells`` stand for."""
+        assert self._vision
+        tile = self._vision.tile(cells[0])
+        embedded = yield from self._vision.embedded(tile, self._cache.live.position)
+        at = 0
+        for piece in embedded.pieces(self._chunk):
+            if at:
+                yield Progress("chat", at / tile.size, "Reading the picture", "正在读取图片")
+            end = at + len(piece.vectors)
+            if not self._cache.extend(cells[at:end], piece):
+                raise _no_room()
+            at = end
+        self._cache.lag(tile.size - tile.positions)
 
     def _write(
         self, prompt: str, chain: api.llama_sampler_p, sampling: Sampling
@@ -171,6 +227,13 @@ class Llama:
         if rest := writer.flush():
             yield rest
         return count, seconds, finish
+
+
+def _no_room() -> EngineFailed:
+    return EngineFailed(
+        "The model's context has no room for this prompt. Start a new conversation.",
+        "模型的上下文容不下这段提示。请开始新的对话。",
+    )
 
 
 def _chunk(parameters: int) -> int:

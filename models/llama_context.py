@@ -7,11 +7,13 @@ C API: https://github.com/ggml-org/llama.cpp/blob/master/include/llama.h
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import llama_cpp.llama_cpp as api
+import numpy as np
 
 from core.engines import Sampling
 from core.errors import BadInput, EngineFailed, NotEnoughMemory
@@ -22,18 +24,37 @@ State = ctypes.Array[ctypes.c_uint8]
 TOP_K = 40
 SEEDS = api.LLAMA_DEFAULT_SEED  # this seed itself means "random" to llama.cpp, so seeds are taken modulo it
 
-_SILENT = api.llama_log_callback(lambda level, text, data: None)  # llama.cpp keeps the pointer: it must stay alive
+SILENT = api.llama_log_callback(lambda level, text, data: None)  # llama.cpp keeps the pointer: it must stay alive
 
 
 def start() -> None:
     """Silence llama.cpp's log and make its backends ready; harmless when repeated."""
-    api.llama_log_set(_SILENT, ctypes.c_void_p())
+    api.llama_log_set(SILENT, ctypes.c_void_p())
     api.llama_backend_init()
 
 
 def offloads() -> bool:
     """Whether this build of llama.cpp computes on a GPU."""
     return bool(api.llama_supports_gpu_offload())
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What stands in a sequence without being tokens: a picture.
+
+    ``vectors`` are float32 [n, width]; ``positions`` int32 [sections, n], four sections with M-RoPE, else one.
+    ``causal``: whether each vector attends only to those before it; if not, all must be computed at once.
+    """
+
+    vectors: np.ndarray[tuple[int, int], np.dtype[np.float32]]
+    positions: np.ndarray[tuple[int, int], np.dtype[np.int32]]
+    causal: bool
+
+    def pieces(self, size: int) -> Iterator[Embedded]:
+        """In pieces of ``size`` vectors where that is allowed."""
+        step = size if self.causal else len(self.vectors)
+        for at in range(0, len(self.vectors), step):
+            yield Embedded(self.vectors[at : at + step], self.positions[:, at : at + step], self.causal)
 
 
 class Model:
@@ -181,6 +202,34 @@ class Context:
             batch.seq_id[index][0] = 0
             batch.logits[index] = 0
         batch.logits[len(tokens) - 1] = 1
+        return self._compute(batch)
+
+    def decode_embedded(self, embedded: Embedded) -> bool:
+        """Compute vectors in place of tokens, without logits; otherwise as ``decode``."""
+        count = len(embedded.vectors)
+        if count > api.llama_n_ubatch(self.pointer):  # llama.cpp would end the process
+            raise EngineFailed(
+                f"The model must take this picture in at once, and its {count} parts are too many. "
+                "Crop it to a squarer shape.",
+                f"模型必须一次读入这张图片，但它的 {count} 个部分过多。请把图片裁剪得更接近正方形。",
+            )
+        vectors, positions = np.ascontiguousarray(embedded.vectors), np.ascontiguousarray(embedded.positions)
+        sequence = ctypes.pointer(ctypes.c_int32(0))
+        batch = api.llama_batch(
+            n_tokens=count,
+            embd=vectors.ctypes.data_as(ctypes.POINTER(ctypes.c_float)),
+            pos=positions.ctypes.data_as(ctypes.POINTER(ctypes.c_int32)),
+            n_seq_id=(ctypes.c_int32 * count)(*[1] * count),
+            seq_id=(ctypes.POINTER(ctypes.c_int32) * (count + 1))(*[sequence] * count),  # ends with a null pointer
+            logits=(ctypes.c_int8 * count)(),
+        )
+        api.llama_set_causal_attn(self.pointer, embedded.causal)
+        try:
+            return self._compute(batch)
+        finally:
+            api.llama_set_causal_attn(self.pointer, True)
+
+    def _compute(self, batch: api.llama_batch) -> bool:
         if self._threads.changed():
             api.llama_set_n_threads(self.pointer, self._threads.now, self._threads.now)
         status = api.llama_decode(self.pointer, batch)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import groupby
 from typing import NoReturn
 
@@ -26,6 +27,8 @@ CHATML = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+PICTURES = range(0x100000, 0x10FFFD)  # supplementary private use area B: a picture's character in a prompt
+ESCAPE = chr(PICTURES.stop)  # before such a character that a person wrote
 REFUSALS = (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
 
 
@@ -52,7 +55,9 @@ class Template:
             self._template = room.from_string(source or CHATML)
         except REFUSALS as error:
             raise _unusable(error) from error
-        self._system = self._takes_system()
+        hello = Said("user", "parlor?")
+        self._typed = not self._says(hello, typed=False) and self._says(hello, typed=True)
+        self._system = self._says(Said("system", "parlor?"), Said("user", "hello"), typed=self._typed)
 
     def prompt(self, messages: Iterable[Said]) -> str:
         """The text the model continues. Neighbours of one role are joined, since many templates demand alternation.
@@ -63,19 +68,42 @@ class Template:
         if not self._system:
             said = _folded(said)
         try:
-            return self._render(said)
+            return self._render(said, self._typed)
         except REFUSALS as error:
             raise _unusable(error) from error
 
-    def _render(self, said: list[Said]) -> str:
-        return self._template.render(
-            messages=[{"role": each.role, "content": each.content} for each in said], add_generation_prompt=True
+    @cached_property
+    def gap(self) -> str:
+        """The white space between a picture and the words after it, as this template writes its own pictures.
+
+        A line break when it does not say: it takes no lists of parts, or writes no pictures.
+        """
+        hello: list[dict[str, str]] = [{"type": "text", "text": "parlor?"}]
+        try:
+            said = self._render([Said("user", "parlor?")], self._typed)
+            alone, shown = (self._filled(("user", content)) for content in (hello, [{"type": "image"}, *hello]))
+        except REFUSALS:
+            return "\n"
+        before = shown.partition("parlor?")[0]
+        if alone != said or shown == said:
+            return "\n"
+        return before[len(before.rstrip()) :]
+
+    def _render(self, said: Iterable[Said], typed: bool) -> str:
+        """With every content as a string or, ``typed``, as a list of one text part."""
+        return self._filled(
+            *((each.role, [{"type": "text", "text": each.content}] if typed else each.content) for each in said)
         )
 
-    def _takes_system(self) -> bool:
-        """Some templates refuse a system message, some drop it without a word."""
+    def _filled(self, *messages: tuple[Role, str | list[dict[str, str]]]) -> str:
+        return self._template.render(
+            messages=[{"role": role, "content": content} for role, content in messages], add_generation_prompt=True
+        )
+
+    def _says(self, *said: Said, typed: bool) -> bool:
+        """Whether the first message comes through: some templates refuse one kind, some drop it without a word."""
         try:
-            return "parlor?" in self._render([Said("system", "parlor?"), Said("user", "hello")])
+            return said[0].content in self._render(said, typed)
         except REFUSALS:
             return False
 
@@ -84,7 +112,8 @@ class Guard:
     """Keeps a person's words from being taken for control tokens.
 
     Each control token's text is replaced by one private-use character before the template runs, and comes back as
-    plain text when the prompt is tokenised: nobody can close their own message and speak as the system.
+    plain text when the prompt is tokenised: nobody can close their own message and speak as the system. The characters
+    that stand for pictures are escaped: nobody can write one.
     """
 
     FIRST = 0xF0000  # supplementary private use area A
@@ -94,18 +123,21 @@ class Guard:
         self._texts = control[: self.SIZE]
         self._numbers = {text: number for number, text in enumerate(self._texts)}
         self._control = re.compile("|".join(map(re.escape, self._texts))) if self._texts else None
-        self._veiled = re.compile(f"([{chr(self.FIRST)}-{chr(self.FIRST + self.SIZE - 1)}])")
+        veils, pictures = f"{chr(self.FIRST)}-{chr(self.FIRST + self.SIZE - 1)}", f"{chr(PICTURES.start)}-{ESCAPE}"
+        self._veiled = re.compile(f"({ESCAPE}.|[{veils}{pictures}])", re.DOTALL)
+        self._picture = re.compile(f"([{pictures}])")
 
     def veil(self, text: str) -> str:
+        text = self._picture.sub(ESCAPE + r"\1", text)
         if self._control is None:
             return text
         return self._control.sub(lambda found: chr(self.FIRST + self._numbers[found[0]]), text)
 
     def unveil(self, prompt: str) -> Iterable[tuple[str, bool]]:
-        """The prompt in pieces, each with whether control tokens in it are meant."""
+        """The prompt in pieces, each with whether control tokens in it, or the picture it stands for, are meant."""
         for index, piece in enumerate(self._veiled.split(prompt)):
-            if index % 2 == 0:
-                yield piece, True
+            if index % 2 == 0 or piece[0] >= chr(PICTURES.start):
+                yield piece.removeprefix(ESCAPE), not piece.startswith(ESCAPE)
             elif (number := ord(piece) - self.FIRST) < len(self._texts):
                 yield self._texts[number], False
             else:
