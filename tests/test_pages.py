@@ -66,9 +66,9 @@ def facts(text: str) -> set[str | None]:
 
 def test_no_word_is_missing_or_left_over() -> None:
     files = [*ROOT.glob("ui/*.py"), *ROOT.glob("pages/*.py")]
-    code = "\n".join(file.read_text("utf-8") for file in files if file.name != "words.py")
+    code = "\n".join(file.read_text("utf-8") for file in files if not file.name.startswith("words"))
     assert set(re.findall(r"""say\(["'](\w+)["'][,)]""", code)) <= set(WORDS)
-    built = ("task_", "stage_", "doing_", "s_try_", "s_voice_")  # their ends are values
+    built = ("task_", "stage_", "doing_", "s_try_", "s_voice_", "m_task_", "m_add_", "l_")  # their ends are values
     left = {key for key in WORDS if not re.search(rf"\b{key}\b", code) and not key.startswith(built)}
     assert not {key for key in left if not key.endswith("_say")}
 
@@ -76,7 +76,7 @@ def test_no_word_is_missing_or_left_over() -> None:
 # ── pages ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("page", ["Home.py", "pages/Chat.py", "pages/Settings.py"])
+@pytest.mark.parametrize("page", ["Home.py", "pages/Chat.py", "pages/Models.py", "pages/Settings.py"])
 def test_every_page_stands_alone_on_an_empty_data_folder(app: Parlor, page: str) -> None:
     test = opened(page)
     assert test.title
@@ -88,7 +88,7 @@ def test_a_conversation_that_is_gone_is_told(app: Parlor) -> None:
 
 def test_what_is_missing_is_offered(app: Parlor) -> None:
     labels = [button.label for button in opened().button]
-    assert any(label.startswith("Get (") for label in labels)
+    assert any(label.startswith("Get · ") for label in labels)
 
 
 def test_a_conversation_is_drawn_with_pictures_recordings_and_readings(app: Parlor) -> None:
@@ -124,7 +124,7 @@ def test_a_failed_answer_says_why_and_can_be_tried_again(app: Parlor) -> None:
         run.wait(1 << 60, 30)
     test = opened(c=id)
     assert any("is not installed" in text.value for text in test.text)
-    assert any(button.label.startswith("Get (") for button in test.button)
+    assert any(button.label.startswith("Get · ") for button in test.button)
 
 
 def test_a_long_conversation_shows_its_end_first(app: Parlor) -> None:
@@ -158,6 +158,98 @@ def test_the_instructions_are_kept(app: Parlor) -> None:
     test = settings()
     test.text_area[0].set_value("Answer in rhyme.").run()
     assert parlor().settings.instructions == "Answer in rhyme."
+
+
+# ── models ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+SEEING = """
+[[model]]
+id = "mine"
+name = "Mine **bold** :red[hot] <b>$5$</b>"
+task = "see"
+engine = "llava"
+licence = "MIT"
+memory_mb = 100
+revision = "1"
+languages = ["zh", "de", "en", "fr"]
+
+[[model.file]]
+name = "model.safetensors"
+bytes = 5
+sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+sources = []
+"""
+
+
+def models(task: str = "") -> AppTest:
+    """The Models page; with another task than Chat, after choosing it."""
+    test = opened()
+    test.session_state["models_task"] = task or "chat"
+    test.switch_page("pages/Models.py").run()
+    assert not test.exception
+    return test
+
+
+@pytest.fixture
+def seeing(app: Parlor) -> Path:
+    """A model that sees, added by the person, with two adapters beside it; returns its folder."""
+    folder = app.settings.models / "mine"
+    for adapter in ("cats", "dogs"):
+        (folder / "adapters" / adapter).mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(b"hello")
+    (app.settings.home / "catalogue.toml").write_text(SEEING, "utf-8")
+    app.reload()
+    return folder
+
+
+def test_a_models_name_is_shown_as_it_is_written(seeing: Path) -> None:
+    shown = next(each.value for each in models("see").markdown if "Mine" in each.value)
+    assert shown.startswith(r"**Mine \*\*bold\*\* \:red\[hot\] \<b\>\$5\$\</b\>** ")
+
+
+def test_a_models_facts_and_the_memory_it_needs_are_told(seeing: Path) -> None:
+    told = next(each.value for each in models("see").caption if "German" in each.value or "Chinese" in each.value)
+    assert told.startswith("1 kB · English, Chinese \\+2 · MIT · added from this machine")
+    assert "Needs 0\\.1 GB of memory" in told
+    assert told.endswith("fits")
+
+
+def test_an_adapter_is_chosen_where_the_model_is_in_use(seeing: Path) -> None:
+    test = models("see")
+    box = next(box for box in test.selectbox if box.label == "Adapter in use")
+    assert box.options == ["None: the model as it is", "cats", "dogs"]
+    box.set_value("dogs").run()
+    assert parlor().settings.adapter == "dogs"
+
+
+def test_another_model_is_taken_into_use(app: Parlor, seeing: Path) -> None:
+    other = SEEING.replace('"mine"', '"other"').replace("Mine", "Other")
+    (app.settings.home / "catalogue.toml").write_text(SEEING + other, "utf-8")
+    (app.settings.models / "other").mkdir()
+    (app.settings.models / "other" / "model.safetensors").write_bytes(b"hello")
+    app.reload()
+    test = models("see")
+    assert not [button for button in test.button if button.key == "use-mine"]
+    next(button for button in test.button if button.key == "use-other").click().run()
+    assert parlor().settings.see == "other"
+    assert [button for button in test.button if button.key == "use-mine"]
+
+
+def test_only_what_is_installed_can_be_shown_and_a_name_found(app: Parlor, seeing: Path) -> None:
+    test = models("see")
+    next(box for box in test.text_input if box.key == "models_wanted").set_value("smolvlm 256").run()
+    assert [button.key for button in test.button if button.key.startswith("get-")] == ["get-smolvlm-256m-instruct"]
+    next(box for box in test.text_input if box.key == "models_wanted").set_value("no such").run()
+    assert any("No model here is called that" in each.value for each in test.caption)
+    next(box for box in test.text_input if box.key == "models_wanted").set_value("").run()
+    next(toggle for toggle in test.toggle if toggle.key == "models_only").set_value(True).run()
+    assert not [button for button in test.button if button.key.startswith("get-")]
+
+
+def test_a_task_without_models_says_so(app: Parlor) -> None:
+    test = models("paint")
+    next(toggle for toggle in test.toggle if toggle.key == "models_only").set_value(True).run()
+    assert any("Nothing is installed for this yet" in each.value for each in test.caption)
 
 
 # ── a model's words ──────────────────────────────────────────────────────────────────────────────────────────────────

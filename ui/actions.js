@@ -25,6 +25,10 @@ export default function (component) {
   if (data.role === "user" && data.idle) bar.append(iconButton("edit", words.edit, () => ask("edit")));
   if (data.role === "assistant") {
     bar.append(iconButton("again", words.again, () => ask("again"), { disabled: !data.idle }));
+    if (data.painted) bar.append(
+      iconButton("variations", words.variations, () => ask("variations"), { disabled: !data.idle }),
+      iconButton("edit", words.repaint, () => ask("prompt"), { disabled: !data.idle }),
+    );
     for (const [name, value] of [["good", 1], ["bad", 0]]) {
       const on = data.feedback === value;
       bar.append(iconButton(name, words[name], () => ask("feedback", on ? null : value), { class: on ? "icon on" : "icon", "aria-pressed": String(on) }));

@@ -11,6 +11,7 @@ from core.messages import Audio, Message
 from core.parlor import parlor
 from core.store import Node
 from ui.component import component
+from ui.drawn import again
 from ui.turns import begin
 from ui.words import language, say, several
 
@@ -21,6 +22,7 @@ def actions(node: Node, idle: bool) -> None:
     """Draw the row; ``idle`` when nothing is being answered, so that versions may be changed."""
     message, answer = node.message, node.message.role == "assistant"
     has_voice = any(isinstance(part, Audio) for part in message.parts)
+    painted = any(made.stage == "paint" for made in message.made_by)
     at = node.siblings.index(node.id)
     data = {
         "role": message.role,
@@ -31,8 +33,10 @@ def actions(node: Node, idle: bool) -> None:
         "listening": st.session_state.get("listening") == node.id,
         "feedback": node.feedback,
         "details": details(message) if answer else [],
+        "painted": painted,
         "words": several("copy", "copied", "listen", "read_aloud", "again", "good", "bad", "details", "edit")
-        | several("previous", "next"),
+        | several("previous", "next", "variations", "repaint")
+        | ({"again": say("redraw")} if painted else {}),
     }
     key = f"actions-{node.id}"
     _actions(key=key, data=data, on_ask_change=partial(_asked, node.id, has_voice, key))
@@ -49,8 +53,8 @@ def _asked(node: int, has_voice: bool, key: str) -> None:
                 store.feedback(node, asked["value"])
             case "edit":
                 st.session_state["editing"] = node
-            case "again":
-                begin(partial(runs.again, node))
+            case "again" | "variations" | "prompt" as kind if answered := store.node(node):
+                again(answered, kind)
             case "listen" if has_voice:
                 st.session_state["listening"] = None if st.session_state.get("listening") == node else node
             case "listen":

@@ -52,6 +52,11 @@ def write(name: str, label: str, help: str, hint: str) -> None:
     st.caption(help)
 
 
+def write_line(name: str, label: str) -> None:
+    now = getattr(parlor().settings, name)
+    st.text_input(label, now, key=_key(name), on_change=partial(_keep, name), max_chars=1000)
+
+
 def _key(name: str) -> str:
     return f"set-{name}-{language()}"
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from core.events import Delta, Heard, Picture, Progress, Sound, Understood
+from core.events import Delta, Heard, Picture, Progress, Prompt, Sound, Understood
 from core.messages import Image
+from core.painting import Painting
 from core.parlor import parlor
 from core.runs import Run
+from ui.drawn import canvas
 from ui.markdown import blocks, safe
-from ui.pictures import picture
 from ui.words import WORDS, language, say
 
 EVERY = 0.15  # seconds between looks at the run
@@ -26,7 +27,9 @@ class Seen:
     text: str = ""
     doing: Progress = field(default_factory=lambda: Progress("start"))
     notes: list[Progress] = field(default_factory=list)
-    picture: Image | None = None
+    painting: Painting | None = None
+    pictures: list[Image] = field(default_factory=list)
+    preview: Image | None = None
     understood: bool = False
     speaking: bool = False
 
@@ -42,10 +45,13 @@ class Seen:
                     self.doing = Progress("start")
                 case Progress(stage="note"):
                     self.notes.append(event)
-                case Progress():
-                    self.doing = event
+                case Progress(preview=preview):
+                    self.doing, self.preview = event, preview or self.preview
+                case Prompt(painting=painting):
+                    self.painting = painting
                 case Picture(image=image):
-                    self.picture = image
+                    self.pictures.append(image)
+                    self.preview = None
                 case Sound():
                     self.speaking = True
 
@@ -82,9 +88,8 @@ def draw(seen: Seen, written: list[str]) -> None:
     with st.container(key="writing"):
         for block in written:
             st.markdown(safe(block))
-    shape = seen.picture or seen.doing.preview
-    if shape:
-        picture(shape.data, 512)
+    if seen.painting:
+        canvas(seen.pictures, seen.preview, seen.painting)
     doing(seen)
 
 

@@ -29,6 +29,13 @@ def safe(text: str) -> str:
     return "".join(piece if code else _prose(piece) for code, piece in _split(text))
 
 
+def literal(text: str) -> str:
+    """``text`` on one line, as Markdown and labels show it unchanged: a name, a title or a path somebody else wrote."""
+    return "".join(
+        "\\" + letter if letter in "\\`*_{}[]()#+-.!$:~<>|&" else letter for letter in " ".join(text.split())
+    )
+
+
 def blocks(text: str) -> list[str]:
     """Top-level pieces of ``text`` in order; while it grows only the last one can change.
 

@@ -9,6 +9,7 @@ from core.messages import Audio, Image, Message, Part, Reading, Text, Transcript
 from core.parlor import parlor
 from core.store import Node
 from ui.actions import actions
+from ui.drawn import drawn
 from ui.install import offer
 from ui.live import notes
 from ui.markdown import safe
@@ -100,21 +101,19 @@ def _answer(node: Node, idle: bool) -> None:
     with st.container(key=f"parlor-{node.id}"):
         if node.message.text:
             st.markdown(safe(node.message.text))
-        for part in node.message.parts:
-            if isinstance(part, Image):
-                picture(part.data, 512)
+        drawn(node)
         failed = bool(node.trouble_en)
         if failed:
             trouble(node)
         elif node.message.cut:
             with st.container(key=f"note-{node.id}"):
-                st.markdown(f":material/stop_circle: {say('cut' if node.message.text else 'cut_empty')}")
+                st.markdown(f":material/stop_circle: {say('cut' if node.message.parts else 'cut_empty')}")
         for number, note in enumerate(notes().get(node.id, ())):
             with st.container(key=f"note-{node.id}-{number}"):
                 st.text(note.note_zh if language() == "zh" else note.note)
         if st.session_state.get("listening") == node.id:
             listen(node.message)
-        if not (failed and not node.message.text):
+        if node.message.parts or not failed:
             actions(node, idle)
 
 

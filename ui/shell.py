@@ -11,7 +11,7 @@ from core.errors import ParlorError
 from core.parlor import parlor
 from ui.notices import closed, notices
 from ui.player import player
-from ui.sidebar import CHAT, SETTINGS, sidebar
+from ui.sidebar import CHAT, MODELS, SETTINGS, sidebar
 
 HERE = Path(__file__).resolve().parent
 _framed: ContextVar[bool] = ContextVar("framed", default=False)
@@ -27,9 +27,10 @@ def home() -> None:
         closed(error)
         return
     chat = st.Page(CHAT, title="Parlor", url_path="home", default=True)
+    models = st.Page(MODELS, title="Parlor", url_path="Models")
     settings = st.Page(SETTINGS, title="Parlor", url_path="Settings")
     named = st.Page(lambda: st.switch_page(chat, query_params=st.query_params), url_path="Chat", visibility="hidden")
-    page = st.navigation([chat, settings, named], position="hidden")
+    page = st.navigation([chat, models, settings, named], position="hidden")
     st.logo(str(HERE / "logo.svg"), size="large", icon_image=str(HERE / "mark.svg"))
     st.html(HERE / "style.css")
     conversation = st.query_params.get("c", "") if page.url_path == chat.url_path else None

@@ -14,11 +14,13 @@ from core.errors import ParlorError
 from core.messages import Audio, Image
 from core.parlor import parlor
 from core.store import Hit
+from ui import install
 from ui.component import component
+from ui.markdown import literal
 from ui.words import language, say, several
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
-CHAT, SETTINGS = str(PAGES / "Chat.py"), str(PAGES / "Settings.py")
+CHAT, MODELS, SETTINGS = (str(PAGES / f"{name}.py") for name in ("Chat", "Models", "Settings"))
 PAGE = 50  # conversations shown at first, and more at each "Show more"
 _shelf = component("shelf")
 
@@ -41,6 +43,7 @@ def sidebar(current: str | None) -> None:
         with st.container(key="foot"):
             if st.button(say("import"), key="import", icon=":material/upload:", type="tertiary", width="stretch"):
                 st.session_state["dialog"] = ("import", "")
+            st.page_link(MODELS, label=say("models"), icon=":material/deployed_code:", width="stretch")
             st.page_link(SETTINGS, label=say("settings"), icon=":material/tune:", width="stretch")
     _dialog(*st.session_state.get("dialog", ("", "")))
 
@@ -117,19 +120,16 @@ def _dialog(kind: str, conversation: str) -> None:
     """Open the dialog that was asked for in this or an earlier run; it stays until it is dismissed."""
     if kind == "import":
         st.dialog(say("import"), on_dismiss=_dismiss)(_import)()
+    if kind == "terms":
+        st.dialog(say("m_terms_title"), on_dismiss=_dismiss)(install.terms)(conversation)
     known = parlor().store.conversation(conversation) if kind == "export" else None
     if known:
         title = say("export_title", title=(known.title or say("untitled"))[:60].replace("[", "(").replace("]", ")"))
-        st.dialog(_plain(title), on_dismiss=_dismiss)(_export)(conversation, known.title)
+        st.dialog(literal(title), on_dismiss=_dismiss)(_export)(conversation, known.title)
 
 
 def _dismiss() -> None:
     st.session_state.pop("dialog", None)
-
-
-def _plain(title: str) -> str:
-    """A title as Streamlit's label Markdown shows it unchanged."""
-    return "".join("\\" + letter if letter in "\\`*_{}[]()#+-.!$:~<>|" else letter for letter in title)
 
 
 def _export(conversation: str, title: str) -> None:
@@ -159,7 +159,7 @@ def _import() -> None:
             export.from_json(store, data) if json else export.from_markdown(store, data, Path(file.name).stem)
         )
     except ParlorError as error:
-        st.warning(_plain(error.said(language())))
+        st.warning(literal(error.said(language())))
         return
     _dismiss()
     open_chat(conversation)

@@ -7,8 +7,12 @@ import streamlit as st
 from core.errors import ParlorError
 from core.messages import Language
 from core.parlor import parlor
+from ui.words_models import MODELS
+from ui.words_pictures import PICTURES
 
 WORDS: dict[str, tuple[str, str]] = {
+    **MODELS,
+    **PICTURES,
     # navigation and the list of conversations
     "new_chat": ("New chat", "新对话"),
     "settings": ("Settings", "设置"),
@@ -49,7 +53,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "打字、说话或给我看图片，一切都留在这台电脑上。",
     ),
     "card_explain": ("Explain something", "解释一件事"),
-    "card_explain_say": ("Why is the sky blue? Explain it in three sentences.", "天空为什么是蓝色的？请用三句话解释。"),
+    "card_explain_say": (
+        "Why is the sky blue? Explain it in three sentences.",
+        "天空为什么是蓝色的？请用三句话解释。",
+    ),
     "card_code": ("Write some code", "写一段代码"),
     "card_code_say": (
         "Write a Python function that finds duplicate files in a folder.",
@@ -100,9 +107,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "cancel": ("Cancel", "取消"),
     "edit_label": ("Your message", "你的消息"),
     "try_again": ("Try again", "重试"),
-    "get": ("Get ({size})", "下载（{size}）"),
-    "getting": ("Fetching {name}… {percent} %", "正在下载 {name}… {percent} %"),
-    "getting_start": ("Fetching {name}…", "正在下载 {name}…"),
     # details
     "d_model": ("Model", "模型"),
     "d_speed": ("Speed", "速度"),
@@ -156,12 +160,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "s_models": ("Models", "模型"),
     "s_best": ("Best installed", "已安装的最佳模型"),
     "s_none": ("None installed", "尚未安装"),
-    "s_more_models": ("Get more models", "获取更多模型"),
     "s_voice": ("Voice", "语音"),
     "s_voice_en": ("English voice", "英语语音"),
     "s_voice_zh": ("Chinese voice", "中文语音"),
     "s_try": ("Try", "试听"),
-    "s_try_en": ("Hello, I am your Parlor voice. How do I sound?", "Hello, I am your Parlor voice. How do I sound?"),
+    "s_try_en": (
+        "Hello, I am your Parlor voice. How do I sound?",
+        "Hello, I am your Parlor voice. How do I sound?",
+    ),
     "s_try_zh": ("你好，我是你的 Parlor 语音，听起来怎么样？", "你好，我是你的 Parlor 语音，听起来怎么样？"),
     "s_speed": ("Speed", "语速"),
     "s_speak": ("Answer recordings with a voice", "用语音回答录音"),
@@ -181,7 +187,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "越高越多样；0 总是选最可能的词。",
     ),
     "s_top_p": ("Top-p", "Top-p"),
-    "s_top_p_help": ("Choose among the likeliest words that make up this share.", "只在累计概率达到此值的词中选择。"),
+    "s_top_p_help": (
+        "Choose among the likeliest words that make up this share.",
+        "只在累计概率达到此值的词中选择。",
+    ),
     "s_min_p": ("Min-p", "Min-p"),
     "s_min_p_help": (
         "Drop words less likely than this share of the likeliest one.",
@@ -198,10 +207,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "0 is three quarters of what is free when Parlor starts. Applies at the next start.",
         "0 表示启动时空闲内存的四分之三。下次启动时生效。",
     ),
-    "s_now": ("Loaded now", "当前已加载"),
-    "s_nothing_loaded": ("No model is loaded.", "没有已加载的模型。"),
-    "s_unload": ("Unload", "卸载"),
-    "s_in_use": ("in use", "使用中"),
     "s_environment": (
         "Set by {name} in the environment; what is chosen here is for this run.",
         "由环境变量 {name} 设定；此处的选择仅本次有效。",
