@@ -1,12 +1,12 @@
 """Adding a model that lies on this machine: recognised, hashed, taken into the models folder, noted in the catalogue.
 
-Files are hard-linked where the disk allows it and copied where not, first into ``<models>/.partial/<id>/``: what ends
-half-way leaves nothing.
+Weights are hard-linked where the disk allows it; small files, which people edit, and the rest are copied. They come to
+``<models>/.partial/<id>/`` first, then the entry is written, then they move to their place: what fails or is stopped
+half-way leaves nothing, and what a killed process leaves does not keep the model from being added again.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -21,14 +21,14 @@ from core import catalogue, usercatalogue
 from core.adopt_found import Found, Take
 from core.adopt_local import look
 from core.adopt_spec import adapter_base, check_id, for_task, free_id, model_spec
-from core.catalogue import File, Folder, ModelSpec, installed, size_text
-from core.errors import BadInput, DiskFull, ParlorError
+from core.catalogue import File, Folder, ModelSpec, installed, size_text, stays_inside
+from core.disk import is_full, no_room, pieces
+from core.errors import BadInput, DiskFull
 from core.events import Progress
 from core.settings import Settings
 
-CHUNK = 1 << 20  # bytes
+LARGE = 1_000_000  # bytes from which on a file is linked: no person edits one of that size
 TICK = 0.1  # seconds between two Progress
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def inspect(path: Path) -> Found:
@@ -40,15 +40,18 @@ def inspect(path: Path) -> Found:
 
 
 def adopt(
-    path: Path, settings: Settings, task: str = "", id: str = "", base: str = ""
+    path: Path, settings: Settings, task: str = "", id: str = "", base: str = "", file: str = ""
 ) -> Generator[Progress, None, ModelSpec]:
     """Take in the model in ``path`` and return its entry; a LoRA adapter joins the model ``base``, which is returned.
 
-    ``task`` overrides what it is recognised as, ``id`` names it. Files that a known model asks for, hash by hash,
-    become that model. Raises BadInput, DiskFull.
+    ``task`` overrides what it is recognised as, ``id`` names it, ``file`` is which of several GGUF files in a folder is
+    meant. Files that a known model asks for, hash by hash, become that model. Raises BadInput, DiskFull.
     """
+    _check_name(str(path))
     yield Progress("download", 0.0, f"Looking at {path.name}", f"正在识别 {path.name}")
-    found, root = look(path)
+    found, root = look(path, file)
+    for each in found.files:
+        _check_name(str(root / each.source), each.name)
     known = catalogue.load(usercatalogue.file_of(settings))
     if found.adapter:
         spec = adapter_base(found, known, settings, base)
@@ -68,18 +71,36 @@ def adopt(
             yield Progress("download", 1.0, f"It is {twin.name}, now installed", f"这就是 {twin.name}，现已安装")
             return twin
         spec = model_spec(found, name, f"sha256-{_weights(files).sha256[:12]}", files)
-        _settle(staging, settings.models / name)
-        _note(spec, settings)
+        _keep(spec, staging, settings)
     yield Progress("download", 1.0, f"{spec.name} is installed", f"{spec.name} 已安装")
     return spec
 
 
-def _note(spec: ModelSpec, settings: Settings) -> None:
-    """Write the entry; a model whose entry cannot be written is not kept."""
+def _check_name(path: str, name: str = "model") -> None:
+    """Raises BadInput for a path, or a name in the model's folder, that no catalogue can hold: it is UTF-8."""
     try:
-        usercatalogue.write(spec, settings)
-    except ParlorError:
-        shutil.rmtree(settings.models / spec.id)
+        path.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise _rename(path.encode("utf-8", "replace").decode("utf-8")) from error
+    if not stays_inside(name):
+        raise _rename(name)
+
+
+def _rename(name: str) -> BadInput:
+    return BadInput(
+        f"{name} cannot be taken in: its name has characters that not every system can read. Rename the file or "
+        "folder, then add it again.",
+        f"无法添加 {name}：名称中含有并非所有系统都支持的字符。请重命名该文件或文件夹，然后重新添加。",
+    )
+
+
+def _keep(spec: ModelSpec, staging: Path, settings: Settings) -> None:
+    """Write the entry and move the files to their place, in this order: an id is never taken by a folder alone."""
+    usercatalogue.write(spec, settings)
+    try:
+        _settle(staging, settings.models / spec.id)
+    except OSError:
+        usercatalogue.forget(spec.id, settings)
         raise
 
 
@@ -99,7 +120,7 @@ def _staging(models: Path, name: str) -> Iterator[Path]:
     except Timeout as error:
         raise BadInput(f"{name} is being added already. Wait for that.", f"正在添加 {name}，请稍候。") from error
     except OSError as error:
-        if error.errno in FULL:
+        if is_full(error):
             raise _disk_full(name, models, 0) from error
         raise BadInput(
             f"{name} cannot be taken in: {error}. Check that the file can be read and {models} written.",
@@ -110,13 +131,15 @@ def _staging(models: Path, name: str) -> Iterator[Path]:
 def _take(found: Found, root: Path, staging: Path, target: Path) -> Generator[Progress, None, tuple[File, ...]]:
     """Link or copy every file to ``staging``, hashing it on the way. Raises DiskFull before anything is copied."""
     files, done, last = [], 0, time.monotonic()
-    linked = [_link(root / take.source, staging / take.name) for take in found.files]
+    for take in found.files:
+        (staging / take.name).parent.mkdir(parents=True, exist_ok=True)
+    linked = [take.bytes >= LARGE and _link(root / take.source, staging / take.name) for take in found.files]
     copied = sum(take.bytes for take, there in zip(found.files, linked, strict=True) if not there)
     if copied > shutil.disk_usage(staging).free:
         raise _disk_full(found.name, staging, copied)
     for take, there in zip(found.files, linked, strict=True):
         digest, size = hashlib.sha256(), 0
-        for piece in _pieces(root / take.source, None if there else staging / take.name):
+        for piece in pieces(root / take.source, None if there else staging / take.name):
             digest.update(piece)
             size += len(piece)
             if time.monotonic() - last >= TICK:
@@ -134,26 +157,11 @@ def _take(found: Found, root: Path, staging: Path, target: Path) -> Generator[Pr
 
 def _link(source: Path, copy: Path) -> bool:
     """Whether ``copy`` could be made another name of the file ``source``."""
-    copy.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source.resolve(), copy)
     except OSError:  # another disk, or one without hard links
         return False
     return True
-
-
-def _pieces(source: Path, copy: Path | None) -> Iterator[bytes]:
-    with source.open("rb") as stream:
-        if copy is None:
-            while piece := stream.read(CHUNK):
-                yield piece
-            return
-        with copy.open("wb") as out:
-            while piece := stream.read(CHUNK):
-                out.write(piece)
-                yield piece
-            out.flush()
-            os.fsync(out.fileno())
 
 
 def _progress(found: Found, take: Take, done: int) -> Progress:
@@ -197,9 +205,5 @@ def _become(spec: ModelSpec, files: tuple[File, ...], staging: Path, settings: S
 
 
 def _disk_full(name: str, folder: Path, need: int) -> DiskFull:
-    free = size_text(shutil.disk_usage(folder).free)
-    needs, needs_zh = (f": it needs {size_text(need)}", f"：需要 {size_text(need)}") if need else ("", "")
-    return DiskFull(
-        f"There is no room for {name}{needs}, and {folder} has {free}. Make room, or move the models folder.",
-        f"磁盘空间不足，无法添加 {name}{needs_zh}，而 {folder} 只剩 {free}。请清理磁盘，或移动模型文件夹。",
-    )
+    advice = "Make room, or move the models folder.", "请清理磁盘，或移动模型文件夹。"
+    return no_room(name, f" {name}", folder, need, *advice)

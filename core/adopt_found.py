@@ -115,7 +115,7 @@ def memory(found: Found) -> tuple[int, int]:
 
 def about(found: Found) -> str:
     """Quantisation, size and context in figures, for both languages: ``Q4_K_M · 1.8 B · 32,768 tok``."""
-    size = f"{found.parameters / 1e9:.1f} B" if found.parameters >= 1e9 else f"{found.parameters / 1e6:.0f} M"
+    size = f"{found.parameters / 1e9:.1f} B" if found.parameters >= 1e9 else f"{found.parameters / 1e6:.3g} M"
     said = (found.quantisation, size if found.parameters else "", f"{found.context:,} tok" if found.context else "")
     return " · ".join(each for each in said if each)
 

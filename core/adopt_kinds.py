@@ -49,16 +49,16 @@ def classify(listing: Listing, file: str = "", choose: bool = False) -> Found:
     if "model_index.json" in sizes:
         return _painter(listing)
     config = read_json(listing, "config.json") if "config.json" in sizes else {}
-    kind = config.get("model_type")
+    kind = str(config.get("model_type") or "")
     if config.get("model") in ("vits", "xtts"):
         return _coqui(listing, config)
     if "model.bin" in sizes and not kind and any(name.startswith("vocabulary.") for name in sizes):
         return _whisper(listing, config)
     weights = any(name.endswith(".safetensors") for name in sizes)
     if kind in CLIPS and weights:
-        return _transformers(listing, "clip", "embed")
+        return _transformers(listing, "clip", "embed", ("zh", "en") if kind == "chinese_clip" else ("en",))
     if kind in SEEING and weights:
-        return _transformers(listing, "llava", "see")
+        return _transformers(listing, "llava", "see", ("en",))
     if any(name.lower().endswith(".gguf") for name in sizes):
         return recognise_gguf(listing, "", choose)
     raise refusal(listing, config, readable=kind in SEEING or kind in CLIPS)
@@ -88,11 +88,12 @@ def _painter(listing: Listing) -> Found:
     )  # fmt: skip
 
 
-def _transformers(listing: Listing, engine: str, task: Task) -> Found:
+def _transformers(listing: Listing, engine: str, task: Task, languages: tuple[str, ...]) -> Found:
+    """A checkpoint as transformers saves it. ``languages`` are those of its kind, where no card says more."""
     takes = [*_weighed(listing, "", half=False), *_texts(listing, "")]
     card = listing.card()
     return Found(
-        engine, (task,), listing.name, slug(listing.name), tuple(takes), card.languages or ("en",),
+        engine, (task,), listing.name, slug(listing.name), tuple(takes), card.languages or languages,
         licence=card.licence, terms=card.terms, parameters=_parameters(listing, takes),
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from core.adopt_found import Card, Found, damaged, languages_of
 from core.adopt_gguf import split_of
 from core.adopt_kinds import classify
 from core.adopt_refusals import refusal, unknown
+from core.disk import absolute
 from core.errors import BadInput
 from core.gguf_header import Damaged, Header, read_header
 from core.safetensors_header import read_tensors
@@ -59,16 +60,21 @@ class Local:
         return Card(licence[0] if licence else "", languages_of(_yaml(lines, "language")))
 
 
-def look(path: Path) -> tuple[Found, Path]:
-    """What lies in ``path``, and the folder that its files are named from. Raises BadInput."""
-    path = Path(os.path.abspath(path.expanduser()))
+def look(path: Path, file: str = "") -> tuple[Found, Path]:
+    """What lies in ``path``, and the folder that its files are named from. Raises BadInput.
+
+    ``file`` names one of several GGUF files in a folder, by its name, its quantisation or a pattern.
+    """
+    path = absolute(path)
     try:
         if path.is_file():
             return _file(path)
         if not path.is_dir():
             raise BadInput(f"There is no file or folder {path}. Check the path.", f"找不到 {path}，请检查路径。")
         root = _model_folder(path)
-        found = classify(Local(root))
+        if file and (root / file).is_file():
+            return _file(root / file)
+        found = classify(Local(root), file)
         if found.engine == "whisper":
             _check_whisper(root / "model.bin")
         return found, root

@@ -7,7 +7,7 @@ from typing import get_args
 
 from core.adopt_found import Found, about, memory
 from core.adopt_gguf import without_eyes
-from core.catalogue import Catalogue, File, ModelSpec, Task, installed, valid_id
+from core.catalogue import RESERVED, Catalogue, File, ModelSpec, Task, installed, valid_id
 from core.errors import BadInput
 from core.settings import Settings
 
@@ -51,7 +51,7 @@ def check_id(id: str, known: Catalogue) -> None:
 
 def free_id(wanted: str, known: Catalogue, models: Path, root: Path) -> str:
     """``wanted``, or ``wanted-2`` and so on: no model's id, and no folder's name except that of ``root`` itself."""
-    taken = {spec.id for spec in known.models}
+    taken = {spec.id for spec in known.models} | RESERVED
     number, id = 1, wanted
     while id in taken or ((models / id).exists() and (models / id) != root):
         number += 1

@@ -17,6 +17,7 @@ from core.pool import Lease, Pool
 from core.provenance import Scalar
 from core.sentences import Clauses
 from core.settings import Settings
+from core.voices import VOICES
 from core.worker import Call
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Voice:
     def __init__(self, spec: ModelSpec, pool: Pool, settings: Settings, ledger: Ledger) -> None:
         self._spec, self._pool, self._settings, self._ledger = spec, pool, settings, ledger
         self._voices = voices_of(spec, settings)
-        self._reference = reference_of(spec, settings)
+        self._reference: Reference | None = None
         self._clauses = Clauses()
         self._waiting: deque[str] = deque()
         self._opening: Generator[Event, None, Lease] | None = pool.use(spec, wait=False)
@@ -45,6 +46,7 @@ class Voice:
         self._clause = ""
         self._began = time.monotonic()
         self._silent = False
+        self._unsaid = 0  # clauses of which no sound came: the model does not know their language
         self._alone = False  # the writer is done: what does not fit now never will
         self._asked = 0.0
 
@@ -77,6 +79,8 @@ class Voice:
                 yield from self.step()
                 yield Tick()
                 time.sleep(0.01)
+            if self._unsaid and not self._silent:
+                yield self._told()
         finally:
             self.close()
 
@@ -100,6 +104,7 @@ class Voice:
             yield next(opening)
         except StopIteration as opened:
             self._lease, self._opening = opened.value, None
+            self._reference = reference_of(self._spec, self._settings)
             told: dict[str, Scalar] = {"voices": " ".join(self._voices), "speed": self._settings.speed}
             if self._reference:
                 told["reference"] = self._reference.name
@@ -116,6 +121,7 @@ class Voice:
             if self._call.over:
                 self._ledger.spent("speak", self._began)
                 self._call = None
+                self._unsaid += any(map(str.isalpha, self._clause))
 
     def _sound(self, item: Audio | Progress) -> Iterator[Event]:
         if isinstance(item, Progress):
@@ -124,6 +130,15 @@ class Voice:
         self._ledger.sounds.append(item)
         yield Sound(item, self._clause)
         self._clause = ""  # the words go with the first of a clause's sounds
+
+    def _told(self) -> Progress:
+        name = self._spec.name
+        return Progress(
+            "note",
+            None,
+            f"{name} does not speak the language of all of this: part of it was left out. Choose another voice.",
+            f"{name} 不会说其中某些内容的语言，有一部分没有读出。请选择其他语音。",
+        )
 
     def _fall_silent(self, error: ParlorError) -> Iterator[Event]:
         self._silent = True
@@ -135,7 +150,8 @@ class Voice:
 def voices_of(spec: ModelSpec, settings: Settings) -> tuple[str, ...]:
     """The voices that ``spec`` is asked to speak in: a speaker inside it, or Kokoro's for English and Chinese."""
     if spec.engine == "kokoro":
-        return settings.voice_en, settings.voice_zh
+        both = settings.voice_en, settings.voice_zh
+        return (settings.speaker, *both) if settings.speaker in {voice.id for voice in VOICES} else both
     return (settings.speaker,) if settings.speaker else ()
 
 

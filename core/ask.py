@@ -14,7 +14,7 @@ from core.asking import settings_of, turn_of
 from core.catalogue import installed, not_installed
 from core.errors import BadInput
 from core.events import Delta, Done, Event, Heard, Picture, Progress, Prompt, Sound
-from core.ledger import needed
+from core.ledger import joined, needed
 from core.media import wav
 from core.messages import Audio, Image, Message
 from core.parlor import Parlor
@@ -62,6 +62,8 @@ def as_json(event: Event) -> dict[str, Any]:
             made["text"] = text
         case Sound(audio, text):
             made |= {"text": text, "audio_seconds": round(audio.seconds, 3)}
+        case Picture(image):
+            made |= {"mime": image.mime, "bytes": len(image.data)}
         case Prompt(painting):
             made |= asdict(painting)
         case Progress():
@@ -120,8 +122,8 @@ def _show(run: Run, options: argparse.Namespace) -> int:
                     sounds.append(event.audio)
                 if isinstance(event, Picture):
                     pictures += 1
-                    _save(event.image, pictures, options)
-                _print(event, run, options, status)
+                    _save(event.image, _place(options, pictures), options)
+                _print(event, run, options, status, pictures)
             if run.finished and not run.after(index)[0]:
                 break
         except KeyboardInterrupt:
@@ -131,14 +133,16 @@ def _show(run: Run, options: argparse.Namespace) -> int:
     if not options.json and any(isinstance(event, Delta) for event in run.after(0)[0]):
         print(flush=True)
     if options.speak and sounds:
-        Path(options.speak).write_bytes(wav(Audio(b"".join(sound.pcm for sound in sounds), sounds[0].rate)))
+        Path(options.speak).write_bytes(wav(joined(sounds)))
     unspoken = bool(options.speak) and not (sounds or pictures)  # a note on standard error has said why
     return INTERRUPTED if interrupted else int(unspoken)
 
 
-def _print(event: Event, run: Run, options: argparse.Namespace, status: StatusLine) -> None:
+def _print(event: Event, run: Run, options: argparse.Namespace, status: StatusLine, pictures: int) -> None:
     if options.json:
         made = as_json(event)
+        if isinstance(event, Picture) and options.out:
+            made["path"] = str(_place(options, pictures))
         if isinstance(event, Done):
             made["conversation"] = run.conversation
         if made["event"] != "understood":
@@ -160,12 +164,16 @@ def _print(event: Event, run: Run, options: argparse.Namespace, status: StatusLi
         print(f"> {event.painting.prompt}", file=sys.stderr, flush=True)
 
 
-def _save(image: Image, number: int, options: argparse.Namespace) -> None:
+def _place(options: argparse.Namespace, number: int) -> Path:
+    """Where the picture of this number goes: ``p.png``, ``p-2.png``, ``p-3.png``."""
+    out = Path(options.out or "")
+    return out if number == 1 else out.with_stem(f"{out.stem}-{number}")
+
+
+def _save(image: Image, out: Path, options: argparse.Namespace) -> None:
     """Write the picture beside its place and move it there: never half a file."""
     if not options.out:
         return
-    out = Path(options.out)
-    out = out if number == 1 else out.with_stem(f"{out.stem}-{number}")
     partial = out.with_name(out.name + ".part")
     try:
         partial.write_bytes(image.data)

@@ -8,16 +8,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from core.catalogue import Catalogue, installed
+from core.catalogue import Catalogue, installed, not_installed
+from core.choosing import choose
 from core.draw import size
 from core.errors import BadInput
 from core.media import open_audio, open_image, open_text
 from core.messages import Part, Text, Turn
-from core.painting import Painting
+from core.painting import MOST_PICTURES, Painting
 from core.pngtext import read
 from core.settings import Settings
-
-MOST_PICTURES = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     draw.add_argument("--out", metavar="OUT.png", help="where it goes; more than one: OUT.png, OUT-2.png, ...")
     draw.add_argument("--like", metavar="FILE.png", help="draw again what this picture's own text says")
     draw.add_argument("--exact", action="store_true", help="the words are the prompt: nothing is added to them")
-    draw.add_argument("--negative", metavar="TEXT", default="", help="what it should not show")
+    draw.add_argument("--negative", metavar="TEXT", help="what it should not show")
     draw.add_argument("--style", metavar="NAME", help="photo, watercolour, ink, ...")
     draw.add_argument("--size", metavar="WxH", default="", help="in pixels, like 768x512")
     draw.add_argument("--steps", type=int, metavar="N", help="denoising steps")
@@ -53,8 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def turn_of(options: argparse.Namespace) -> Turn:
     """The turn. Raises BadInput for files and numbers that cannot be used, and when nothing was asked."""
-    painting, draw = _painting(options), bool(options.draw or options.like) or None
-    parts = tuple(_parts(options))
+    text = _text(options)
+    painting, draw = _painting(options, text), bool(options.draw or options.like or options.out) or None
+    parts = tuple(_parts(options, text))
     if painting.prompt and not parts:
         parts = (Text(painting.prompt),)
     if not parts:
@@ -88,10 +88,32 @@ def settings_of(options: argparse.Namespace, settings: Settings, catalogue: Cata
         raise BadInput("--max-tokens must be at least 1.", "--max-tokens 至少为 1。")
     if options.exact:
         changed |= {"enhance": False, "paint_style": ""}
-    return replace(settings, **changed)  # type: ignore[arg-type]
+    settings = replace(settings, **changed)  # type: ignore[arg-type]
+    if options.adapter:
+        _check_adapter(options.adapter, settings, catalogue)
+    return settings
 
 
-def _painting(options: argparse.Namespace) -> Painting:
+def _check_adapter(name: str, settings: Settings, catalogue: Catalogue) -> None:
+    choice = choose(catalogue, settings)
+    spec = choice.see or choice.chat
+    folder = settings.models / spec.id / "adapters" if spec else settings.models
+    known = sorted(file.parent.name for file in folder.glob("*/adapter_model.safetensors"))
+    if name not in known:
+        raise BadInput(
+            f"There is no adapter called {name!r} here. There are: {', '.join(known) or 'none'}. Add one with: "
+            "python start.py models add FOLDER --for MODEL",
+            f"没有名为 {name!r} 的适配器。现有：{'、'.join(known) or '无'}。"
+            "添加方法：python start.py models add 文件夹 --for 模型",
+        )
+
+
+def _text(options: argparse.Namespace) -> str:
+    text = open_text(sys.stdin.buffer.read(), "standard input").text if options.text == "-" else options.text
+    return text.strip() if options.like else text
+
+
+def _painting(options: argparse.Namespace, text: str) -> Painting:
     """What was said of the picture; with ``--like``, everything its file says but what is said differently here."""
     painting = read(_bytes(options.like), Path(options.like).name)[0] if options.like else Painting()
     width, height = size(options.size)
@@ -99,7 +121,9 @@ def _painting(options: argparse.Namespace) -> Painting:
         raise BadInput("--steps must be at least 1.", "--steps 至少为 1。")
     if not 1 <= options.count <= MOST_PICTURES:
         raise BadInput(f"--count must be 1 to {MOST_PICTURES}.", f"--count 须在 1 到 {MOST_PICTURES} 之间。")
-    given = {"negative": options.negative, "scheduler": options.scheduler, "width": width, "height": height}
+    if options.negative is not None:
+        painting = replace(painting, negative=options.negative)
+    given = {"scheduler": options.scheduler, "width": width, "height": height}
     painting = replace(painting, count=options.count, **{name: value for name, value in given.items() if value})
     if options.steps is not None:
         painting = replace(painting, steps=options.steps)
@@ -107,25 +131,30 @@ def _painting(options: argparse.Namespace) -> Painting:
         painting = replace(painting, guidance=max(0.0, options.guidance))
     if options.like and options.seed is not None:
         painting = replace(painting, seed=options.seed)
-    if options.like and options.text.strip():
-        painting = replace(painting, prompt=options.text.strip())
+    if options.like and text:
+        painting = replace(painting, prompt=text)
     return painting
 
 
 def _same_painter(options: argparse.Namespace, settings: Settings, catalogue: Catalogue) -> str:
-    """The model that made the picture of ``--like``, where it is installed."""
+    """The model that made the picture of ``--like``, if this catalogue knows it: another would draw another picture.
+
+    Raises NotInstalled when it has to be fetched first.
+    """
     if not options.like:
         return ""
     made = read(_bytes(options.like), Path(options.like).name)[1]
-    return next((spec.id for spec in catalogue.models if spec.id == made and installed(spec, settings.models)), "")
+    spec = next((spec for spec in catalogue.models if spec.id == made), None)
+    if spec and not installed(spec, settings.models):
+        raise not_installed(spec)
+    return spec.id if spec else ""
 
 
-def _parts(options: argparse.Namespace) -> Iterator[Part]:
+def _parts(options: argparse.Namespace, text: str) -> Iterator[Part]:
     for name in options.image:
         yield open_image(_bytes(name), Path(name).name)
     for name in options.audio:
         yield open_audio(_bytes(name), Path(name).name)
-    text = open_text(sys.stdin.buffer.read(), "standard input").text if options.text == "-" else options.text
     if text.strip():
         yield Text(text)
 

@@ -181,7 +181,7 @@ def not_installed(spec: ModelSpec) -> NotInstalled:
 
 def valid_id(id: str) -> bool:
     """Whether ``id`` may name a model, and its folder."""
-    return bool(_ID.fullmatch(id))
+    return bool(_ID.fullmatch(id)) and id not in RESERVED
 
 
 def size_text(size: float) -> str:
@@ -191,6 +191,7 @@ def size_text(size: float) -> str:
     return f"{size / 1e6:.0f} MB" if size < 999.5e6 else f"{size / 1e9:.1f} GB"
 
 
+RESERVED = frozenset({"add", "move"})  # background jobs of no model go by these
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -6,6 +6,7 @@ import secrets
 
 from core.catalogue import Catalogue, ModelSpec, Task, installed
 from core.engines import Sampling
+from core.errors import BadInput
 from core.router import Choice
 from core.settings import Settings
 
@@ -21,19 +22,33 @@ def choose(catalogue: Catalogue, settings: Settings) -> Choice:
 
     def first(task: Task, chosen: str) -> ModelSpec | None:
         if chosen:
-            return catalogue.find(chosen)
+            return _fitting(catalogue.find(chosen), task)
         specs = catalogue.by_task(task)
         return next((spec for spec in specs if installed(spec, settings.models)), next(iter(specs), None))
 
-    seeing = first("see", settings.see)
+    seeing, chat = first("see", settings.see), first("chat", settings.chat)
+    if seeing and not (settings.see or installed(seeing, settings.models)):
+        seeing = None
+    if seeing and not settings.chat and not (chat and installed(chat, settings.models)):
+        chat = seeing
     return Choice(
         listen=first("hear", settings.hear),
         read=first("read", settings.read),
-        chat=first("chat", settings.chat),
-        see=seeing if seeing and (settings.see or installed(seeing, settings.models)) else None,
+        chat=chat,
+        see=seeing,
         paint=first("paint", settings.paint),
         speak=first("speak", settings.speak),
     )
+
+
+def _fitting(spec: ModelSpec, task: Task) -> ModelSpec:
+    """``spec``, if it can do ``task``: whoever sees can chat, and a chat model may answer from a picture's words."""
+    if spec.task != task and {spec.task, task} != {"chat", "see"}:
+        raise BadInput(
+            f"{spec.name} is a model for the task {spec.task}, not {task}. See: python start.py models",
+            f"{spec.name} 是用于 {spec.task} 的模型，不能用于 {task}。用途见：python start.py models",
+        )
+    return spec
 
 
 def sampling(settings: Settings) -> Sampling:

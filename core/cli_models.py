@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Generator
-from contextlib import closing
-from dataclasses import replace
+import os
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from core import terminal, terms, usercatalogue
 from core.catalogue import Catalogue, ModelSpec, installed, size_text
 from core.catalogue import load as load_catalogue
+from core.disk import absolute
 from core.errors import BadInput
 from core.events import Progress
-from core.settings import Settings, load, save
+from core.settings import Settings, keep, load
 
 TASKS = ("chat", "see", "hear", "speak", "paint", "embed")
 DONE = {
@@ -100,12 +101,12 @@ def _get(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    settings, path = load(), Path(options.what).expanduser()
-    if path.exists():
+    settings, path = load(), absolute(options.what)
+    if os.path.exists(path):  # False also for a name too long for the disk
         from core.adopt import adopt
 
-        path = path / options.file if options.file else path
-        spec = _follow(path.name, adopt(path, settings, options.task, options.id, options.base), options.json)
+        steps = adopt(path, settings, options.task, options.id, options.base, options.file)
+        spec = _follow(path.name, steps, options.json)
         _done("add", spec.id, options.json)
         return 0
     from core.downloads import fetch
@@ -141,40 +142,47 @@ def _remove(options: argparse.Namespace) -> int:
     from core.removal import remove
 
     settings = load()
-    for spec in [_known(settings).find(id) for id in options.ids]:
-        _keep(settings, **remove(spec, settings))
-        _done("remove", spec.id, options.json)
+    with _closed(settings, "Remove models", "删除模型"):
+        for spec in [_known(settings).find(id) for id in options.ids]:
+            if changes := remove(spec, load()):  # what the one before has changed is read again
+                keep(settings.home, **changes)
+            _done("remove", spec.id, options.json)
     return 0
 
 
 def _move(options: argparse.Namespace) -> int:
-    from core.launch import claim
     from core.move import move
 
     settings = load()
-    lock = claim(settings.home)
-    if lock is None:
-        raise BadInput(
-            "Parlor is open. Move the folder on its Models page, or close it first.",
-            "Parlor 正在运行。请在其模型页面移动文件夹，或先关闭它。",
-        )
-    with lock:
-        steps = move(Path(options.folder), settings, lambda: None, lambda to: _keep(settings, models_folder=str(to)))
+    with _closed(settings, "Move the folder", "移动文件夹"):
+        home = settings.home
+        steps = move(Path(options.folder), settings, lambda: None, lambda to: keep(home, models_folder=str(to)))
         _follow("models", steps, options.json)
     _done("move", "models", options.json)
     return 0
+
+
+@contextmanager
+def _closed(settings: Settings, do: str, do_zh: str) -> Iterator[None]:
+    """Keep the app from being opened. Raises BadInput, saying where to ``do`` it instead, when it is open."""
+    from core.launch import claim
+
+    lock = claim(settings.home)
+    if lock is None:
+        raise BadInput(
+            f"Parlor is open. {do} on its Models page, or close it first.",
+            f"Parlor 正在运行。请在其模型页面{do_zh}，或先关闭它。",
+        )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _agree(spec: ModelSpec, settings: Settings, yes: bool) -> None:
     if yes:
         terms.accept(spec, settings)
     terms.must_accept(spec, settings)
-
-
-def _keep(settings: Settings, **changes: str) -> None:
-    """Change the kept settings, without what the environment says at the moment."""
-    if changes:
-        save(replace(load({"PARLOR_HOME": str(settings.home)}), **changes))  # type: ignore[arg-type]
 
 
 def _follow(id: str, steps: Generator[Progress, None, T], as_json: bool) -> T:

@@ -35,20 +35,21 @@ def without_comments(text: str) -> str:
 def speakers(folder: Path) -> tuple[str, ...]:
     """The names of the model's own speakers, in its order; empty for one voice, or where a .pth file holds them.
 
-    Raises BadInput when ``config.json`` cannot be read.
+    Raises BadInput when ``config.json``, or the file with the speakers, cannot be read.
     """
     about = config(folder)
     if names := about.get("speakers"):
-        return tuple(map(str, names))
+        return tuple(_texts(folder, names))
     path = speakers_file(folder, about)
     if path is None or path.suffix != ".json":
         return ()
     try:
         found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        # name -> number, or recording -> {"name": ..., "embedding": [...]}
+        names = [str(item["name"]) if isinstance(item, dict) else name for name, item in found.items()]
+    except (LookupError, AttributeError, OSError, ValueError, RecursionError) as error:
         raise _unreadable(folder, error) from error
-    # name -> number, or recording -> {"name": ..., "embedding": [...]}
-    return tuple(dict.fromkeys(str(item["name"]) if isinstance(item, dict) else name for name, item in found.items()))
+    return tuple(dict.fromkeys(names))
 
 
 def languages(folder: Path) -> tuple[str, ...]:
@@ -58,10 +59,10 @@ def languages(folder: Path) -> tuple[str, ...]:
     """
     about = config(folder)
     several = about.get("model") == "xtts" or _either(about, "use_language_embedding")
-    named = about.get("languages") or [] if several else []
+    named = _texts(folder, about.get("languages") or []) if several else []
     if not named and about.get("use_phonemes"):
-        named = [about.get("phoneme_language") or "en"]
-    return tuple(dict.fromkeys(iso(str(name)) for name in named))
+        named = [str(about.get("phoneme_language") or "en")]
+    return tuple(dict.fromkeys(iso(name) for name in named))
 
 
 def clones(folder: Path) -> bool:
@@ -99,6 +100,13 @@ def local(named: object, folder: Path) -> Path | None:
     """The file in ``folder`` that a path from some other machine means, if it is there."""
     last = PureWindowsPath(named).name if isinstance(named, str) else ""  # it takes both kinds of slash
     return folder / last if last and (folder / last).is_file() else None
+
+
+def _texts(folder: Path, listed: object) -> list[str]:
+    """The names in a list, or those that a table explains. Raises BadInput for anything else."""
+    if not isinstance(listed, list | dict):
+        raise _unreadable(folder, ValueError(f"{listed!r:.80} is no list of names"))
+    return [str(name) for name in listed]
 
 
 def _either(about: dict[str, Any], key: str) -> Any:

@@ -7,7 +7,6 @@ once; the second waits and finds the work done. Whatever ends a fetch, the parts
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import shutil
 import time
@@ -18,17 +17,16 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from core.catalogue import File, Folder, ModelSpec, Package, Source, in_place, not_installed, size_text
+from core.catalogue import File, Folder, ModelSpec, Package, Source, in_place, not_installed
+from core.disk import is_full, no_room, pieces
 from core.errors import DiskFull, DownloadFailed, Offline, ParlorError
 from core.events import Progress
 from core.flow import Flow, Report
 from core.rounds import Round
 from core.settings import Settings
-from core.transfer import CHUNK
 
 PARALLEL = 4
 TICK = 0.1  # seconds between two Progress
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def fetch(spec: ModelSpec, settings: Settings) -> Generator[Progress, None, ModelSpec]:
@@ -70,15 +68,13 @@ def verify(spec: ModelSpec, models_folder: Path) -> Generator[Progress, None, No
         if not path.is_file():
             raise not_installed(spec)
         digest = hashlib.sha256()
-        with path.open("rb") as stream:
-            while piece := stream.read(CHUNK):
-                digest.update(piece)
-                done += len(piece)
-                if time.monotonic() - last >= TICK:
-                    last = time.monotonic()
-                    yield Progress(
-                        "download", min(done / spec.bytes, 1.0), f"Checking {file.name}", f"正在检查 {file.name}"
-                    )
+        for piece in pieces(path):
+            digest.update(piece)
+            done += len(piece)
+            if time.monotonic() - last >= TICK:
+                last = time.monotonic()
+                said = f"Checking {file.name}", f"正在检查 {file.name}"
+                yield Progress("download", min(done / spec.bytes, 1.0), *said)
         if digest.hexdigest() != file.sha256:
             raise DownloadFailed(
                 f"{file.name} of {spec.name} is damaged: its content has changed since it was installed. "
@@ -143,10 +139,9 @@ def _sound(file: File, folder: Path, flow: Flow) -> bool:
     if not in_place(file, folder):
         return False
     digest = hashlib.sha256()
-    with (folder / file.name).open("rb") as stream:
-        while piece := stream.read(CHUNK):
-            flow.check()
-            digest.update(piece)
+    for piece in pieces(folder / file.name):
+        flow.check()
+        digest.update(piece)
     return digest.hexdigest() == file.sha256
 
 
@@ -174,17 +169,16 @@ def _check_room(spec: ModelSpec, batch: dict[File, Source], staging: Path) -> No
 
 
 def _disk_full(spec: ModelSpec, folder: Path, need: int) -> DiskFull:
-    free = size_text(shutil.disk_usage(folder).free)
-    return DiskFull(
-        f"There is no room for {spec.name}: it needs {size_text(need)} while it is fetched, and {folder} has {free}. "
-        f"Make room, or set PARLOR_HOME to a folder on another disk, then run: python start.py models get {spec.id}",
-        f"磁盘空间不足，无法安装 {spec.name}：下载期间需要 {size_text(need)}，而 {folder} 只剩 {free}。"
-        f"请清理磁盘，或将 PARLOR_HOME 设为另一磁盘上的文件夹，然后运行：python start.py models get {spec.id}",
-    )
+    get = f"python start.py models get {spec.id}"
+    return no_room(
+        f"{spec.name} while it is fetched", f"下载中的 {spec.name}", folder, need,
+        f"Make room, or move the models folder to another disk (python start.py models move FOLDER), then run: {get}",
+        f"请清理磁盘，或将模型文件夹移到另一磁盘（python start.py models move 文件夹），然后运行：{get}",
+    )  # fmt: skip
 
 
 def _disk_error(spec: ModelSpec, models: Path, error: OSError) -> DownloadFailed:
-    if error.errno in _FULL:
+    if is_full(error):
         return _disk_full(spec, models, spec.bytes)
     return DownloadFailed(
         f"{spec.name} cannot be stored in {models}: {error}. Check that the folder can be written to.",

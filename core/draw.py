@@ -8,11 +8,13 @@ from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
 
 from core.catalogue import ModelSpec, installed, not_installed
-from core.enhance import enhanced, foreign, wants_words
+from core.choosing import fresh_seed
+from core.enhance import chinese, enhanced, foreign, wants_words
 from core.errors import BadInput
 from core.events import Event, Picture, Progress, Prompt
 from core.ledger import Scene, leased, needed
-from core.painting import Painted, Painting
+from core.messages import Message
+from core.painting import Painted, Painting, from_values
 from core.pngtext import written
 from core.provenance import Provenance
 from core.router import Plan
@@ -103,7 +105,7 @@ def _composed(scene: Scene, plan: Plan, painter: ModelSpec) -> Generator[Event, 
 
 def _understands(writer: ModelSpec, prompt: str) -> bool:
     """Small models of one language make nonsense of the other, and a poor prompt of a short wish."""
-    return len(writer.languages) > 1 or not any("\u4e00" <= letter <= "\u9fff" for letter in prompt)
+    return len(writer.languages) > 1 or not chinese(prompt)
 
 
 def _item(scene: Scene, painter: ModelSpec, item: object) -> Iterator[Event]:
@@ -121,6 +123,18 @@ def _item(scene: Scene, painter: ModelSpec, item: object) -> Iterator[Event]:
 
 def painting_of(made_by: Provenance) -> Painting:
     """The painting that a picture's provenance tells of."""
-    told = dict(made_by.settings)
-    kept = {name: told[name] for name in asdict(Painting()) if name in told}
-    return replace(Painting(), **kept, seed=made_by.seed or 0, count=1)  # type: ignore[arg-type]
+    return replace(from_values(dict(made_by.settings)), seed=made_by.seed or 0, count=1)
+
+
+def other(message: Message, painter: ModelSpec | None, count: int = 0) -> Painting | None:
+    """The painting of a drawn answer with a fresh seed, and as many pictures or ``count``; None for one in words.
+
+    Steps, guidance, scheduler and size are of the model that painted it: another ``painter`` takes its own.
+    """
+    made = [entry for entry in message.made_by if entry.stage == "paint"]
+    if not made:
+        return None
+    known = painting_of(made[0])
+    if painter is None or painter.id != made[0].model:
+        known = Painting(prompt=known.prompt, negative=known.negative)
+    return replace(known, seed=fresh_seed(), count=count or len(made))

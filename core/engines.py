@@ -7,8 +7,9 @@ Only ``open_engine`` knows which module an engine lives in, and imports it when 
 from __future__ import annotations
 
 import importlib
+import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -69,6 +70,24 @@ class Usage:
     finish: str
 
 
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """Where a text or a picture lies among meanings: ``vector``, little-endian float32, shape (d,), of length 1.
+
+    What means the same lies close together. Only vectors of the same model can be compared.
+    """
+
+    vector: bytes = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.vector) // 4
+
+    def cosine(self, other: Embedding) -> float:
+        """How alike the two are, -1 to 1. A text and a picture that fit are not close to 1: take the largest."""
+        pairs = zip(struct.iter_unpack("<f", self.vector), struct.iter_unpack("<f", other.vector), strict=True)
+        return float(sum(one * another for (one,), (another,) in pairs))
+
+
 class Transcriber(Protocol):
     def transcribe(self, audio: Audio, language: str = "", script: str = "simplified") -> Iterator[Segment]:
         """Speech to text. ``language`` is an ISO 639-1 code, empty to detect; ``script`` is how Mandarin is written."""
@@ -117,6 +136,21 @@ class Reader(Protocol):
 class Painter(Protocol):
     def paint(self, painting: Painting) -> Iterator[Progress | Painted]:
         """``painting.count`` pictures, one Painted each, with Progress (stage ``paint``, previews) between them."""
+
+    def close(self) -> None: ...
+
+
+class Embedder(Protocol):
+    """One space for texts and pictures: the pictures nearest to a text are those that it describes."""
+
+    def embed_texts(self, texts: tuple[str, ...]) -> Iterator[Embedding]:
+        """One Embedding for each text, in order; of a long one, its beginning."""
+
+    def embed_images(self, images: tuple[Image, ...]) -> Iterator[Embedding]:
+        """One Embedding for each picture, in order.
+
+        Raises BadInput at the first that cannot be opened, after those of all before it.
+        """
 
     def close(self) -> None: ...
 

@@ -11,7 +11,7 @@ from collections.abc import Generator
 
 from core.catalogue import ModelSpec
 from core.engines import Sampling
-from core.errors import NotEnoughMemory
+from core.errors import EngineFailed, NotEnoughMemory, WorkerDied
 from core.events import Event, Progress, Tick
 from core.ledger import Scene, leased
 from core.messages import Message, Text
@@ -39,20 +39,33 @@ def wants_words(prompt: str, spec: ModelSpec) -> bool:
 
 def foreign(prompt: str, spec: ModelSpec) -> bool:
     """Whether ``prompt`` is in Chinese and the painter does not know Chinese."""
-    return "zh" not in spec.languages and any("\u4e00" <= letter <= "\u9fff" for letter in prompt)
+    return "zh" not in spec.languages and chinese(prompt)
+
+
+def chinese(text: str) -> bool:
+    return any("\u4e00" <= letter <= "\u9fff" for letter in text)
 
 
 def enhanced(scene: Scene, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
-    """The prompt that the chat model ``writer`` makes of ``wish``; empty when it has no room or makes nothing of it."""
-    text = ""
+    """The prompt that the chat model ``writer`` makes of ``wish``; empty when it cannot, or makes nothing of it."""
     try:
-        lease = yield from leased(scene.ledger, scene.pool, writer)
-    except NotEnoughMemory:
+        text = yield from _written(scene, writer, wish)
+    except (NotEnoughMemory, EngineFailed, WorkerDied):  # a wish can be painted as it stands
         return ""
-    with lease as worker:
+    prompt = _trimmed(text.strip().partition("\n")[0])
+    if len(prompt.split()) < SHORT:
+        return ""
+    scene.ledger.made("prompt", writer, temperature=0.0)
+    return prompt
+
+
+def _written(scene: Scene, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
+    text = ""
+    with (yield from leased(scene.ledger, scene.pool, writer)) as worker:
         began = time.monotonic()
         yield Progress("prompt", None, "Writing the prompt", "正在撰写提示词")
-        sampling = Sampling(temperature=0.0, max_tokens=TOKENS, seed=scene.sampling.seed, grammar=GRAMMAR)
+        grammar = GRAMMAR if writer.engine == "llama" else ""  # only llama.cpp holds a model to one
+        sampling = Sampling(temperature=0.0, max_tokens=TOKENS, seed=scene.sampling.seed, grammar=grammar)
         with worker.call("reply", _asked(wish), sampling, "painter's prompts") as call:
             for item in call:
                 if isinstance(item, str):
@@ -60,11 +73,7 @@ def enhanced(scene: Scene, writer: ModelSpec, wish: str) -> Generator[Event, Non
                 elif isinstance(item, Tick):
                     yield item
         scene.ledger.spent("prompt", began)
-    prompt = _trimmed(text)
-    if len(prompt.split()) < SHORT:
-        return ""
-    scene.ledger.made("prompt", writer, temperature=0.0)
-    return prompt
+    return text
 
 
 def _asked(wish: str) -> tuple[Message, ...]:
@@ -79,4 +88,5 @@ def _trimmed(text: str) -> str:
     words = " ".join(text.split()).split(" ")
     if len(words) <= LONGEST and len(text) < 340:
         return " ".join(words).strip(" ,-(")
-    return " ".join(words[:LONGEST]).rpartition(",")[0].strip(" ,-(")
+    head = " ".join(words[:LONGEST])
+    return (head.rpartition(",")[0] or head).strip(" ,-(")

@@ -6,15 +6,19 @@ small files are fetched for that, into the folder where the download goes on fro
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
+
+import psutil
 
 from core import catalogue, usercatalogue
 from core.adopt_kinds import classify
@@ -74,7 +78,8 @@ def from_hub(name: str, settings: Settings, flow: Flow, task: str = "", id: str 
     """Look ``owner/name[@revision][:file]`` up, recognise it, and write it, pinned, to the person's catalogue.
 
     ``file`` names a GGUF file (or its quantisation) where there are several; otherwise Q4_K_M is taken. Raises
-    BadInput when it is nothing that Parlor understands, Offline and DownloadFailed when the hub does not tell.
+    BadInput when it is nothing that Parlor understands, Offline and DownloadFailed when the hub does not tell. Once
+    ``flow`` is stopped nothing is written.
     """
     wanted = named(name)
     if wanted is None:
@@ -84,8 +89,7 @@ def from_hub(name: str, settings: Settings, flow: Flow, task: str = "", id: str 
         )
     known = catalogue.load(usercatalogue.file_of(settings))
     check_id(id, known)
-    keep = settings.models / ".partial" / f"look-{wanted.repo.replace('/', '--')}-{threading.get_ident()}"
-    try:
+    with _look_folder(settings.models) as keep:
         repo = look_at(wanted.repo, wanted.revision, settings, keep, flow)
         found = for_task(classify(repo, file or wanted.file, choose=True), task)
         if found.adapter:
@@ -98,11 +102,25 @@ def from_hub(name: str, settings: Settings, flow: Flow, task: str = "", id: str 
         if same:
             return same
         spec = model_spec(found, id or free_id(found.id, known, settings.models, keep), repo.commit, files)
-        _keep(repo, spec, settings.models / ".partial" / spec.id)
+        flow.check()
         usercatalogue.write(spec, settings)
+        _keep(repo, spec, settings.models / ".partial" / spec.id)
         return spec
+
+
+@contextmanager
+def _look_folder(models: Path) -> Iterator[Path]:
+    """For the small files of one look-up, gone at its end; those that processes which died have left go first."""
+    partial = models / ".partial"
+    for path in partial.glob(".look-*-*"):
+        owner = path.name.split("-")[1]
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(path, ignore_errors=True)
+    folder = partial / f".look-{os.getpid()}-{threading.get_ident()}"
+    try:
+        yield folder
     finally:
-        shutil.rmtree(keep, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def look_up(
@@ -125,6 +143,7 @@ def pin(spec: ModelSpec, settings: Settings) -> Generator[Progress, None, ModelS
             if now.repository is None:  # another program has done it
                 return now
             commit, files = resolve(now.repository, settings, keep, flow)
+            flow.check()
             pinned = replace(now, revision=commit, files=files, repository=None, download=0)
             usercatalogue.write(pinned, settings)
             return pinned

@@ -51,10 +51,15 @@ class Repo:
         return self._keep
 
     def header(self, path: str) -> Header:
-        """What the hub has read out of the repository's GGUF files; its own figures are of the first one."""
+        """What the hub has read out of the repository's GGUF files; its figures are of the first one.
+
+        Where that is the part that sees (``clip``), the others are models of which nothing is known.
+        """
         if "mmproj" in PurePosixPath(path).name.lower():
             return Header({"general.architecture": "clip"}, 0)
         told: dict[str, Any] = getattr(self._info, "gguf", None) or {}
+        if told.get("architecture") == "clip":
+            told = {}
         architecture = str(told.get("architecture", ""))
         values: dict[str, Any] = {"general.architecture": architecture}
         values[f"{architecture}.context_length"] = int(told.get("context_length") or 0)

@@ -80,26 +80,27 @@ class Jobs:
         self._start(spec.id, verify(spec, self._app.settings.models))
 
     def add(self, path: Path | str, task: str = "", id: str = "", base: str = "") -> None:
-        """Take in a model that lies in ``path``, a file or a folder (``core.adopt``). Raises BadInput if one is."""
+        """Take in the model in ``path``, a file or folder (``core.adopt``). Raises BadInput while another is added."""
         from core.adopt import adopt
 
-        self._refuse_second(ADD)
         self._start(ADD, self._adding(adopt(Path(path), self._app.settings, task, id, base)))
 
     def add_from_hub(self, name: str, task: str = "", id: str = "", file: str = "") -> None:
-        """Look ``owner/name`` up on the hub, note it in the person's catalogue, and fetch it (``core.hub``)."""
+        """Look ``owner/name`` up on the hub, note it in the person's catalogue, and fetch it (``core.hub``).
+
+        Raises BadInput while another is added.
+        """
         from core.downloads import fetch
         from core.hub import look_up
         from core.removal import drop
         from core.usercatalogue import forget, ids
 
-        self._refuse_second(ADD)
         settings, found = self._app.settings, list[ModelSpec]()
+        before = ids(settings)
 
         def steps() -> Steps:
-            before = ids(settings)
             spec = yield from look_up(name, settings, task, id, file)
-            found.extend([] if spec.id in before else [spec])
+            found.append(spec)
             self._added = spec.id
             self._app.reload()
             terms.must_accept(spec, settings)
@@ -108,7 +109,8 @@ class Jobs:
         def undo() -> None:
             for spec in found:
                 drop(spec, settings.models)
-                forget(spec.id, settings)
+                if spec.id not in before:
+                    forget(spec.id, settings)
 
         self._start(ADD, steps(), undo)
 
@@ -116,11 +118,6 @@ class Jobs:
         """Move the models folder elsewhere (``core.move``). Raises BadInput while anything else is under way."""
         from core.move import move
 
-        if self._jobs:
-            raise BadInput(
-                "A model is being fetched, checked or added. Stop that or wait for it, then move the folder.",
-                "有模型正在下载、校验或添加。请先停止或等待其完成，再移动文件夹。",
-            )
         self._start(MOVE, move(Path(folder), self._app.settings, self._app.unload_all, self._app.use_models_folder))
 
     def progress(self, key: str) -> Progress | None:
@@ -160,7 +157,10 @@ class Jobs:
             job.stopping = True
 
     def cancel(self, key: str) -> None:
-        """Stop at the next moment, and leave nothing."""
+        """Stop at the next moment and undo: what was fetched, taken in, copied or noted by the job goes again.
+
+        The commit at which a model was pinned when its files were looked up stays noted.
+        """
         if job := self._jobs.get(key):
             job.stopping = job.cancelled = True
 
@@ -169,24 +169,31 @@ class Jobs:
         self._trouble.pop(key, None)
         self._said.pop(key, None)
 
-    def _refuse_second(self, key: str) -> None:
-        if key in self._jobs:
-            raise BadInput(
-                "Another model is being added. Wait for it, or cancel it.", "正在添加另一个模型，请等待或取消。"
-            )
-
     def _start(self, key: str, steps: Steps, undo: Callable[[], None] = lambda: None) -> None:
-        """Begin, unless it is under way."""
+        """Begin, unless it is under way. Raises BadInput when it must wait for another."""
         with self._lock:
-            if MOVE in self._jobs:
-                raise BadInput(
-                    "The models folder is being moved. Try again when that is done.", "正在移动模型文件夹，请稍后再试。"
-                )
+            self._refuse(key)
             if key in self._jobs:
                 return
             self._jobs[key] = job = Job(Progress("download", None), undo)
             self.dismiss(key)
         threading.Thread(target=self._work, args=(key, job, steps), name=f"job {key}", daemon=True).start()
+
+    def _refuse(self, key: str) -> None:
+        """Raises BadInput when what is under way keeps ``key`` from beginning. The lock is held."""
+        if MOVE in self._jobs:
+            raise BadInput(
+                "The models folder is being moved. Try again when that is done.", "正在移动模型文件夹，请稍后再试。"
+            )
+        if key == MOVE and self._jobs:
+            raise BadInput(
+                "A model is being fetched, checked or added. Stop that or wait for it, then move the folder.",
+                "有模型正在下载、校验或添加。请先停止或等待其完成，再移动文件夹。",
+            )
+        if key == ADD and ADD in self._jobs:
+            raise BadInput(
+                "Another model is being added. Wait for it, or cancel it.", "正在添加另一个模型，请等待或取消。"
+            )
 
     def _work(self, key: str, job: Job, steps: Steps) -> None:
         try:

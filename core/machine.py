@@ -124,6 +124,14 @@ def gpu_free() -> int:
         return 0
 
 
+def gpu_taken(before: int, now: int, least: int) -> int:
+    """Bytes of GPU memory that a library without a figure of its own took, by what was free ``before`` and is ``now``.
+
+    At least ``least``, its weights: others may have given memory back meanwhile. 0 where no GPU was told of before.
+    """
+    return max(before - now, least) if before else 0
+
+
 def _nvml_free(device: str) -> int:
     """Bytes free on the device of that UUID, a whole one or a slice of one (MIG); 0 when NVML does not tell."""
     try:

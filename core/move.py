@@ -1,6 +1,7 @@
 """Moving the models folder: renamed on one disk; onto another copied, checked, and only then deleted here.
 
-Whatever ends it before the new folder is in use, everything is as it was.
+Whatever ends it before the new folder is in use, everything is as it was; a killed process may leave a ``.parlor-part``
+in the new folder, which the next move there clears away. Links keep meaning what they meant.
 """
 
 from __future__ import annotations
@@ -10,20 +11,20 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from core.catalogue import size_text
+from core.disk import absolute, is_full, no_room, pieces
 from core.errors import BadInput, DiskFull
 from core.events import Progress
 from core.settings import Settings
 
-CHUNK = 1 << 20  # bytes
 TICK = 0.1  # seconds between two Progress
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+PART = ".parlor-part"  # what is being copied, in the new folder
 
 
 def move(
@@ -34,17 +35,19 @@ def move(
     ``unload_all`` gives the memory of every model back, ``use`` makes the settings name the new folder. Raises BadInput
     and DiskFull, with nothing changed. Closing the generator undoes what was copied.
     """
-    old, new = Path(os.path.abspath(settings.models)), Path(os.path.abspath(folder.expanduser()))
+    old, new = settings.models.resolve(), absolute(folder)
     yield Progress("download", 0.0, f"Moving the models to {new}", f"正在将模型移动到 {new}")
-    _check(old, new)
-    unload_all()
     try:
+        _check(old, new)
+        unload_all()
         with _nobody_fetches(old):
             if not _renamed(old, new, use):
                 yield from _copied(old, new, use)
     except OSError as error:
         raise _failed(new, error) from error
-    _delete(old, new)
+    shutil.rmtree(old, ignore_errors=True)  # what cannot be deleted stays: the models are in ``new`` already
+    if settings.models.is_symlink():
+        settings.models.unlink()
     yield Progress("download", 1.0, f"The models are in {new}", f"模型已移至 {new}")
 
 
@@ -54,15 +57,15 @@ def _check(old: Path, new: Path) -> None:
             "PARLOR_MODELS_FOLDER is set and says where the models lie. Unset it, then move them.",
             "环境变量 PARLOR_MODELS_FOLDER 已指定模型位置。请先取消该变量，再移动。",
         )
-    real_old, real_new = old.resolve(), new.resolve()
-    if real_old == real_new:
+    real = new.resolve()
+    if real == old:
         raise BadInput(f"The models are in {new} already.", f"模型已在 {new} 中。")
-    if real_old in real_new.parents or real_new in real_old.parents:
+    if old in real.parents or real in old.parents:
         raise BadInput(
             f"{new} lies inside the models folder, or around it. Choose another folder.",
             f"{new} 与模型文件夹互相包含，请选择其他文件夹。",
         )
-    if new.exists() and (not new.is_dir() or any(new.iterdir())):
+    if new.exists() and (not new.is_dir() or any(path.name != PART for path in new.iterdir())):
         raise BadInput(
             f"{new} is not an empty folder. Choose an empty or a new one.",
             f"{new} 不是空文件夹。请选择空的或新的文件夹。",
@@ -91,8 +94,9 @@ def _renamed(old: Path, new: Path, use: Callable[[Path], None]) -> bool:
         use(new)
         return True
     new.parent.mkdir(parents=True, exist_ok=True)
-    there = new.exists()
+    links, there = _links(old, new), new.exists()
     if there:
+        shutil.rmtree(new / PART, ignore_errors=True)
         new.rmdir()
     try:
         old.rename(new)
@@ -107,20 +111,47 @@ def _renamed(old: Path, new: Path, use: Callable[[Path], None]) -> bool:
     except BaseException:
         new.rename(old)
         raise
+    _link(links, new)
     return True
 
 
+def _links(old: Path, new: Path) -> dict[Path, Path]:
+    """Every link in ``old``, by its place there, and what it has to lead to when it lies in ``new``."""
+    links = {}
+    for path in old.rglob("*"):
+        if path.is_symlink():
+            target = Path(os.path.realpath(path))
+            links[path.relative_to(old)] = new / target.relative_to(old) if target.is_relative_to(old) else target
+    return links
+
+
+def _link(links: Mapping[Path, Path], folder: Path) -> None:
+    """Make ``links`` in ``folder``, in place of what lies there."""
+    for name, target in links.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(target, target_is_directory=target.is_dir())
+
+
 def _copied(old: Path, new: Path, use: Callable[[Path], None]) -> Generator[Progress, None, None]:
-    """Copy all but locks to ``new`` and go over to it; what was copied goes again when that fails."""
+    """Copy all but locks to ``new`` and go over to it; what was copied goes again when that fails.
+
+    Of a linked file the content is copied, a linked folder stays a link.
+    """
     files = [path for path in sorted(old.rglob("*")) if path.is_file() and path.suffix != ".lock"]
     total = sum(path.stat().st_size for path in files)
-    there = new.exists()
-    new.mkdir(parents=True, exist_ok=True)
-    done = False
+    links = {name: to for name, to in _links(old, new).items() if not (old / name).is_file()}
+    part, there, done = new / PART, new.exists(), False
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
     try:
         if total > shutil.disk_usage(new).free:
             raise _disk_full(new, total)
-        yield from _copy_files(files, old, new, total)
+        yield from _copy_files(files, old, part, total)
+        _link(links, part)
+        for path in tuple(part.iterdir()):
+            path.rename(new / path.name)
+        part.rmdir()
         use(new)
         done = True
     finally:
@@ -130,49 +161,31 @@ def _copied(old: Path, new: Path, use: Callable[[Path], None]) -> Generator[Prog
                 new.mkdir(exist_ok=True)
 
 
-def _copy_files(files: list[Path], old: Path, new: Path, total: int) -> Generator[Progress, None, None]:
+def _copy_files(files: list[Path], old: Path, part: Path, total: int) -> Generator[Progress, None, None]:
     """Each is read again where it arrived and compared with what left."""
     copied, last = 0, time.monotonic()
     for path in files:
-        target = new / path.relative_to(old)
+        target = part / path.relative_to(old)
         target.parent.mkdir(parents=True, exist_ok=True)
         sent = hashlib.sha256()
-        for piece in _pieces(path, target):
+        for piece in pieces(path, target):
             sent.update(piece)
             copied += len(piece)
             if time.monotonic() - last >= TICK:
                 last = time.monotonic()
                 yield _progress(path.name, copied, total)
         arrived = hashlib.sha256()
-        for piece in _pieces(target):
+        for piece in pieces(target):
             arrived.update(piece)
             if time.monotonic() - last >= TICK:
                 last = time.monotonic()
                 yield _progress(path.name, copied, total)
         if arrived.digest() != sent.digest() or target.stat().st_size != path.stat().st_size:
             raise BadInput(
-                f"{path.name} did not arrive whole in {new}. Check that disk; the models stay where they are.",
-                f"{path.name} 未能完整复制到 {new}。请检查该磁盘；模型仍在原处。",
+                f"{path.name} did not arrive whole in {part.parent}. Check that disk; the models stay where they are.",
+                f"{path.name} 未能完整复制到 {part.parent}。请检查该磁盘；模型仍在原处。",
             )
         shutil.copystat(path, target)
-
-
-def _pieces(source: Path, copy: Path | None = None) -> Iterator[bytes]:
-    with source.open("rb") as stream, ExitStack() as writing:
-        out = writing.enter_context(copy.open("wb")) if copy else None
-        while piece := stream.read(CHUNK):
-            if out:
-                out.write(piece)
-            yield piece
-        if out:
-            out.flush()
-            os.fsync(out.fileno())
-
-
-def _delete(old: Path, new: Path) -> None:
-    """What cannot be deleted stays: the models are in ``new`` already."""
-    if old.exists() and old.resolve() != new.resolve():
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _progress(name: str, copied: int, total: int) -> Progress:
@@ -181,15 +194,12 @@ def _progress(name: str, copied: int, total: int) -> Progress:
 
 
 def _disk_full(new: Path, need: int) -> DiskFull:
-    free = size_text(shutil.disk_usage(new).free)
-    return DiskFull(
-        f"The models need {size_text(need)} and {new} has {free}. Make room there, or choose another disk.",
-        f"模型需要 {size_text(need)}，而 {new} 只剩 {free}。请清理该磁盘，或选择其他磁盘。",
-    )
+    advice = "Make room there, or choose another disk.", "请清理该磁盘，或选择其他磁盘。"
+    return no_room("the models folder", "模型文件夹", new, need, *advice)
 
 
 def _failed(new: Path, error: OSError) -> BadInput | DiskFull:
-    if error.errno in FULL:
+    if is_full(error):
         return DiskFull(f"{new} has no room left: the models stay where they are.", f"{new} 空间不足：模型仍在原处。")
     return BadInput(
         f"The models cannot be moved to {new}: {error.strerror or error}. They stay where they are.",

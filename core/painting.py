@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from math import isfinite
 
 from core.messages import Image
 
 OWN_GUIDANCE = -1.0
+MOST_STEPS, MOST_GUIDANCE, MOST_PICTURES = 150, 50.0, 16
+SEEDS = 2**63  # a seed is less than this
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +44,19 @@ class Painted:
     image: Image
     painting: Painting
     means: str = ""
+
+
+def from_values(values: Mapping[str, object]) -> Painting:
+    """The painting that ``values`` (from a file, from an imported conversation) tell of, by the fields' names.
+
+    What is missing or of another type is left to the model: nobody can be sure of what lies in a file.
+    """
+    kept: dict[str, object] = {}
+    for item in fields(Painting):
+        kind = type(getattr(Painting(), item.name))
+        value = values.get(item.name)
+        if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is kind and not (isinstance(value, float) and not isfinite(value)):
+            kept[item.name] = value
+    return Painting(**kept)  # type: ignore[arg-type]

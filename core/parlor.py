@@ -19,12 +19,12 @@ from core.jobs import Jobs
 from core.pool import Pool
 from core.removal import remove
 from core.runs import Runs
-from core.settings import Settings, load, save
+from core.settings import Settings, keep, load
 from core.store import Store
 
 
 class Parlor:
-    """Everything the pages and the command line work with. Makes no network call and imports no ML library."""
+    """Everything the pages and the command line work with. Imports no ML library; only ``jobs`` use the network."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -40,19 +40,24 @@ class Parlor:
         atexit.register(self.close)
 
     def change(self, **changes: Any) -> None:
-        """Change settings and keep them. Loaded models that a change concerns are loaded anew at their next use."""
-        settings = replace(self.settings, **changes)
-        save(settings)
-        self.settings = settings
-        self.pool.change(settings)
+        """Change settings and keep these changes, for this process also where the environment said otherwise.
+
+        Loaded models that a change concerns are loaded anew at their next use.
+        """
+        keep(self.settings.home, **changes)
+        self.settings = replace(self.settings, **changes)
+        self.pool.change(self.settings)
 
     def reload(self) -> None:
         """Read the catalogue again: a model was added, pinned or removed."""
         self.catalogue = load_catalogue(self.settings.home / "catalogue.toml")
 
     def remove(self, spec: ModelSpec) -> None:
-        """Unload and delete a model; one of the person's own leaves the catalogue too. Raises BadInput while in use."""
-        if not self.pool.unload(spec.id) and any(each.spec.id == spec.id for each in self.pool.loaded()):
+        """Unload and delete a model (``core.removal``), and let go of the settings that named it.
+
+        Raises BadInput while it is in use, being loaded, or being fetched.
+        """
+        if not self.pool.unload(spec.id) and any(each.spec.id == spec.id for each in self.pool.held()):
             raise _in_use(spec)
         changes = remove(spec, self.settings)
         self.reload()
@@ -60,9 +65,9 @@ class Parlor:
             self.change(**changes)
 
     def unload_all(self) -> None:
-        """Give the memory of every model back. Raises BadInput when one is in use."""
+        """Give the memory of every model back. Raises BadInput when one is in use or being loaded."""
         self.pool.renew()
-        if busy := self.pool.loaded():
+        if busy := self.pool.held():
             raise _in_use(busy[0].spec)
 
     def use_models_folder(self, folder: Path) -> None:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import io
 import json
 import re
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 import PIL.Image
 from PIL.PngImagePlugin import PngInfo
 
 from core.errors import BadInput
 from core.messages import Image
-from core.painting import Painting
+from core.painting import Painting, from_values
 from core.provenance import Provenance
 
 FORMAT = 1
@@ -32,7 +32,7 @@ _SCHEDULERS = {name: scheduler for scheduler, name in _SAMPLERS.items()}
 
 
 def written(image: Image, painting: Painting, made_by: Provenance) -> Image:
-    """The PNG ``image`` with how it was made in its text chunks; its pixels and their encoding stay."""
+    """The PNG ``image`` with how it was made in its text chunks; its pixels stay."""
     chunks = PngInfo()
     chunks.add_itxt("parameters", parameters(painting, made_by))
     made = {"model": made_by.model, "revision": made_by.revision, "sha256": made_by.sha256}
@@ -79,10 +79,9 @@ def read(data: bytes, name: str) -> tuple[Painting, str]:
 def _from_json(text: str) -> tuple[Painting, str] | None:
     try:
         made = json.loads(text)
-        given = made["painting"]
-        kinds = {item.name: type(getattr(Painting(), item.name)) for item in fields(Painting)}
-        return Painting(**{name: kind(given[name]) for name, kind in kinds.items()}), str(made["model"])
-    except (ValueError, TypeError, LookupError):
+        painting = from_values(made["painting"])
+        return (painting, str(made["model"])) if painting.prompt else None
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None
 
 
@@ -99,12 +98,16 @@ def _from_parameters(text: str) -> tuple[Painting, str] | None:
             height=int(size[2]) if size else 0,
             steps=int(settings["Steps"]),
             guidance=float(settings["CFG scale"]),
-            scheduler=_SCHEDULERS.get(settings.get("Sampler", ""), ""),
+            scheduler=_scheduler(settings.get("Sampler", "")),
             seed=int(settings["Seed"]),
         )
     except (LookupError, ValueError):
         return None
     return painting, settings.get("Model", "")
+
+
+def _scheduler(sampler: str) -> str:
+    return _SCHEDULERS.get(sampler, sampler if sampler.endswith("Scheduler") else "")
 
 
 def _line(text: str) -> str:

@@ -105,6 +105,11 @@ class Pool:
         with self._changed:
             return tuple(each for each in self._roster.everyone() if self._roster.held[each.spec.id].worker)
 
+    def held(self) -> tuple[Loaded, ...]:
+        """The models in memory and those on their way there."""
+        with self._changed:
+            return self._roster.everyone()
+
     def unload(self, model: str) -> bool:
         """Give an idle model's memory back; False when it is busy or not loaded."""
         with self._changed:
@@ -225,6 +230,8 @@ class Pool:
                     self._roster.ran_short(held)
             raise
         with self._changed:
+            if held.device != "cpu" and not worker.gpu_peak:
+                self._roster.found_on_cpu(held, worker.peak)
             held.room |= Room(worker.peak, worker.gpu_peak)
             self._roster.keep(held, load_seconds=round(time.monotonic() - began, 2))
             self._tidy()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import fields
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -12,6 +11,8 @@ from core.catalogue import ModelSpec
 from core.errors import BadInput
 from core.settings import Settings
 from core.usercatalogue import forget
+
+ROLES = ("chat", "see", "hear", "read", "speak", "paint")  # settings that name a model
 
 
 def drop(spec: ModelSpec, models_folder: Path, patience: float = 20.0) -> None:
@@ -23,16 +24,18 @@ def drop(spec: ModelSpec, models_folder: Path, patience: float = 20.0) -> None:
 
 
 def remove(spec: ModelSpec, settings: Settings) -> dict[str, str]:
-    """Delete a model and what is left of downloads of it; one of the person's own leaves their catalogue.
+    """Delete a model, its adapters and what is left of downloads of it; its entry leaves the person's catalogue.
 
-    Returns the settings that named it, each with its new value: whoever holds the settings has to change them. Raises
-    BadInput while the model is in use.
+    A shipped model stays known; one that was pinned when it was fetched is looked up anew the next time. Returns the
+    settings that named the model or its adapter, each with its new value: whoever holds the settings has to change
+    them. Raises BadInput while another program fetches it or holds its files; whether it is loaded is not known here.
     """
-    models = settings.models
+    models, adapter = settings.models, settings.adapter
+    changes = {role: "" for role in ROLES if getattr(settings, role) == spec.id}
+    if adapter and settings.see in ("", spec.id) and (models / spec.id / "adapters" / adapter).is_dir():
+        changes["adapter"] = ""
     _delete(spec, models, (models / spec.id, models / ".partial" / spec.id), patience=0)
     forget(spec.id, settings)
-    naming = [item.name for item in fields(settings) if getattr(settings, item.name) == spec.id]
-    changes = {name: "" for name in naming if name != "pinned"}
     if spec.id in settings.pinned.split():
         changes["pinned"] = " ".join(id for id in settings.pinned.split() if id != spec.id)
     return changes
@@ -44,7 +47,9 @@ def _delete(spec: ModelSpec, models_folder: Path, folders: tuple[Path, ...], pat
         lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, timeout=patience):
             for folder in folders:
-                if folder.exists():
+                if folder.is_symlink():
+                    folder.unlink()
+                elif folder.exists():
                     shutil.rmtree(folder)
     except (Timeout, OSError) as error:
         raise BadInput(

@@ -81,7 +81,7 @@ def read_aloud(message: Message, spec: ModelSpec, pool: Pool, settings: Settings
 
 def _write(scene: Scene, spec: ModelSpec, question: Message, voice: Voice | None) -> Iterator[Event]:
     """The answer's words, with the sounds that are ready between them."""
-    ledger, sampling = scene.ledger, scene.sampling
+    ledger, sampling = scene.ledger, replace(scene.sampling, adapter=_adapter(scene, spec))
     messages = (instructions(scene, spec), *scene.history, question)
     with (yield from leased(ledger, scene.pool, spec)) as worker:
         settings = {name: value for name, value in asdict(sampling).items() if name not in {"seed", "stop", "grammar"}}
@@ -96,6 +96,12 @@ def _write(scene: Scene, spec: ModelSpec, question: Message, voice: Voice | None
                         yield from voice.step()
         finally:
             ledger.spent("chat", began)
+
+
+def _adapter(scene: Scene, spec: ModelSpec) -> str:
+    """The chosen LoRA adapter, where ``spec`` has it: the choice may be older than the model."""
+    name = scene.sampling.adapter
+    return name if name and (scene.settings.models / spec.id / "adapters" / name).is_dir() else ""
 
 
 def _item(scene: Scene, item: object, began: float, voice: Voice | None) -> Iterator[Event]:

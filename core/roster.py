@@ -64,7 +64,7 @@ class Roster:
         self.clock = clock
         self._look_at_gpu = gpu_free
         self._ram_at_start = psutil.virtual_memory().available
-        self._without_gpu: set[str] = set()  # models that ran out of memory there although they had all of the budget
+        self._without_gpu: set[str] = set()  # models that ran out of all the memory there, or do not use it
 
     @property
     def budget(self) -> Room:
@@ -163,6 +163,14 @@ class Roster:
         """
         gpu = {"gpu_peak": min(held.room.gpu, self.budget.gpu)} if held.device != "cpu" else {}
         self.measured.keep(self._key(held), peak=held.room.ram, **gpu, **figures)
+
+    def found_on_cpu(self, held: Held, peak: int) -> None:
+        """A model planned for the GPU took nothing there but ``peak`` bytes of RAM: its library is made for the CPU.
+
+        It is counted like any model on the CPU, and planned for it until the next start.
+        """
+        self._without_gpu.add(held.spec.id)
+        held.device, held.room = "cpu", self._need(held.spec, "cpu") | Room(peak)
 
     def ran_short(self, held: Held) -> None:
         """More is reserved for a model next time: it ran out of memory. With all of a GPU's, it leaves the GPU."""

@@ -12,14 +12,13 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Generator
-from dataclasses import replace
 
 from core.catalogue import Catalogue
-from core.choosing import choose, fresh_seed, sampling
-from core.draw import painting_of
+from core.choosing import choose, sampling
+from core.draw import other
 from core.engines import Sampling
 from core.errors import BadInput, EngineFailed, ParlorError
-from core.events import Delta, Done, Event, Tick, Understood
+from core.events import Delta, Done, Event, Picture, Tick, Understood
 from core.ledger import Scene, needed
 from core.messages import Audio, Message, Turn
 from core.painting import Painting
@@ -119,7 +118,7 @@ class Runs:
             parts = question.message.parts
             heard = any(isinstance(part, Audio) for part in parts)
             if painting is None and draw is None:
-                painting = _other(node.message)
+                painting = other(node.message, self.choice().paint)
             draw = True if painting else draw
             turn = Turn(parts, draw=draw, speak=heard and self._settings().speak_replies, painting=painting)
             scene = self._scene(question.conversation, turn, None, self._store.ancestors(question.id)[:-1])
@@ -196,6 +195,8 @@ class Runs:
             if isinstance(event, Understood):
                 self._store.update(question, event.message)
                 self._name(scene.conversation, event.message)
+            elif isinstance(event, Picture):
+                self._store.update(answer, scene.ledger.answer(cut=True, sound=False))
             elif isinstance(event, Delta) and time.monotonic() - saved > SAVE_EVERY:
                 self._store.update(answer, scene.ledger.answer(cut=True, sound=False))
                 saved = time.monotonic()
@@ -264,14 +265,6 @@ class Runs:
         if found is None:
             raise BadInput("That message is no longer there. Reload the page.", "该消息已不存在，请刷新页面。")
         return found
-
-
-def _other(message: Message) -> Painting | None:
-    """The painting of a drawn answer with a fresh seed and as many pictures; None for an answer in words."""
-    made = [entry for entry in message.made_by if entry.stage == "paint"]
-    if not made:
-        return None
-    return replace(painting_of(made[0]), seed=fresh_seed(), count=len(made))
 
 
 def _broke() -> EngineFailed:

@@ -22,9 +22,10 @@ def read_tensors(path: Path) -> dict[str, int]:
             header = json.loads(file.read(length))
             tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
             end = max((int(entry["data_offsets"][1]) for entry in tensors.values()), default=0)
-            weights = {name: math.prod(entry["shape"]) for name, entry in tensors.items()}
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            weights = {name: math.prod(map(int, entry["shape"])) for name, entry in tensors.items()}
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise ValueError("its header cannot be read") from error
-    if size != 8 + length + end:
+    most = 8 * size  # weights are of one bit at least
+    if size != 8 + length + end or any(not 0 <= count <= most for count in weights.values()):
         raise ValueError("it is cut off or damaged")
     return weights

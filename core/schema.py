@@ -6,7 +6,6 @@ changed: add the next one at the end.
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 import time
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.disk import is_full
 from core.errors import DiskFull, ParlorError
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -97,8 +97,7 @@ def spoken(database: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise _said(getattr(error, "sqlite_errorcode", 0) & 0xFF, database, str(error)) from error
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        raise _said(sqlite3.SQLITE_FULL if full else sqlite3.SQLITE_IOERR, database, str(error)) from error
+        raise _said(sqlite3.SQLITE_FULL if is_full(error) else sqlite3.SQLITE_IOERR, database, str(error)) from error
 
 
 def _said(code: int, database: Path, reason: str) -> ParlorError:

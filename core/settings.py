@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -11,7 +12,9 @@ from typing import Any
 
 import platformdirs
 import tomli_w
+from filelock import FileLock
 
+from core.disk import absolute
 from core.errors import BadInput
 
 
@@ -63,7 +66,7 @@ class Settings:
     @property
     def models(self) -> Path:
         """Folder of installed models, one folder an id."""
-        return Path(self.models_folder).expanduser() if self.models_folder else self.home / "models"
+        return absolute(self.models_folder) if self.models_folder else self.home / "models"
 
     @property
     def media(self) -> Path:
@@ -77,13 +80,13 @@ class Settings:
 
 def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """``PARLOR_HOME``, or this platform's place for application data."""
-    return Path(environment.get("PARLOR_HOME") or platformdirs.user_data_dir("parlor", appauthor=False)).expanduser()
+    return absolute(environment.get("PARLOR_HOME") or platformdirs.user_data_dir("parlor", appauthor=False))
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings. ``PARLOR_OFFLINE=1`` and the like override ``parlor.toml``.
 
-    Raises BadInput when the file is not TOML or a value is not of its setting's type.
+    A memory budget below 0 is none. Raises BadInput when the file is not TOML or a value is not of its setting's type.
     """
     settings = Settings(home=data_folder(environment))
     try:
@@ -96,7 +99,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     known = {item.name: type(getattr(settings, item.name)) for item in fields(Settings) if item.name != "home"}
     given = {name: value for name, value in stored.items() if name in known}
     given |= {name: environment[key] for name in known if (key := f"PARLOR_{name.upper()}") in environment}
-    return replace(settings, **{name: _typed(name, value, known[name]) for name, value in given.items()})
+    found = replace(settings, **{name: _typed(name, value, known[name]) for name, value in given.items()})
+    return replace(found, memory_gb=max(0.0, found.memory_gb), gpu_gb=max(0.0, found.gpu_gb))
 
 
 def save(settings: Settings) -> None:
@@ -109,15 +113,25 @@ def save(settings: Settings) -> None:
     partial.replace(settings.file)
 
 
+def keep(home: Path, **changes: Any) -> None:
+    """Change only these in ``parlor.toml``: neither what the environment says nor what other processes keep."""
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / "parlor.toml.lock"):
+        save(replace(load({"PARLOR_HOME": str(home)}), **changes))
+
+
 def _typed(name: str, value: Any, kind: type) -> Any:
-    """``value`` as ``kind``; text from the environment is converted. Raises BadInput."""
+    """``value`` as ``kind``; text from the environment is converted. Raises BadInput, also for nan and inf."""
     try:
         if kind is bool and isinstance(value, str):
             return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[value.lower()]
         if isinstance(value, bool) != (kind is bool):
             raise ValueError
-        return kind(value)
-    except (KeyError, TypeError, ValueError) as error:
+        found = kind(value)
+        if isinstance(found, float) and not math.isfinite(found):
+            raise ValueError
+        return found
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadInput(
             f"The setting {name} cannot be {value!r}: it needs a value like {kind()!r}.",
             f"设置 {name} 不能是 {value!r}：需要类似 {kind()!r} 的值。",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import tomli_w
+from filelock import FileLock
 
 from core.catalogue import ModelSpec
 from core.errors import BadInput
@@ -15,23 +17,21 @@ from core.settings import Settings
 
 def accepted(spec: ModelSpec, settings: Settings) -> bool:
     """Whether ``spec`` asks for nothing, or its licence has been agreed to; another licence is asked for anew."""
-    return not spec.terms or _read(settings).get(spec.id, {}).get("terms") == spec.terms
+    noted = _read(settings).get(spec.id)
+    return not spec.terms or (isinstance(noted, dict) and noted.get("terms") == spec.terms)
 
 
 def accept(spec: ModelSpec, settings: Settings) -> None:
     """Note that the person agrees to the licence of ``spec`` now."""
     if accepted(spec, settings):
         return
-    noted = _read(settings)
-    noted[spec.id] = {
-        "licence": spec.licence,
-        "terms": spec.terms,
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    settings.home.mkdir(parents=True, exist_ok=True)
-    partial = _file(settings).with_suffix(".toml.part")
-    partial.write_text(tomli_w.dumps(noted), "utf-8")
-    partial.replace(_file(settings))
+    file, time = _file(settings), datetime.now(UTC).isoformat(timespec="seconds")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_suffix(".toml.lock")):
+        noted = _read(settings) | {spec.id: {"licence": spec.licence, "terms": spec.terms, "time": time}}
+        partial = file.with_suffix(".toml.part")
+        partial.write_text(tomli_w.dumps(noted), "utf-8")
+        partial.replace(file)
 
 
 def must_accept(spec: ModelSpec, settings: Settings) -> None:
@@ -58,7 +58,7 @@ def _file(settings: Settings) -> Path:
     return settings.home / "accepted.toml"
 
 
-def _read(settings: Settings) -> dict[str, dict[str, str]]:
+def _read(settings: Settings) -> dict[str, Any]:
     """By model; a file that cannot be read counts as empty, so that the person is asked again."""
     try:
         return tomllib.loads(_file(settings).read_text("utf-8"))

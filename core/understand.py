@@ -28,7 +28,11 @@ def understand(scene: Scene, plan: Plan) -> Generator[Event, None, Message]:
         if isinstance(part, Audio):
             parts.append((yield from _listen(scene, needed(plan.listen, "hear speech", "听写语音"), part)))
         elif isinstance(part, Image):
-            if not (plan.read and installed(plan.read, scene.settings.models)) and scene.choice.see:
+            if (
+                not (plan.read and installed(plan.read, scene.settings.models))
+                and scene.choice.see
+                and scene.choice.see.task == "see"
+            ):
                 continue  # whoever sees can do without the reader
             parts.append((yield from _read(scene, needed(plan.read, "read pictures", "阅读图片"), part)))
     question = Message("user", tuple(parts))

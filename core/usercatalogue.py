@@ -105,10 +105,11 @@ def _rewrite(settings: Settings, change: Callable[[list[str]], list[str]]) -> No
             partial.write_text("".join(change(_blocks(path))), "utf-8")
             load(partial)
             partial.replace(path)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise BadInput(
-            f"Your catalogue {path} cannot be written: {error.strerror or error}. Check the folder and the disk.",
-            f"无法写入您的模型目录 {path}：{error.strerror or error}。请检查文件夹和磁盘。",
+            f"Your catalogue {path} cannot be written: {reason}. Check the folder and the disk.",
+            f"无法写入您的模型目录 {path}：{reason}。请检查文件夹和磁盘。",
         ) from error
 
 

@@ -20,13 +20,15 @@ import psutil
 
 from core.catalogue import ModelSpec
 from core.engines import Dropped, Sampling, Usage
-from core.errors import BadInput, EngineFailed
+from core.errors import BadInput, EngineFailed, ParlorError
 from core.events import Progress
+from core.machine import gpu_free, gpu_taken
 from core.messages import Image, Message
 from core.prompt import as_seen, as_text
 from models.llama_cache import Cache, stretches
-from models.llama_context import Context, Model, State, offloads, sampler, start
+from models.llama_context import Context, Model, State, sampler, start
 from models.llama_fit import counted, fits
+from models.llama_gpu import offloads, on_gpu
 from models.llama_stream import Writer
 from models.llama_template import Guard, Said, Template
 from models.llama_vision import PICTURE_TOKENS, Vision
@@ -41,8 +43,9 @@ def load(spec: ModelSpec, folder: Path) -> Llama:
     """Open the first GGUF file of ``spec`` in ``folder`` that is no ``mmproj``; of the task ``see``, also that one.
 
     ``spec.defaults`` may hold ``context_tokens`` (of prompt and answer together, default 8192, at most what the model
-    was trained on), ``threads`` (0 for the physical cores), ``mmproj`` (that file's name, default the one with
-    ``mmproj`` in it) and ``picture_tokens`` (at most for a picture, default 1024, where the encoder leaves a choice).
+    was trained on), ``threads`` (0 for the physical cores), ``device`` (``cpu`` keeps it off an NVIDIA GPU),
+    ``mmproj`` (that file's name, default the one with ``mmproj`` in it) and ``picture_tokens`` (at most for a picture,
+    default 1024, where the encoder leaves a choice).
     Raises EngineFailed and NotEnoughMemory.
     """
     defaults = dict(spec.defaults)
@@ -51,14 +54,18 @@ def load(spec: ModelSpec, folder: Path) -> Llama:
     weights = [name for name in names if name.endswith(".gguf") and name != eyes and "mmproj" not in name.lower()]
     name = next(iter(weights), "model.gguf")
     threads = int(defaults.get("threads", 0)) or psutil.cpu_count(logical=False) or 1
-    model = Model(folder / name)
+    gpu = on_gpu(defaults)
+    before = gpu_free() if gpu else 0
+    model = Model(folder / name, gpu)
     most = int(defaults.get("picture_tokens", PICTURE_TOKENS))
     try:
         vision = Vision(folder / eyes, model, threads, most) if spec.task == "see" else None
-    except EngineFailed:
+    except ParlorError:
         model.close()
         raise
-    return Llama(model, int(defaults.get("context_tokens", CONTEXT_TOKENS)), threads, vision)
+    engine = Llama(model, int(defaults.get("context_tokens", CONTEXT_TOKENS)), threads, vision)
+    engine.taken = gpu_taken(before, gpu_free(), model.size) if before else 0
+    return engine
 
 
 def build() -> dict[str, str]:
@@ -75,9 +82,10 @@ class Llama:
     """A ``core.engines.Chat`` over one model and one context of ``context_tokens`` tokens; with ``vision``, it sees."""
 
     def __init__(self, model: Model, context_tokens: int, threads: int, vision: Vision | None = None) -> None:
+        self.taken = 0  # bytes of GPU memory
         self._model = model
         self._vision = vision
-        self._chunk = _chunk(model.parameters)
+        self._chunk = GPU_CHUNK if model.gpu else _chunk(model.parameters)
         batch = max(self._chunk, vision.largest() if vision else 0)
         self._context = Context(model, min(context_tokens, model.trained_tokens), threads, batch)
         self._cache = Cache(self._context, model.rewinds)
@@ -122,6 +130,10 @@ class Llama:
     def encoded(self) -> int:
         """How often a picture, or a tile of one, has been put through the vision encoder."""
         return self._vision.encoded if self._vision else 0
+
+    def gpu_bytes(self) -> int:
+        """Memory taken on an NVIDIA GPU, in bytes, as its free memory told while loading; 0 on the CPU."""
+        return self.taken
 
     def close(self) -> None:
         """Give all memory back."""
@@ -237,8 +249,6 @@ def _no_room() -> EngineFailed:
 
 
 def _chunk(parameters: int) -> int:
-    """Tokens of a prompt to compute at once: a power of two that depends on the model only, never on the moment."""
-    if offloads():
-        return GPU_CHUNK
+    """Tokens of a prompt that a CPU computes at once: a power of two, by the model only, never by the moment."""
     fitting: int = 2 ** int(log2(max(CHUNK_WORK / parameters, 1)))
     return min(max(fitting, CHUNKS[0]), CHUNKS[1])

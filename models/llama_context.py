@@ -17,6 +17,8 @@ import numpy as np
 
 from core.engines import Sampling
 from core.errors import BadInput, EngineFailed, NotEnoughMemory
+from models.llama_gpu import offloads, unopened
+from models.llama_gpu import params as model_params
 from models.llama_threads import Threads
 
 State = ctypes.Array[ctypes.c_uint8]
@@ -31,11 +33,6 @@ def start() -> None:
     """Silence llama.cpp's log and make its backends ready; harmless when repeated."""
     api.llama_log_set(SILENT, ctypes.c_void_p())
     api.llama_backend_init()
-
-
-def offloads() -> bool:
-    """Whether this build of llama.cpp computes on a GPU."""
-    return bool(api.llama_supports_gpu_offload())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +55,18 @@ class Embedded:
 
 
 class Model:
-    """Weights and vocabulary of one GGUF file.
+    """Weights and vocabulary of one GGUF file; ``gpu``: whether on the GPU, None for wherever there is one.
 
-    Raises EngineFailed when the file is cut short, damaged, or of an architecture this llama.cpp does not know.
+    Raises EngineFailed when the file is cut short, damaged, or of an architecture this llama.cpp does not know, and
+    NotEnoughMemory when it does not fit on the GPU.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, gpu: bool | None = None) -> None:
         start()
-        params = api.llama_model_default_params()
-        params.n_gpu_layers = -1 if offloads() else 0
-        pointer = api.llama_model_load_from_file(str(path).encode(), params)
+        self.gpu = offloads() if gpu is None else gpu
+        pointer = api.llama_model_load_from_file(str(path).encode(), model_params(self.gpu))
         if not pointer:
-            raise EngineFailed(
-                f"The model file {path} cannot be opened: it is missing, damaged or cut short. Check it with "
-                f"`python start.py models verify`; `python start.py models get {path.parent.name}` fetches it again.",
-                f"无法打开模型文件 {path}：文件缺失、已损坏或不完整。请用 `python start.py models verify` 检查，"
-                f"再用 `python start.py models get {path.parent.name}` 重新获取。",
-            )
+            raise unopened(path, self.gpu)
         self.pointer = pointer
         self.vocabulary = api.llama_model_get_vocab(pointer)
         assert self.vocabulary
@@ -83,6 +75,11 @@ class Model:
     @property
     def parameters(self) -> int:
         return int(api.llama_model_n_params(self.pointer))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its tensors."""
+        return int(api.llama_model_size(self.pointer))
 
     @property
     def trained_tokens(self) -> int:
@@ -163,7 +160,8 @@ class Context:
         params.n_ctx, params.n_seq_max = cells, 1
         params.n_batch = params.n_ubatch = batch
         params.n_threads = params.n_threads_batch = threads
-        params.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_AUTO if offloads() else api.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        params.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_AUTO if model.gpu else api.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        params.offload_kqv = params.op_offload = model.gpu
         params.no_perf = True
         pointer = api.llama_init_from_model(model.pointer, params)
         if not pointer:

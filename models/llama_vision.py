@@ -26,7 +26,8 @@ from core.errors import BadInput, EngineFailed
 from core.events import Progress
 from core.messages import Image
 from models.llama_cache import placeholders, tile_of
-from models.llama_context import SILENT, Embedded, Model, offloads
+from models.llama_context import SILENT, Embedded, Model
+from models.llama_gpu import no_room
 from models.llama_template import PICTURES
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Vision:
     """The encoder of one ``mmproj`` file and the pictures it has met. ``encoded`` counts the tiles it had to encode.
 
     ``tokens`` is how many placeholders a picture may take where the encoder leaves a choice. Raises EngineFailed when
-    the file is missing, cut short, or made for another model.
+    the file is missing, cut short, or made for another model, and NotEnoughMemory when it does not fit on the GPU.
     """
 
     def __init__(self, path: Path, model: Model, threads: int, tokens: int) -> None:
@@ -77,7 +78,14 @@ class Vision:
         self.encoded = 0
         self._stop, self._nodes = Event(), 0
         self._callback = api.ggml_backend_sched_eval_callback(self._going_on)  # libmtmd keeps the pointer
-        self.pointer = mtmd.mtmd_init_from_file(str(path).encode(), model.pointer, self._params(model, threads, tokens))
+        params = self._params(model, threads, tokens)
+        self.pointer = mtmd.mtmd_init_from_file(str(path).encode(), model.pointer, params)
+        if not self.pointer and model.gpu:
+            params.use_gpu = False
+            self.pointer = mtmd.mtmd_init_from_file(str(path).encode(), model.pointer, params)
+            if self.pointer:  # nothing is wrong with the file
+                self.close()
+                raise no_room(path.parent.name)
         if not self.pointer or not mtmd.mtmd_support_vision(self.pointer):
             self.close()
             raise _unusable(path)
@@ -136,7 +144,7 @@ class Vision:
 
     def _params(self, model: Model, threads: int, tokens: int) -> mtmd.mtmd_context_params:
         params: mtmd.mtmd_context_params = mtmd.mtmd_context_params_default()
-        params.use_gpu = offloads()
+        params.use_gpu = model.gpu
         params.print_timings = False
         params.n_threads = threads
         params.warmup = False
@@ -241,7 +249,7 @@ def _flash_attention(model: Model) -> int:
     ``picture_tokens``: 4,096 patches of a Qwen2-VL make one of 1 GB.
     """
     any_size = api.llama_model_rope_type(model.pointer) in (api.LLAMA_ROPE_TYPE_MROPE, api.LLAMA_ROPE_TYPE_IMROPE)
-    many = offloads() or any_size
+    many = model.gpu or any_size
     return int(api.LLAMA_FLASH_ATTN_TYPE_ENABLED if many else api.LLAMA_FLASH_ATTN_TYPE_DISABLED)
 
 

@@ -7,7 +7,7 @@ image tokens are veiled while that happens and come back as plain text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -132,16 +132,24 @@ class Prompter:
             return False
 
     def _tokens(self, text: str) -> list[int]:
-        return [token for piece, meant in self._guard.unveil(text) for token in self._piece(piece, meant)]
+        tokens: list[int] = []
+        for piece, meant in self._guard.unveil(text):
+            if meant and piece in self._shown:
+                tokens += self._shown[piece].tokens
+                continue
+            parted = not meant and len(piece) > 1  # so that no control token is left to be found in it
+            for part in (piece[:1], piece[1:]) if parted else (piece,):
+                tokens += self._encoded(part, first=not tokens)
+        return tokens
 
-    def _piece(self, piece: str, meant: bool) -> Iterator[int]:
-        if meant and piece in self._shown:
-            yield from self._shown[piece].tokens
-        elif meant or len(piece) < 2:
-            yield from self._tokenizer.encode(piece, add_special_tokens=False)
-        else:  # parted, so that no control token is left to be found in it
-            yield from self._tokenizer.encode(piece[0], add_special_tokens=False)
-            yield from self._tokenizer.encode(piece[1:], add_special_tokens=False)
+    def _encoded(self, part: str, first: bool) -> list[int]:
+        """The tokens of a part of the prompt. Llama's tokeniser puts a space before what a text begins with.
+
+        So what is not the prompt's ``first`` part is encoded with an image token before it.
+        """
+        if first:
+            return list(self._tokenizer.encode(part, add_special_tokens=False))
+        return list(self._tokenizer.encode(self._processor.image_token + part, add_special_tokens=False)[1:])
 
 
 def _character(shown: Shown) -> str:

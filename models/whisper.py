@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 from core.catalogue import ModelSpec
 from core.engines import Segment
 from core.errors import BadInput, EngineFailed
+from core.machine import gpu_free, gpu_taken
 from core.media import resampled
 from core.messages import Audio, Word
+from core.provenance import Scalar
 from models.mandarin import written
 from models.repeats import twice, without_loops
 from models.silero import RATE, WINDOW, levelled, spans
@@ -91,14 +93,18 @@ class Stretch:
 def load(spec: ModelSpec, folder: Path) -> Whisper:
     """Open the CTranslate2 model in ``folder``, on a CUDA device when one works, else on the CPU.
 
-    Raises EngineFailed when the files are no Whisper model.
+    ``spec.defaults`` may hold ``device``: ``cpu`` leaves a CUDA device alone. Raises EngineFailed when the files are no
+    Whisper model.
     """
     import ctranslate2
 
     note = ""
-    if ctranslate2.get_cuda_device_count() > 0:
+    if on_gpu(dict(spec.defaults), ctranslate2.get_cuda_device_count()):
         try:
-            return Whisper(_opened(folder, "cuda", "float16"), Build("cuda", "float16"))
+            before = gpu_free()
+            model = _opened(folder, "cuda", "float16")
+            least = (folder / "model.bin").stat().st_size // 2  # float16 of what may be float32 there
+            return Whisper(model, Build("cuda", "float16"), gpu_taken(before, gpu_free(), least))
         except RuntimeError as error:  # cuDNN or cuBLAS missing, no memory left, a card too old
             note = str(error)
     try:
@@ -108,6 +114,11 @@ def load(spec: ModelSpec, folder: Path) -> Whisper:
             f"{spec.name} cannot be opened: {error}. Remove the model and install it again.",
             f"无法打开 {spec.name}：{error}。请删除该模型后重新安装。",
         ) from error
+
+
+def on_gpu(defaults: Mapping[str, Scalar], devices: int) -> bool:
+    """Whether to compute on CUDA, of which there are so many ``devices``, with these ``spec.defaults``."""
+    return devices > 0 and defaults.get("device", "cuda") == "cuda"
 
 
 def _opened(folder: Path, device: str, compute_type: str) -> WhisperModel:
@@ -120,8 +131,9 @@ def _opened(folder: Path, device: str, compute_type: str) -> WhisperModel:
 class Whisper:
     """A Transcriber. One call at a time; a call closed half-way leaves the engine ready for the next."""
 
-    def __init__(self, model: WhisperModel, built: Build) -> None:
+    def __init__(self, model: WhisperModel, built: Build, taken: int = 0) -> None:
         self.build = built
+        self._taken = taken
         self._model = model
 
     @property
@@ -147,6 +159,10 @@ class Whisper:
             samples = levelled(pcm, stretch.start, stretch.end)
             for heard in self._decoded(samples, stretch.language, script):
                 yield segment(heard, stretch, script)
+
+    def gpu_bytes(self) -> int:
+        """Memory taken on the GPU, in bytes, as its free memory told while loading; 0 on the CPU."""
+        return self._taken
 
     def close(self) -> None:
         """Give the model's memory back; the engine is of no use afterwards."""

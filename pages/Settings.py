@@ -52,6 +52,8 @@ def answers() -> None:
         number("max_tokens", say("s_max_tokens"), 16, 32768, 64)
         number("context_tokens", say("s_context"), 512, 131072, 512, say("s_context_help"))
         number("memory_gb", say("s_memory"), 0.0, 1024.0, 0.5, say("s_memory_help"))
+        if parlor().pool.gpu_budget:
+            number("gpu_gb", say("s_gpu"), 0.0, 1024.0, 0.5, say("s_gpu_help"))
         number("keep_minutes", say("s_keep"), 0.0, 1440.0, 5.0, say("s_keep_help"))
 
 

@@ -12,19 +12,22 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import gguf
 import pytest
+from filelock import FileLock
 
 from core import catalogue, usercatalogue
-from core.adopt import adopt, inspect
+from core.adopt import LARGE, adopt, inspect
 from core.catalogue import ModelSpec, installed
-from core.engines import open_engine
+from core.engines import Sampling, Usage, open_engine
 from core.errors import BadInput, DiskFull
 from core.events import Progress
+from core.messages import Message, Text
 from core.settings import Settings
 from tests.tiny_gguf import write_tiny_gguf
 
@@ -44,6 +47,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder of each kind."""
+    from tests.tiny_clip import write_tiny_chinese_clip, write_tiny_clip
     from tests.tiny_diffusion import write_tiny_diffusion
     from tests.tiny_llava import write_tiny_llava
     from tests.tiny_mmproj import write_tiny_vision_gguf
@@ -55,6 +59,8 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_tiny_llava(folder / "tiny-llava", trained=False)
     (folder / "eyes").mkdir()
     write_tiny_vision_gguf(folder / "eyes", folder / "tiny-llava")
+    write_tiny_clip(folder / "clip", trained=False)
+    write_tiny_chinese_clip(folder / "chinese-clip", trained=False)
     write_tiny_vits(folder / "voices", speakers=("Ada", "李明"))
     (folder / "ears").mkdir()
     write_tiny_whisper(folder / "ears")
@@ -99,6 +105,9 @@ def taken(settings: Settings) -> list[str]:
     [
         ("Tiny SD", "tiny-sd", "paint", "diffusion"),
         ("eyes", "eyes", "see", "llama"),
+        ("tiny-llava", "tiny-llava", "see", "llava"),
+        ("clip", "clip", "embed", "clip"),
+        ("chinese-clip", "chinese-clip", "embed", "clip"),
         ("voices", "voices", "speak", "coqui"),
         ("ears", "ears", "hear", "whisper"),
         ("talk", "tiny-talk-f32", "chat", "llama"),
@@ -118,15 +127,15 @@ def test_a_folder_is_taken_in_listed_after_a_restart_and_opened_by_its_engine(
     engine_here.close()
 
 
-def test_a_llava_folder_sees(originals: Path, settings: Settings) -> None:
+def test_of_a_llava_folder_all_that_is_needed_is_taken(originals: Path, settings: Settings) -> None:
     spec = take(originals / "tiny-llava", settings)
-    assert (spec.task, spec.engine) == ("see", "llava")
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= {file.name for file in spec.files}
     assert spec.about.endswith("M")
 
 
 def test_voices_and_languages_are_read(originals: Path) -> None:
     voices, ears = inspect(originals / "voices"), inspect(originals / "ears")
+    assert inspect(originals / "chinese-clip").languages == ("zh", "en")
     assert voices.voices == ("Ada", "李明")
     assert {"en", "zh", "yue"} <= set(ears.languages)
 
@@ -195,6 +204,10 @@ def test_several_models_in_one_folder_are_named(copied: Path, settings: Settings
     with pytest.raises(BadInput, match=r"several models in talk: Tiny-Talk-F32.gguf, second.gguf"):
         take(copied / "talk", settings)
     assert take(copied / "talk" / "second.gguf", settings).id == "second"
+    assert finish(adopt(copied / "talk", settings, id="by-file", file="second.gguf")).files[0].name == "second.gguf"
+    assert finish(adopt(copied / "talk", settings, id="by-kind", file="f32")).files[0].name == "Tiny-Talk-F32.gguf"
+    with pytest.raises(BadInput, match=r"no Q4_K_M among the GGUF files: Tiny-Talk-F32.gguf, second.gguf"):
+        finish(adopt(copied / "talk", settings, file="Q4_K_M"))
 
 
 def test_half_precision_is_taken_only_where_there_is_no_full(tmp_path: Path, originals: Path) -> None:
@@ -221,24 +234,6 @@ def test_of_a_painter_only_what_paints_in_safe_formats_is_taken(copied: Path, se
     assert not any(file.name.startswith("safety_checker") for file in spec.files)
 
 
-def clip_folder(folder: Path) -> Path:
-    from transformers import CLIPConfig, CLIPModel
-
-    small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
-    config = CLIPConfig(
-        text_config={**small, "vocab_size": 64}, vision_config={**small, "image_size": 32, "patch_size": 8}
-    )
-    CLIPModel(config).save_pretrained(folder)
-    (folder / "tokenizer.json").write_text("{}", "utf-8")
-    (folder / "preprocessor_config.json").write_text("{}", "utf-8")
-    return folder
-
-
-def test_a_clip_folder_embeds(tmp_path: Path, settings: Settings) -> None:
-    spec = take(clip_folder(tmp_path / "clip-tiny"), settings)
-    assert (spec.task, spec.engine) == ("embed", "clip")
-
-
 def adapter(folder: Path, base: Path) -> Path:
     import peft
     from transformers import LlavaForConditionalGeneration
@@ -248,13 +243,24 @@ def adapter(folder: Path, base: Path) -> Path:
     return folder
 
 
-def test_an_adapter_joins_its_model(originals: Path, settings: Settings, tmp_path: Path) -> None:
+def answers(spec: ModelSpec, settings: Settings, adapter: str) -> bool:
+    """Whether the model, opened where it was taken to, replies with the adapter."""
+    small = (("device", "cpu"), ("bits", 32), ("context_tokens", 128))
+    engine = open_engine(replace(spec, defaults=small), settings.models / spec.id)
+    asked = (Message("user", (Text("hello"),)),)
+    *_, last = engine.reply(asked, Sampling(max_tokens=2, adapter=adapter))
+    engine.close()
+    return isinstance(last, Usage)
+
+
+def test_an_adapter_joins_its_model_and_is_used_by_it(originals: Path, settings: Settings, tmp_path: Path) -> None:
     lora = adapter(tmp_path / "In Chinese", originals / "tiny-llava")
     with pytest.raises(BadInput, match=r"--for ID\): none is installed"):
         take(lora, settings)
     first = take(originals / "tiny-llava", settings)
     assert take(lora, settings) == first
     assert "tiny-llava/adapters/in-chinese/adapter_model.safetensors" in taken(settings)
+    assert answers(first, settings, adapter="in-chinese")
     take(originals / "tiny-llava", settings, id="another")
     (lora / "adapter_config.json").write_text(
         json.dumps(json.loads((lora / "adapter_config.json").read_text("utf-8")) | {"base_model_name_or_path": "x/y"}),
@@ -339,6 +345,30 @@ def test_safetensors_that_are_cut_off_are_refused(copied: Path, left: int) -> No
         inspect(copied / "tiny-llava")
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "[" * 100_000,
+        '{"x": {"shape": [1], "data_offsets": [0, 1e999]}}',
+        '{"x": {"shape": [1e999], "data_offsets": [0, 4]}}',
+        '{"x": {"shape": ["many"], "data_offsets": [0, 4]}}',
+        '{"x": {"shape": [' + "9" * 400 + '], "data_offsets": [0, 4]}}',
+        '{"x": {"shape": [-1], "data_offsets": [0, 4]}}',
+    ],
+)
+def test_a_safetensors_header_that_lies_is_refused(copied: Path, header: str) -> None:
+    path = copied / "tiny-llava" / "model.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header.encode() + b"1234")
+    with pytest.raises(BadInput, match=r"model.safetensors cannot be used"):
+        inspect(copied / "tiny-llava")
+
+
+def test_a_kind_that_is_no_name_is_refused(copied: Path) -> None:
+    (copied / "clip" / "config.json").write_text('{"model_type": ["clip"]}', "utf-8")
+    with pytest.raises(BadInput, match="which Parlor does not load"):
+        inspect(copied / "clip")
+
+
 def test_a_gguf_header_that_lies_about_its_lengths_is_refused(tmp_path: Path) -> None:
     huge = struct.pack("<Q", 2**62)
     lies = [
@@ -362,9 +392,64 @@ def test_a_model_bin_that_is_no_whisper_is_refused(copied: Path) -> None:
 
 
 def test_on_one_disk_a_model_takes_no_room_twice(copied: Path, settings: Settings) -> None:
-    take(copied / "talk", settings)
     original = copied / "talk" / "Tiny-Talk-F32.gguf"
+    os.truncate(original, LARGE)
+    take(copied / "talk", settings)
     assert original.samefile(settings.models / "tiny-talk-f32" / original.name)
+
+
+def test_an_edited_original_leaves_the_model_as_it_was(copied: Path, settings: Settings) -> None:
+    spec = take(copied / "Tiny SD", settings)
+    (copied / "Tiny SD" / "model_index.json").write_text("{}", "utf-8")
+    assert json.loads((settings.models / spec.id / "model_index.json").read_text("utf-8"))["_class_name"]
+    assert installed(spec, settings.models)
+
+
+def test_the_entry_is_written_before_the_model_is_in_its_place(originals: Path, settings: Settings) -> None:
+    """Killed between the two, it can be added again: a folder without an entry would keep its name for ever."""
+    settings.home.mkdir()
+    place, added = settings.models / "tiny-talk-f32", list[ModelSpec]()
+    with FileLock(settings.home / "catalogue.toml.lock"):
+        adding = threading.Thread(target=lambda: added.append(take(originals / "talk", settings)))
+        adding.start()
+        adding.join(0.5)
+        assert adding.is_alive()
+        assert not place.exists()
+    adding.join()
+    shutil.rmtree(place)
+    assert take(originals / "talk", settings) == added[0]
+    assert installed(added[0], settings.models)
+
+
+def test_a_model_that_cannot_come_to_its_place_has_no_entry(originals: Path, settings: Settings) -> None:
+    settings.models.mkdir(parents=True)
+    (settings.models / "tiny-talk-f32").symlink_to("nowhere")
+    with pytest.raises(BadInput, match="cannot be taken in"):
+        take(originals / "talk", settings)
+    assert not usercatalogue.ids(settings)
+    assert taken(settings) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+@pytest.mark.parametrize("name", [b"a:b.gguf", b"caf\xe9.gguf", b"caf\xe9/model.gguf"])
+def test_a_name_that_no_catalogue_can_hold_is_told_before_anything_is_taken(
+    copied: Path, settings: Settings, name: bytes
+) -> None:
+    path = copied / os.fsdecode(name)
+    path.parent.mkdir(exist_ok=True)
+    (copied / "talk" / "Tiny-Talk-F32.gguf").rename(path)
+    with pytest.raises(BadInput, match="Rename the file or folder") as caught:
+        take(path, settings)
+    assert (caught.value.en + caught.value.zh).encode("utf-8")
+    assert taken(settings) == []
+    assert not usercatalogue.ids(settings)
+
+
+def test_an_entry_that_is_no_text_is_told(originals: Path, settings: Settings) -> None:
+    spec = take(originals / "talk", settings)
+    with pytest.raises(BadInput, match="cannot be written"):
+        usercatalogue.write(replace(spec, licence="\udce9"), settings)
+    assert known(settings).find(spec.id) == spec
 
 
 def test_a_link_is_followed_to_the_file_it_means(copied: Path, settings: Settings) -> None:
@@ -457,6 +542,7 @@ def test_a_catalogue_that_cannot_be_read_keeps_the_model_out(originals: Path, se
     assert taken(settings) == []
 
 
+@pytest.mark.slow
 def test_the_command_line_adds_by_path(originals: Path, settings: Settings) -> None:
     environment = {**os.environ, "PARLOR_HOME": str(settings.home), "LANG": "C", "LC_ALL": "C"}
 

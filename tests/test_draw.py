@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,11 +15,11 @@ import PIL.Image
 import pytest
 
 from core import pngtext
-from core.draw import chosen, painting_of, size
+from core.draw import chosen, other, painting_of, size
 from core.enhance import foreign, wants_words
 from core.errors import BadInput
 from core.events import Done, Picture, Progress, Prompt
-from core.messages import Image, Text, Turn
+from core.messages import Image, Message, Text, Turn
 from core.painting import Painting
 from core.parlor import Parlor
 from core.provenance import Provenance
@@ -92,6 +93,26 @@ def test_a_file_that_does_not_say_is_told_in_words(data: bytes) -> None:
         pngtext.read(data, "p.png")
 
 
+def chunked(text: str) -> bytes:
+    """A picture with ``text`` where Parlor writes how it was made."""
+    chunks = PIL.PngImagePlugin.PngInfo()
+    chunks.add_itxt("parlor", text)
+    out = io.BytesIO()
+    PIL.Image.new("RGB", (8, 8)).save(out, "PNG", pnginfo=chunks)
+    return out.getvalue()
+
+
+def test_what_is_sound_in_a_strange_picture_is_taken_and_the_rest_left_to_the_model() -> None:
+    strange = '{"model": "m", "painting": {"prompt": "x", "width": Infinity, "steps": 1e999, "seed": [1]}}'
+    assert pngtext.read(chunked(strange), "p.png") == (Painting(prompt="x"), "m")
+
+
+@pytest.mark.parametrize("text", ["[" * 90_000, '{"model": "m", "painting": ["prompt"]}', "{}", "null"])
+def test_a_picture_made_to_confuse_is_told(text: str) -> None:
+    with pytest.raises(BadInput, match=r"p\.png"):
+        pngtext.read(chunked(text), "p.png")
+
+
 # the wish
 
 
@@ -134,6 +155,23 @@ def test_provenance_tells_the_whole_painting() -> None:
     told |= {"guidance": 7.5, "scheduler": FULL.scheduler, "means": "float32"}
     entry = Provenance("paint", "m", "1", "00", tuple(sorted(told.items())), 7)
     assert painting_of(entry) == FULL
+
+
+def test_another_painter_takes_the_prompt_but_not_the_settings() -> None:
+    told = {"prompt": "a fox", "negative": "people", "width": 64, "height": 64, "steps": 4, "guidance": 0.0}
+    made = Provenance("paint", "turbo", "1", "00", tuple(sorted((told | {"scheduler": "LCMScheduler"}).items())), 7)
+    message = Message("assistant", (png(), png()), (made, made))
+    same = other(message, replace(TINY_PAINTER, id="turbo"))
+    changed = other(message, TINY_PAINTER, 4)
+    assert same
+    assert changed
+    assert (same.steps, same.scheduler, same.count) == (4, "LCMScheduler", 2)
+    assert replace(changed, seed=0) == Painting("a fox", "people", count=4)
+
+
+def test_imported_nonsense_is_left_to_the_model() -> None:
+    made = Provenance("paint", "m", "1", "00", (("guidance", "x"), ("prompt", "a fox"), ("steps", True)), 7)
+    assert painting_of(made) == Painting("a fox", seed=7)
 
 
 # the turn
@@ -279,6 +317,45 @@ def test_settings_that_cannot_be_followed_are_told_in_one_line(
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1 + done.stderr.startswith(">")
     assert not (tmp_path / "p.png").exists()
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("flag", ["--painter", "--voice", "--hear", "--chat"])
+def test_a_model_of_another_task_is_refused_in_one_line(home: Path, flag: str) -> None:
+    wrong = "whisper-base" if flag != "--hear" else "kokoro"
+    done = ask("a cat", "--draw", flag, wrong)
+    assert done.returncode == 2
+    assert "is a model for the task" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.models
+def test_a_picture_of_a_model_that_is_not_here_names_that_model(home: Path, tmp_path: Path) -> None:
+    made = replace(MAKER, model="sd-turbo")
+    (tmp_path / "p.png").write_bytes(pngtext.written(png(), FULL, made).data)
+    done = ask("--like", tmp_path / "p.png", "--out", tmp_path / "q.png")
+    assert done.returncode == 3
+    assert "models get sd-turbo" in done.stderr
+    assert not (tmp_path / "q.png").exists()
+
+
+@pytest.mark.models
+def test_interrupted_in_mid_picture_the_command_line_leaves_nothing(home: Path, tmp_path: Path) -> None:
+    with_tiny_painter(home)
+    command = [sys.executable, "-m", "core.cli", "ask", "a cat", "--draw", "--exact", "--steps", "150", "--json"]
+    command += ["--out", str(tmp_path / "p.png")]
+    running = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert running.stdout
+    for line in running.stdout:
+        if json.loads(line).get("stage") == "paint":
+            running.send_signal(signal.SIGINT)
+            break
+    running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert not list(tmp_path.glob("p.png*"))
 
 
 @pytest.mark.models

@@ -10,7 +10,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -70,6 +72,14 @@ def outcome(steps: Generator[Progress, None, T]) -> T:
 
 def look_up(settings: Settings, name: str = REPO, **options: str) -> ModelSpec:
     return outcome(hub.look_up(name, settings, **options))
+
+
+def wait_until(done: Callable[[], object]) -> None:
+    """Wait for ``done``, but not for ever."""
+    give_up = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
 
 
 def own(settings: Settings) -> catalogue.Catalogue:
@@ -345,6 +355,45 @@ def test_a_hub_that_hangs_can_be_left_at_once(server: HubServer, settings: Setti
     assert not file_of(settings).exists()
 
 
+@pytest.mark.parametrize("entry", [False, True])
+def test_a_look_up_that_was_left_adds_nothing_when_the_hub_answers(
+    server: HubServer, settings: Settings, entry: bool
+) -> None:
+    held = Fault(hold=0)
+    server.fail(f"{API}/revision/main" if entry else API, held)
+    spec = with_repository(settings, REPO, "main", '"*.gguf"') if entry else None
+    steps = hub.pin(spec, settings) if spec else hub.look_up(REPO, settings)
+    before = own(settings)
+    next(steps)
+    wait_until(lambda: server.seen)
+    steps.close()
+    held.release.set()
+    for thread in threading.enumerate():
+        if thread.name == "hub":
+            thread.join()
+    assert own(settings) == before
+    assert left(settings) == []
+
+
+def test_what_the_look_up_of_a_killed_process_has_left_goes_at_the_next(server: HubServer, settings: Settings) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    dead, living = (settings.models / ".partial" / f".look-{pid}-7" for pid in (ended.pid, os.getpid()))
+    for folder in (dead, living):
+        folder.mkdir(parents=True)
+        (folder / "config.json").touch()
+    look_up(settings)
+    assert not dead.exists()
+    assert living.exists(), "another look-up of this process is under way"
+
+
+def test_a_hub_that_read_the_mmproj_first_does_not_hide_the_model(server: HubServer, settings: Settings) -> None:
+    files = {"eyes-Q4_K_M.gguf": BODY[:90_000], "Eyes-mmproj-f16.gguf": BODY[:4000]}
+    server.add_repo("someone/eyes", files, gguf={"architecture": "clip", "total": 86_000_000})
+    spec = look_up(settings, "someone/eyes")
+    assert (spec.task, spec.about) == ("see", "Q4_K_M")
+
+
 def test_an_answer_that_is_no_hubs_is_told_as_such(server: HubServer, settings: Settings) -> None:
     server.files[API] = b"<html>log in to the wireless network</html>"
     with pytest.raises(DownloadFailed, match="does not answer as a model hub does"):
@@ -367,6 +416,7 @@ def test_offline_no_request_leaves(server: HubServer, settings: Settings) -> Non
     assert server.seen == []
 
 
+@pytest.mark.slow
 def test_the_command_line_adds_fetches_and_lists_it(server: HubServer, settings: Settings) -> None:
     environment = {**os.environ, "PARLOR_HOME": str(settings.home), "LANG": "C", "LC_ALL": "C"}
 

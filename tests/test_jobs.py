@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from core import usercatalogue
+from core import cli, terms, usercatalogue
 from core.catalogue import installed
 from core.errors import BadInput, DownloadFailed
+from core.launch import claim
 from core.parlor import Parlor
+from core.removal import remove
 from core.settings import Settings, load
 from tests.hub_server import BODY, COMMIT, HUB, ON_HUB, Fault, HubServer, left, serving, tiny
+from tests.leases import chat_model
 from tests.tiny_gguf import write_tiny_gguf
 
 PART = Path(".partial") / "tiny" / "model.bin.part"
@@ -169,6 +172,73 @@ def test_a_removed_model_of_ones_own_is_forgotten(app: Parlor, tmp_path: Path) -
     assert load({"PARLOR_HOME": str(app.settings.home)}).pinned == "kokoro"
     assert left(app.settings) == []
     assert (tmp_path / "talk.gguf").exists(), "the person's own file is not ours to delete"
+
+
+def test_a_model_that_is_being_loaded_is_not_removed(app: Parlor) -> None:
+    opening = app.pool.use(chat_model(app.settings, "talk", memory=1_000_000))
+    next(opening)
+    assert not app.pool.loaded()
+    with pytest.raises(BadInput, match="in use"):
+        app.remove(chat_model(app.settings, "talk"))
+    with pytest.raises(BadInput, match="in use"):
+        app.unload_all()
+    opening.close()
+    app.unload_all()
+
+
+def test_a_removed_model_takes_its_adapter_and_nothing_else_out_of_the_settings(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, see="zh", chat="zh", language="zh", adapter="poet", speaker="zh")
+    (settings.models / "zh" / "adapters" / "poet").mkdir(parents=True)
+    spec = replace(tiny(HUB), id="zh")
+    assert remove(replace(spec, id="other"), settings) == {}
+    assert remove(spec, replace(settings, adapter="of another")) == {"see": "", "chat": ""}
+    (settings.models / "zh" / "adapters" / "poet").mkdir(parents=True)
+    assert remove(spec, settings) == {"see": "", "chat": "", "adapter": ""}
+
+
+def test_a_model_that_is_a_link_is_removed_and_what_it_means_is_not(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    (tmp_path / "theirs").mkdir()
+    settings.models.mkdir(parents=True)
+    (settings.models / "tiny").symlink_to(tmp_path / "theirs", target_is_directory=True)
+    remove(tiny(HUB), settings)
+    assert not (settings.models / "tiny").is_symlink()
+    assert (tmp_path / "theirs").exists()
+
+
+def test_while_the_app_is_open_the_command_line_leaves_its_models_alone(
+    app: Parlor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PARLOR_HOME", str(app.settings.home))
+    monkeypatch.setenv("LC_ALL", "C")
+    for name in ("tiny", "kokoro"):
+        (app.settings.models / name).mkdir(parents=True)
+    app.change(pinned="kokoro tiny")
+    lock = claim(app.settings.home)
+    assert lock
+    assert cli.main(["models", "remove", "tiny"]) == 2
+    lock.release()
+    assert "Parlor is open. Remove models on its Models page" in capsys.readouterr().err
+    assert cli.main(["models", "remove", "tiny", "kokoro"]) == 0
+    assert load().pinned == ""
+
+
+@pytest.mark.parametrize("command", ["add", "move"])
+@pytest.mark.parametrize("what", ["~nobody-of-that-name/x", "/" + "a" * 300])
+def test_a_path_that_cannot_be_is_one_line_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, what: str
+) -> None:
+    monkeypatch.setenv("PARLOR_HOME", str(tmp_path))
+    assert cli.main(["models", command, what]) == 2
+
+
+def test_a_hand_written_file_of_licences_does_not_break_the_app(app: Parlor) -> None:
+    spec = replace(tiny(HUB), terms="https://example.org/cpml")
+    (app.settings.home / "accepted.toml").write_text("tiny = 5\nx = 5", "utf-8")
+    assert not app.jobs.accepted(spec)
+    terms.accept(spec, app.settings)
+    assert app.jobs.accepted(spec)
+    assert "x = 5" in (app.settings.home / "accepted.toml").read_text("utf-8")
 
 
 def test_a_file_that_is_no_model_is_told(app: Parlor, tmp_path: Path) -> None:

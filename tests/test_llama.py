@@ -12,10 +12,11 @@ import pytest
 
 from core.catalogue import File, ModelSpec
 from core.engines import Dropped, Sampling, Usage
-from core.errors import BadInput, EngineFailed
+from core.errors import BadInput, EngineFailed, NotEnoughMemory
 from core.events import Progress
+from core.machine import nvidia_gpus
 from core.messages import Message, Role, Text
-from models import llama
+from models import llama, llama_gpu
 from models.llama import Llama
 from tests.tiny_gguf import write_tiny_gguf
 
@@ -297,6 +298,38 @@ def test_a_file_cut_short_is_refused_with_what_to_do(tmp_path: Path, tiny: Path,
     with pytest.raises(EngineFailed, match=r"start\.py models verify") as caught:
         llama.load(spec(), tmp_path)
     assert "已损坏" in pickle.loads(pickle.dumps(caught.value)).zh  # noqa: S301
+
+
+def test_a_whole_file_that_did_not_fit_on_the_gpu_is_not_called_damaged(tmp_path: Path, tiny: Path) -> None:
+    told = llama_gpu.unopened(tiny / "model.gguf", gpu=True)
+    assert isinstance(told, NotEnoughMemory)
+    assert "GPU memory" in told.en
+    assert "显存不足" in told.zh
+    (tmp_path / "model.gguf").write_bytes((tiny / "model.gguf").read_bytes()[:-100])
+    assert isinstance(llama_gpu.unopened(tmp_path / "model.gguf", gpu=True), EngineFailed)
+    assert isinstance(llama_gpu.unopened(tiny / "model.gguf", gpu=False), EngineFailed)
+
+
+@pytest.mark.parametrize(
+    ("device", "able", "nvidia", "gpu"),
+    [
+        ("cuda", True, True, True),
+        ("cpu", True, True, False),
+        ("cpu", True, False, True),  # Metal, of which the pool knows nothing
+        ("", True, True, True),
+        ("cuda", False, True, False),  # built for the CPU
+    ],
+)
+def test_it_computes_where_it_is_told_as_far_as_its_build_can(device: str, able: bool, nvidia: bool, gpu: bool) -> None:
+    assert llama_gpu.chosen({"device": device} if device else {}, able, nvidia) is gpu
+
+
+def test_kept_off_the_gpu_it_answers_and_takes_nothing_there(tiny: Path, engine: Llama) -> None:
+    off = llama.load(replace(spec(), defaults=(("device", "cpu"), ("context_tokens", 1024), ("threads", 1))), tiny)
+    if nvidia_gpus() or not llama_gpu.offloads():
+        assert off.gpu_bytes() == 0
+    assert answer(off, ASK).usage.answer_tokens == answer(engine, ASK).usage.answer_tokens
+    off.close()
 
 
 def test_llama_cpp_keeps_quiet(tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

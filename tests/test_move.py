@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from core.errors import BadInput, DiskFull
 from core.events import Progress
-from core.move import move
+from core.move import PART, move
 from core.settings import Settings
 
 WEIGHTS = os.urandom(3_000_000)
@@ -108,7 +108,7 @@ def test_when_the_settings_cannot_be_kept_everything_is_as_it_was(
 
 def test_a_disk_too_small_is_told_before_anything_is_copied(settings: Settings, elsewhere: Path) -> None:
     os.truncate(settings.models / "talk" / "model.gguf", 10**12)  # sparse: it takes no room itself
-    with pytest.raises(DiskFull, match=r"need 1000\.0 GB") as caught:
+    with pytest.raises(DiskFull, match=r"needs 1000\.0 GB") as caught:
         carry_out(elsewhere, settings)
     assert str(elsewhere) in caught.value.zh
     assert not elsewhere.exists()
@@ -150,6 +150,45 @@ def test_while_a_model_is_in_use_or_fetched_elsewhere_it_waits_for_the_person(
     ):
         carry_out(tmp_path / "new", settings)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("other_disk", [False, True])
+def test_links_keep_meaning_what_they_meant(
+    settings: Settings, tmp_path: Path, elsewhere: Path, other_disk: bool
+) -> None:
+    """The folder of all models is one itself, and so are two models in it."""
+    settings.models.rename(tmp_path / "large disk")
+    settings.models.symlink_to(Path("..") / "large disk", target_is_directory=True)
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "voice.onnx").write_bytes(WEIGHTS)
+    (tmp_path / "large disk" / "voice").symlink_to(Path("..") / "theirs", target_is_directory=True)
+    (tmp_path / "large disk" / "twin").symlink_to("talk", target_is_directory=True)
+    new = elsewhere if other_disk else tmp_path / "deep" / "new"
+    carry_out(new, settings)
+    assert (new / "voice").resolve() == tmp_path / "theirs"
+    assert (new / "voice" / "voice.onnx").read_bytes() == WEIGHTS
+    assert (new / "twin").resolve() == new.resolve() / "talk"
+    assert (new / "talk" / "model.gguf").read_bytes() == WEIGHTS
+    assert not settings.models.is_symlink()
+    assert not (tmp_path / "large disk").exists()
+
+
+@pytest.mark.parametrize("other_disk", [False, True])
+def test_what_a_killed_move_has_left_does_not_stop_the_next(
+    settings: Settings, tmp_path: Path, elsewhere: Path, other_disk: bool
+) -> None:
+    before = files(settings.models)
+    new = elsewhere if other_disk else tmp_path / "new"
+    (new / PART / "talk").mkdir(parents=True)
+    (new / PART / "talk" / "half.gguf").write_bytes(b"half")
+    carry_out(new, settings)
+    assert files(new) == before
+
+
+@pytest.mark.parametrize("folder", ["~nobody-of-that-name/models", "/tmp/" + "a" * 300])
+def test_a_folder_that_cannot_be_is_refused(settings: Settings, folder: str) -> None:
+    with pytest.raises(BadInput):
+        carry_out(Path(folder), settings)
 
 
 def test_with_no_model_yet_the_new_folder_is_simply_used(tmp_path: Path) -> None:

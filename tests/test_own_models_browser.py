@@ -22,6 +22,7 @@ from core.pngtext import read
 from tests.browser import (
     ROOT,
     Served,
+    Watch,
     answered,
     answers,
     chromium,
@@ -74,7 +75,7 @@ def own(tmp_path_factory: pytest.TempPathFactory, models_home: Path, folders: Pa
         "PARLOR_CHAT": "smollm2-135m-instruct",
         "PARLOR_TEMPERATURE": "0",
         "PARLOR_MAX_TOKENS": "40",
-        "PARLOR_PAINT_STEPS": "8",
+        "PARLOR_PAINT_STEPS": "40",
     }
     served = Served(home, **chosen)
     yield served
@@ -94,10 +95,11 @@ def added(page: Page, served: Served, folder: Path) -> None:
         page.get_by_role("dialog").wait_for(state="detached")
         page.locator(".st-key-said-add").wait_for()
         visit(page, f"{served.url}/Models?task={TASKS[name]}")
-    use = card.get_by_role("button", name="Use", exact=True)
+    use, used = card.get_by_role("button", name="Use", exact=True), card.get_by_text("In use")
+    use.or_(used).first.wait_for()
     if use.count():
         use.click()
-    expect(card.get_by_text("In use")).to_be_visible()
+    expect(used).to_be_visible()
 
 
 def show(page: Page, file: Path, question: str) -> str:
@@ -174,9 +176,10 @@ def test_a_picture_grows_in_its_place_and_says_how_it_was_made(
 
 
 def test_a_picture_stopped_half_way_leaves_nothing_and_the_next_is_whole(
-    own: Served, page: Page, folders: Path
+    own: Served, page: Page, folders: Path, watch: Watch
 ) -> None:
     added(page, own, folders / "tiny-painter")
+    watch.outage = True
     own.stop()
     own.environment["PARLOR_PAINT_STEPS"] = "100"
     own.start()

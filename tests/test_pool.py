@@ -19,6 +19,7 @@ from core.errors import EngineFailed, NotEnoughMemory, NotInstalled, WorkerDied
 from core.events import Progress, Tick
 from core.pool import Pool
 from core.settings import Settings
+from models import llama
 from tests.leases import GB, HELLO, chat_model, reply, taken
 
 
@@ -303,3 +304,22 @@ def test_many_threads_with_more_models_than_fit_all_get_their_turns(pool: Pool, 
     for thread in threads:
         thread.join(timeout=120)
     assert sorted(served) == sorted(["a", "b", "c", "whole"] * 2)
+
+
+@pytest.mark.skipif(llama.build()["GPU"] == "yes", reason="this llama.cpp computes on the GPU")
+def test_a_model_whose_library_cannot_use_the_gpu_counts_in_ram(settings: Settings) -> None:
+    pool = Pool(settings, gpu_free=lambda: 10 * GB)
+    idle, spec = chat_model(settings, "a"), replace(chat_model(settings, "b"), gpu_memory=GB, memory=2 * GB)
+    taken(pool.use(idle))[0].release()
+    assert (pool.outlook(spec).device, pool.outlook(spec).fits) == ("cuda", "now")
+    lease, said = taken(pool.use(spec))
+    assert said[0].note == "Loading Model B on the GPU"
+    assert [(each.spec.id, each.device, each.bytes, each.gpu) for each in pool.loaded()] == [("b", "cpu", 2 * GB, 0)]
+    lease.release()
+    assert pool.unload("b")
+    assert pool.outlook(spec).device == "cpu"
+    lease, said = taken(pool.use(spec))
+    assert said[0].note == "Loading Model B"
+    assert dict(lease.worker.spec.defaults)["device"] == "cpu"
+    pool.close()
+    assert Pool(settings, gpu_free=lambda: 10 * GB).outlook(spec).device == "cuda"

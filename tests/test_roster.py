@@ -9,7 +9,7 @@ import pytest
 
 from core.catalogue import ModelSpec, Task
 from core.errors import NotEnoughMemory
-from core.machine import gpu_free, nvidia_gpus
+from core.machine import gpu_free, gpu_taken, nvidia_gpus
 from core.room import Room
 from core.roster import Held, Roster, Waiter
 from core.settings import Settings
@@ -222,6 +222,25 @@ def test_what_ran_on_the_gpu_stays_there_though_it_took_a_little_more_than_plann
     spec = model("eyes", 4, gpu=5)
     roster.keep(Held(spec, "cuda", Room(GB, round(6.2 * GB))))
     assert (roster.outlook(spec).device, roster.outlook(spec).need) == ("cuda", Room(GB, 6 * GB))
+
+
+def test_who_takes_nothing_on_the_gpu_is_counted_in_ram_and_stays_off_it(settings: Settings) -> None:
+    roster = Roster(settings, gpu_free=lambda: 8 * GB)
+    chat, eyes = model("chat", 4, gpu=5), model("eyes", 4, gpu=5)
+    held = Held(chat, "cuda", roster.outlook(chat).need)
+    roster.found_on_cpu(held, 3 * GB)
+    assert (held.device, held.room) == ("cpu", Room(4 * GB))
+    roster.found_on_cpu(held, 5 * GB)
+    assert held.room == Room(5 * GB)
+    roster.keep(held)
+    assert (roster.outlook(chat).device, roster.outlook(chat).need) == ("cpu", Room(5 * GB))
+    assert roster.outlook(eyes).device == "cuda"
+
+
+@pytest.mark.parametrize(("before", "now", "taken"), [(9, 4, 5), (9, 8, 3), (9, 12, 3), (0, 0, 0)])
+def test_what_a_library_took_of_the_gpu_is_what_is_missing_there_now(before: int, now: int, taken: int) -> None:
+    """With weights of 3 bytes, which are there however much others gave back meanwhile."""
+    assert gpu_taken(before, now, least=3) == taken
 
 
 def test_the_free_memory_of_this_machines_gpu_is_known_where_there_is_one() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from core.catalogue import ModelSpec
 from core.engines import Segment
 from core.errors import BadInput, EngineFailed
 from core.messages import Audio
+from core.provenance import Scalar
 from models import mandarin, repeats, silero, whisper
 from tests import sounds
 from tests.recordings import recording, recordings
@@ -189,6 +191,21 @@ def test_a_model_of_the_real_architecture_is_opened_without_network_and_streams(
     with pytest.raises(BadInput, match="klingon"):
         next(engine.transcribe(silence(1), "klingon"))
     engine.close()
+
+
+def test_told_to_compute_on_the_cpu_it_leaves_the_gpu_alone(tmp_path: Path) -> None:
+    write_tiny_whisper(tmp_path)
+    engine = whisper.load(replace(BASE, defaults=(("device", "cpu"),)), tmp_path)
+    assert (engine.build.device, engine.build.note, engine.gpu_bytes()) == ("cpu", "", 0)
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("defaults", "devices", "gpu"),
+    [({}, 1, True), ({"device": "cuda"}, 2, True), ({"device": "cpu"}, 1, False), ({"device": "cuda"}, 0, False)],
+)
+def test_cuda_is_used_where_it_is_and_is_not_ruled_out(defaults: dict[str, Scalar], devices: int, gpu: bool) -> None:
+    assert whisper.on_gpu(defaults, devices) is gpu
 
 
 def test_files_that_are_no_model_are_named_in_a_sentence(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from transformers import (
     CLIPImageProcessorPil,
     CLIPVisionConfig,
     LlamaConfig,
+    LlamaTokenizer,
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaNextConfig,
@@ -171,6 +172,16 @@ def tokenizer() -> PreTrainedTokenizerFast:
         tokenizer_object=bpe, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>",
         additional_special_tokens=["<image>"], model_max_length=CONTEXT, padding_side="right",
     )  # fmt: skip
+
+
+def llama_tokenizer() -> LlamaTokenizer:
+    """Bytes and letters, and like Llama 2's own a space put before what a text begins with."""
+    letters = ["▁", *(chr(code) for code in range(33, 127))]
+    bytes_ = [f"<0x{byte:02X}>" for byte in range(256)]
+    vocabulary = {token: number for number, token in enumerate([*SPECIAL, *bytes_, *letters])}
+    made: LlamaTokenizer = LlamaTokenizer(vocab=vocabulary, merges=[], pad_token="<pad>", model_max_length=CONTEXT)
+    made.add_special_tokens({"additional_special_tokens": ["<image>"]})
+    return made
 
 
 def _processor() -> LlavaProcessor:

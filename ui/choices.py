@@ -10,6 +10,7 @@ import streamlit as st
 
 from core.errors import ParlorError
 from core.parlor import parlor
+from ui.markdown import literal
 from ui.words import language, say
 
 Number = TypeVar("Number", int, float)
@@ -67,6 +68,6 @@ def _keep(name: str) -> None:
         parlor().change(**{name: st.session_state[_key(name)]})
         st.toast(say("s_saved"), icon=":material/check:")
     except ParlorError as error:
-        st.toast(error.said(language()).replace(":", "\\:"), icon=":material/warning:")
+        st.toast(literal(error.said(language())), icon=":material/warning:")
     except OSError as error:
-        st.toast(f"{error.strerror}".replace(":", "\\:"), icon=":material/warning:")
+        st.toast(literal(f"{error.strerror}"), icon=":material/warning:")

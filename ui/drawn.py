@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 
-from core.draw import painting_of
+from core.draw import other, painting_of
 from core.messages import Image
-from core.painting import OWN_GUIDANCE, Painting
+from core.painting import MOST_GUIDANCE, MOST_STEPS, OWN_GUIDANCE, Painting
 from core.parlor import parlor
 from core.provenance import Provenance
 from core.store import Node
@@ -21,6 +20,7 @@ from ui.words import say
 WIDE = 512  # pixels on the page
 SMALL = 300  # of several beside one another
 VARIATIONS = 4
+PAGE_SEEDS = 2**53 - 1  # what a number in a browser can hold
 
 
 def canvas(finished: list[Image], preview: Image | None, painting: Painting | None) -> None:
@@ -59,7 +59,7 @@ def again(node: Node, kind: str) -> None:
     if kind == "prompt":
         st.session_state["repainting"] = None if st.session_state.get("repainting") == node.id else node.id
     elif kind == "variations" and made:
-        painting = replace(painting_of(made[0]), seed=secrets.randbelow(2**31), count=VARIATIONS)
+        painting = other(node.message, parlor().runs.choice().paint, VARIATIONS)
         begin(partial(parlor().runs.again, node.id, painting=painting))
     else:
         begin(partial(parlor().runs.again, node.id))
@@ -78,14 +78,13 @@ def _below(node: Node, number: int, image: Image, made_by: Provenance) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"made-{node.id}-{number}"):
         st.text(settings_line(made_by), width="stretch")
         st.download_button(
-            "",
+            say("p_save"),
             image.data,
             f"parlor-{made_by.seed}.png",
             image.mime,
             key=f"save-{node.id}-{number}",
             icon=":material/download:",
             type="tertiary",
-            help=say("p_save"),
             on_click="ignore",
         )
 
@@ -96,11 +95,20 @@ def _edit(node: Node, painting: Painting) -> None:
         prompt = st.text_area(say("p_prompt"), painting.prompt, key=f"repaint-prompt-{node.id}")
         negative = st.text_input(say("p_negative"), painting.negative, key=f"repaint-negative-{node.id}")
         columns = st.columns(3)
-        steps = columns[0].number_input(say("p_steps_label"), 1, 150, max(1, painting.steps), key=f"rs-{node.id}")
-        guidance = columns[1].number_input(
-            say("p_guidance_label"), 0.0, 30.0, max(0.0, painting.guidance), 0.5, key=f"rg-{node.id}"
+        steps = columns[0].number_input(
+            say("p_steps_label"), 1, MOST_STEPS, min(MOST_STEPS, max(1, painting.steps)), key=f"rs-{node.id}"
         )
-        seed = columns[2].number_input(say("d_seed"), 0, 2**31 - 1, painting.seed, key=f"rd-{node.id}")
+        guidance = columns[1].number_input(
+            say("p_guidance_label"),
+            0.0,
+            MOST_GUIDANCE,
+            min(MOST_GUIDANCE, max(0.0, painting.guidance)),
+            0.5,
+            key=f"rg-{node.id}",
+        )
+        seed = columns[2].number_input(
+            say("d_seed"), 0, PAGE_SEEDS, min(PAGE_SEEDS, painting.seed), key=f"rd-{node.id}"
+        )
         with st.container(horizontal=True, horizontal_alignment="right"):
             cancel = st.form_submit_button(say("cancel"), type="tertiary")
             paint = st.form_submit_button(say("p_draw"), type="primary", icon=":material/brush:")

@@ -103,7 +103,10 @@ def words_of(progress: Progress) -> str:
 
 def terms(id: str) -> None:
     """The dialog's content: a licence that asks for agreement before anything is fetched."""
-    spec = parlor().catalogue.find(id)
+    spec = next((each for each in parlor().catalogue.models if each.id == id), None)
+    if spec is None:  # removed in another tab
+        st.session_state.pop("dialog", None)
+        st.rerun()
     st.markdown(say("m_terms_about", name=f"**{literal(spec.name)}**"))
     with st.container(key="licence", border=True, gap="xsmall"):
         st.markdown(f"**{literal(spec.licence)}**")

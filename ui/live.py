@@ -12,7 +12,7 @@ from core.painting import Painting
 from core.parlor import parlor
 from core.runs import Run
 from ui.drawn import canvas
-from ui.markdown import blocks, safe
+from ui.markdown import blocks, literal, safe
 from ui.words import WORDS, language, say
 
 EVERY = 0.15  # seconds between looks at the run
@@ -122,7 +122,7 @@ def doing(seen: Seen) -> None:
     elif stage.fraction is not None and stage.fraction < 1 and not seen.text:
         said = f"{said.rstrip('.…')}… {stage.fraction:.0%}"
     with st.container(key="doing"):
-        st.markdown(safe(said))
+        st.markdown(literal(said))
 
 
 def notes() -> dict[int, list[Progress]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import get_args
 
 import streamlit as st
@@ -12,6 +12,7 @@ import streamlit as st
 from core.adopt import inspect
 from core.adopt_found import Found
 from core.catalogue import ModelSpec, Task, installed, size_text
+from core.disk import absolute
 from core.errors import ParlorError
 from core.jobs import ADD
 from core.parlor import parlor
@@ -66,11 +67,11 @@ def _from_here(what: str) -> Start | None:
     """What lies at the path is looked at as it is typed; what begins to take it in, None while it is no model."""
     if not what:
         return None
-    path = Path(what).expanduser()
-    if not path.exists():
-        st.caption(say("m_add_not_there"))
-        return None
     try:
+        path = absolute(what)
+        if not os.path.exists(path):
+            st.caption(say("m_add_not_there"))
+            return None
         found = inspect(path)
     except ParlorError as error:
         with st.container(key="trouble-found"):

@@ -112,7 +112,8 @@ def _chosen(spec: ModelSpec) -> None:
 
 
 def _use(spec: ModelSpec) -> None:
-    install.attempt(partial(parlor().change, **{spec.task: spec.id}))
+    fresh = {"adapter": ""} if spec.task == "see" else {}  # an adapter belongs to one model
+    install.attempt(partial(parlor().change, **{spec.task: spec.id, **fresh}))
 
 
 def _fit(spec: ModelSpec) -> str:
@@ -126,9 +127,9 @@ def _fit(spec: ModelSpec) -> str:
 def _adapters(spec: ModelSpec) -> None:
     """The LoRA adapters that lie beside the model, one of which may be in use."""
     folder = parlor().settings.models / spec.id / "adapters"
-    names = sorted(each.name for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
+    names = sorted(file.parent.name for file in folder.glob("*/adapter_model.safetensors"))
     if names:
-        choose("adapter", say("m_adapter"), {"": say("m_adapter_none")} | {name: literal(name) for name in names})
+        choose("adapter", say("m_adapter"), {"": say("m_adapter_none")} | {name: name for name in names})
 
 
 def _details(spec: ModelSpec, own: bool) -> None:

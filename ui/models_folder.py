@@ -29,7 +29,7 @@ def folder() -> None:
         with st.form("move", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
             wanted = st.text_input(say("m_move_label"), key="move_to", placeholder=say("m_move_hint"))
             go = st.form_submit_button(say("m_move_now"), icon=":material/drive_file_move:")
-        if go and wanted.strip() and attempt(partial(jobs().move, Path(wanted.strip()).expanduser())):
+        if go and wanted.strip() and attempt(partial(jobs().move, Path(wanted.strip()))):
             st.rerun()
         if jobs().trouble(MOVE):
             st.markdown(f"**{say('m_move_failed')}**")

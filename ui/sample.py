@@ -12,6 +12,7 @@ from core.parlor import parlor
 from core.respond import read_aloud
 from core.voices import voices_for
 from ui.install import offer
+from ui.markdown import literal
 from ui.words import language, say
 
 
@@ -32,7 +33,7 @@ def sample(spoken: Language) -> None:
             said = read_aloud(words, spec, app.pool, app.settings)
             sounds = [event.audio for event in said if isinstance(event, Sound)]
     except ParlorError as error:
-        st.warning(error.said(language()))
+        st.warning(literal(error.said(language())))
         return
     if sounds:
         st.audio(media.wav(Audio(b"".join(sound.pcm for sound in sounds), sounds[0].rate)), autoplay=True)

@@ -9,6 +9,7 @@ from core.catalogue import ModelSpec
 from core.errors import ParlorError
 from core.parlor import parlor
 from ui.choices import choose, slide, switch
+from ui.markdown import literal
 from ui.sample import sample, voice_names
 from ui.words import language, say
 
@@ -72,7 +73,7 @@ def _references() -> None:
                 parlor().change(reference=kept.name)
                 st.rerun()
             except ParlorError as error:
-                st.warning(error.said(language()))
+                st.warning(literal(error.said(language())))
         chosen = next((one for one in known if one.name == parlor().settings.reference), None)
         if chosen and st.button(say("s_reference_remove"), type="tertiary", icon=":material/delete:"):
             references.remove(home, chosen.name)

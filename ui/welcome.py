@@ -9,6 +9,7 @@ from core.errors import BadInput
 from core.parlor import parlor
 from ui.component import component
 from ui.install import offer
+from ui.markdown import literal
 from ui.words import say
 
 CARDS = {"bulb": "card_explain", "code": "card_code", "voice": "card_voice", "picture": "card_picture"}
@@ -37,7 +38,7 @@ def _models() -> None:
     chosen = [spec for spec in (choice.chat, choice.listen, choice.read, choice.speak) if spec]
     ready = [spec.name for spec in chosen if installed(spec, folder)]
     if ready:
-        st.caption(f"{say('models_ready')}: " + " · ".join(ready), text_alignment="center")
+        st.caption(f"{say('models_ready')}: " + " · ".join(map(literal, ready)), text_alignment="center")
     missing = [spec for spec in chosen if not installed(spec, folder)]
     if missing:
         st.caption(say("models_missing"))

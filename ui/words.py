@@ -204,8 +204,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "s_memory": ("Memory for models (GB)", "模型可用内存（GB）"),
     "s_memory_help": (
-        "0 is three quarters of what is free when Parlor starts. Applies at the next start.",
-        "0 表示启动时空闲内存的四分之三。下次启动时生效。",
+        "0 is three quarters of what was free when Parlor started. What is too much then is unloaded.",
+        "0 表示启动时空闲内存的四分之三。超出的模型会被卸载。",
     ),
     "s_environment": (
         "Set by {name} in the environment; what is chosen here is for this run.",

@@ -50,6 +50,8 @@ PICTURES: dict[str, tuple[str, str]] = {
     ),
     "s_reference_save": ("Save the voice", "保存声音"),
     "s_reference_remove": ("Remove this voice", "删除此声音"),
+    "s_gpu": ("GPU memory for models (GB)", "模型可用显存（GB）"),
+    "s_gpu_help": ("0 is nine tenths of what was free when Parlor started.", "0 表示启动时空闲显存的九成。"),
     "s_keep": ("Keep idle models loaded (minutes)", "空闲模型保持加载（分钟）"),
     "s_keep_help": (
         "0 keeps them as long as there is room. An unloaded model takes a moment to come back.",
