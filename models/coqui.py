@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Protocol
 from core.catalogue import ModelSpec
 from core.errors import BadInput
 from core.messages import Audio
+from core.provenance import Scalar
 from models.coqui_folder import config as read_config
 from models.coqui_folder import weights_file
 from models.coqui_text import Piece, parts, pieces
+from models.torch_memory import CONTEXT, clean, gpu_bytes, granted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +64,7 @@ def load(spec: ModelSpec, folder: Path) -> Coqui:
     defaults = dict(spec.defaults)
     torch.set_num_threads(int(defaults.get("threads") or 0) or threads())
     config = read_config(spec.name, folder)
-    device = str(defaults.get("device") or "") or _device(spec.name, folder, int(defaults.get("gpu_bytes") or 0))
+    device = _device(spec.name, folder, defaults)
     voice: Voice
     if config.model == "xtts":
         from models.coqui_xtts import XttsVoice
@@ -129,18 +131,15 @@ class Coqui:
 
     def gpu_bytes(self) -> int:
         """The most GPU memory taken so far; 0 on the CPU."""
-        import torch
-
-        return int(torch.cuda.max_memory_reserved()) if self._device == "cuda" else 0
+        return gpu_bytes(self._device)
 
     def close(self) -> None:
         """Give the network's memory back; the engine is of no use afterwards."""
         del self._voice
+        clean()
 
 
-def _device(name: str, folder: Path, room: int) -> str:
-    """The GPU where there is one and the weights, with as much again to compute in, fit into ``room`` (0: no limit)."""
-    import torch
-
-    fits = not room or weights_file(name, folder).stat().st_size * 2 <= room
-    return "cuda" if torch.cuda.is_available() and fits else "cpu"
+def _device(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> str:
+    """The GPU where there is one with room for the weights and as much again to compute in, else the CPU."""
+    room = granted(defaults)
+    return "cuda" if room and 2 * weights_file(name, folder).stat().st_size + CONTEXT <= room else "cpu"

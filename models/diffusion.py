@@ -26,6 +26,7 @@ from models.diffusion_means import OFFLOADS, Facts, Means, choose_means, leaner,
 from models.diffusion_preview import SHARE, Allowance, preview
 from models.diffusion_prompt import Words, encode
 from models.diffusion_wish import Native, native, resolved
+from models.torch_memory import clean, gpu_bytes, out_of_memory
 
 if TYPE_CHECKING:
     from models.diffusion_graph import Graphed
@@ -97,18 +98,12 @@ class Diffusion:
 
     def close(self) -> None:
         """Give the memory back; the engine is of no use afterwards."""
-        from models.diffusion_open import clean
-
         self._pipe, self._graphed = None, None
         clean()
 
     def gpu_bytes(self) -> int:
         """The most memory that was held on the GPU so far, in bytes; 0 on a CPU."""
-        if self._facts.device == "cpu":
-            return 0
-        import torch
-
-        return int(torch.cuda.max_memory_reserved())
+        return gpu_bytes(self._facts.device)
 
     def make_room(self, width: int, height: int) -> None:
         """Place the weights so that a picture of this size has room; once they gave way, they do not come back."""
@@ -119,8 +114,6 @@ class Diffusion:
 
     def _use(self, means: Means, width: int, height: int) -> None:
         """Paint by ``means`` from now on, or by the first leaner ones whose weights find a place."""
-        from models.diffusion_open import clean, out_of_memory
-
         try:
             if self._placed is None or self._placed.offload != means.offload:
                 self._graphed = None
@@ -138,14 +131,13 @@ class Diffusion:
         from models.diffusion_open import too_big
 
         below = leaner(self._facts, means, width, height)
-        if below is None:
+        kept = below and replace(below, dtype=means.dtype, bits=means.bits)
+        if kept is None or kept == means:  # the last rung of a CPU differs in its precision alone
             raise too_big(self._name) from error
-        return replace(below, dtype=means.dtype, bits=means.bits)
+        return kept
 
     def _painted(self, one: Painting, allowance: Allowance) -> Iterator[Progress | Painted]:
         """One picture; where memory runs out, begun again by leaner means."""
-        from models.diffusion_open import out_of_memory
-
         self.make_room(one.width, one.height)
         while True:
             try:

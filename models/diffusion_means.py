@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from models.torch_memory import CONTEXT
+
 Device = Literal["cuda", "cpu"]
 Offload = Literal["none", "model", "group"]
 Dtype = Literal["float32", "float16", "bfloat16"]
@@ -29,7 +31,6 @@ VAE_WORK = 4_000
 TILE = 512 * 512  # pixels that the VAE decodes at once when it works in tiles
 MEGAPIXEL = 1024 * 1024
 LAYERS = 0.1  # of the largest component that is on the GPU at once when its layers take turns there
-CONTEXT = 500_000_000  # bytes on a GPU that CUDA and its libraries take themselves
 
 
 @dataclass(frozen=True, slots=True)

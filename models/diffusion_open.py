@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -18,27 +17,22 @@ from core.errors import EngineFailed, NotEnoughMemory
 from core.machine import cpu_features
 from core.provenance import Scalar
 from models.diffusion_files import HALF, LEFT_OUT, Contents
-from models.diffusion_means import CONTEXT, Dtype, Facts, Means
+from models.diffusion_means import Dtype, Facts, Means
+from models.torch_memory import NATIVE_BFLOAT16, device, granted, out_of_memory
 
 XL = "StableDiffusionXLPipeline"
-NATIVE_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 def look(found: Contents, defaults: Mapping[str, Scalar]) -> Facts:
     """The machine and the model, as ``choose_means`` wants to know them; holds the GPU's room down to ``gpu_bytes``."""
-    cuda = torch.cuda.is_available() and defaults.get("device", "cuda") == "cuda"
-    room = 0
-    if cuda:
-        free, total = torch.cuda.mem_get_info()
-        room = min(int(defaults.get("gpu_bytes", 0)) or free, free)
-        torch.cuda.set_per_process_memory_fraction(min(max(room - CONTEXT, 0) / total, 1.0))
+    where = device(defaults)
     return Facts(
-        device="cuda" if cuda else "cpu",
-        gpu_bytes=room,
+        device=where,
+        gpu_bytes=granted(defaults),
         ram_bytes=psutil.virtual_memory().available,
         parameters=found.parameters,
         largest=found.largest,
-        single_vae=not cuda or vae_overflows(found),
+        single_vae=where == "cpu" or vae_overflows(found),
         native_bfloat16=bool(NATIVE_BFLOAT16 & cpu_features()),
         bits=int(defaults.get("bits", 0)),
         dtype=_dtype(defaults),
@@ -89,18 +83,6 @@ def _eight_bits() -> Any:
     return PipelineQuantizationConfig(
         quant_backend="bitsandbytes_8bit", quant_kwargs={"load_in_8bit": True}, components_to_quantize=["unet"]
     )
-
-
-def clean() -> None:
-    """Give back what nothing holds any more, also to the GPU."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an allocator raised it; the CPU's has no class of its own."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 def too_big(name: str) -> NotEnoughMemory:

@@ -16,7 +16,7 @@ FIRST = 0.002  # seconds that the first preview is believed to take; measured: 0
 LONGEST_SIDE = 256  # pixels
 
 # Channels to red, green and blue, each from -1 to 1: Stable Diffusion 1 and 2, fitted by Kevin Turner in
-# https://discuss.huggingface.co/t/decoding-latents-to-rgb-without-upscaling/23204
+# "Decoding latents to RGB without upscaling", a thread of the Hugging Face forums.
 STABLE_DIFFUSION = (
     (0.298, 0.207, 0.208),
     (0.187, 0.286, 0.173),
@@ -24,7 +24,7 @@ STABLE_DIFFUSION = (
     (-0.184, -0.271, -0.473),
 )
 # The same from 0 to 255 around (150, 140, 130): SDXL, by Timothy Alexis Vass in
-# https://huggingface.co/blog/TimothyAlexisVass/explaining-the-sdxl-latent-space
+# "Explaining the SDXL latent space", an article of the Hugging Face community.
 SDXL = ((60, 60, 60), (-60, -5, 10), (25, 15, -5), (-70, -50, -35))
 SDXL_MIDDLE = (150, 140, 130)
 

@@ -17,6 +17,7 @@ import PIL.Image
 import torch
 from torch import Tensor
 
+from core.errors import BadInput
 from core.messages import Image
 from core.painting import Painting
 from models.diffusion_prompt import Words
@@ -34,7 +35,7 @@ class Denoising:
         self._guidance = painting.guidance
         self._guided = guided(pipe, painting.guidance)
         self._scheduler = scheduler(pipe, painting.scheduler)
-        self._scheduler.set_timesteps(painting.steps, device="cpu")  # on a GPU, every step would wait for its number
+        _time(self._scheduler, painting)
         self._timesteps = self._scheduler.timesteps
         generator = torch.Generator("cpu").manual_seed(painting.seed)
         channels = pipe.unet.config.in_channels
@@ -115,18 +116,32 @@ def scheduler(pipe: Any, name: str) -> Any:
     return getattr(diffusers, name).from_config(pipe.scheduler.config)
 
 
+def _time(scheduler: Any, painting: Painting) -> None:
+    """Choose the timesteps. Raises BadInput when the scheduler has no way to take so many steps, or so few."""
+    try:
+        scheduler.set_timesteps(painting.steps, device="cpu")  # on a GPU, every step would wait for its number
+    except ValueError as error:
+        raise BadInput(
+            f"This model's scheduler {painting.scheduler} cannot work in {painting.steps} steps. "
+            "Choose another number of steps (4 to 50 suits most), or another scheduler.",
+            f"此模型的调度器 {painting.scheduler} 无法以 {painting.steps} 步工作。"
+            "请更换步数（4 到 50 步通常可用），或选择其他调度器。",
+        ) from error
+
+
 def _conditions(pipe: Any, words: Words, painting: Painting, guided: bool) -> dict[str, Tensor]:
-    """What the UNet takes beside the words: SDXL's sizes (arXiv:2307.01952, 2.2), an LCM's guidance."""
+    """What the UNet takes beside the words: SDXL's sizes (arXiv:2307.01952, 2.2), an LCM's guidance, or both."""
     device, dtype = words.embeds.device, words.embeds.dtype
+    conditions: dict[str, Tensor] = {}
     if pipe.unet.config.time_cond_proj_dim is not None:
         weight = torch.tensor([painting.guidance - 1])
         embedding = pipe.get_guidance_scale_embedding(weight, embedding_dim=pipe.unet.config.time_cond_proj_dim)
-        return {"timestep_cond": embedding.to(device, dtype)}
-    if words.pooled is None:
-        return {}
-    size = (painting.height, painting.width)
-    sizes = torch.tensor([[*size, 0, 0, *size]] * (2 if guided else 1), dtype=dtype, device=device)
-    return {"text_embeds": words.pooled, "time_ids": sizes}
+        conditions["timestep_cond"] = embedding.to(device, dtype)
+    if words.pooled is not None:
+        size = (painting.height, painting.width)
+        sizes = torch.tensor([[*size, 0, 0, *size]] * (2 if guided else 1), dtype=dtype, device=device)
+        conditions |= {"text_embeds": words.pooled, "time_ids": sizes}
+    return conditions
 
 
 def eager(unet: Any) -> Predict:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from models import torch_start  # noqa: F401 — before transformers
 
@@ -31,10 +32,13 @@ from models.llama_threads import Threads
 from models.llava_adapters import Adapters
 from models.llava_cache import Past, Pasts
 from models.llava_means import Means
-from models.llava_open import clean, explained, open_model
+from models.llava_open import explained, open_model
 from models.llava_prompt import Prompter
 from models.llava_sample import Sampler
 from models.llava_sight import PICTURE_TOKENS, Sight, offset, picture_of
+from models.torch_memory import clean, gpu_bytes, out_of_memory
+
+T = TypeVar("T")
 
 CONTEXT_TOKENS = 8192
 CHUNK_WORK = 6e10  # parameters x tokens computed between two chances to stop: about 0.5 s on two CPU cores
@@ -48,16 +52,17 @@ def load(spec: ModelSpec, folder: Path) -> Llava:
 
     ``spec.defaults`` may hold ``device``, ``gpu_bytes``, ``threads`` (0 for the physical cores), ``bits`` (4, 8, 16 or
     32; 0 chooses by the memory there is), ``context_tokens`` (of prompt and answer together, default 8192, at most what
-    the model was trained on) and ``picture_tokens`` (at most for a picture, default 3000, where the model leaves a
-    choice). Raises EngineFailed and NotEnoughMemory.
+    the model was trained on) and ``picture_tokens`` (at most for a picture where the model leaves a choice, default
+    3000, at most half of the context). Raises EngineFailed and NotEnoughMemory.
     """
     defaults = dict(spec.defaults)
     threads = int(defaults.get("threads", 0)) or psutil.cpu_count(logical=False) or 1
     torch.set_num_threads(threads)
     model, processor, means = open_model(spec.name, folder, defaults)
-    sight = Sight(model, processor, int(defaults.get("picture_tokens", PICTURE_TOKENS)))
+    trained: int = model.config.text_config.max_position_embeddings
+    context = min(int(defaults.get("context_tokens", CONTEXT_TOKENS)), trained)
+    sight = Sight(model, processor, min(int(defaults.get("picture_tokens", PICTURE_TOKENS)), context // 2))
     adapters = Adapters(model, folder / "adapters")
-    context = int(defaults.get("context_tokens", CONTEXT_TOKENS))
     return Llava(spec.name, model, processor, means, sight, adapters, context, threads)
 
 
@@ -84,14 +89,13 @@ class Llava:
         context: int,
         threads: int,
     ) -> None:
-        text = model.config.text_config
         self.means = means
         self._name = name
         self._model: Any = model
         self._sight = sight
         self._adapters = adapters
-        self._context = min(context, text.max_position_embeddings)
-        self._prompter = Prompter(processor, sight, text.model_type)
+        self._context = context
+        self._prompter = Prompter(processor, sight, model.config.text_config.model_type)
         self._pasts = Pasts(PARKED * self._context)
         self._threads = Threads(threads)
         self._chunk = GPU_CHUNK if means.device == "cuda" else _chunk(model.num_parameters())
@@ -123,7 +127,7 @@ class Llava:
         if prompt.dropped:
             yield Dropped(prompt.dropped)
         began = perf_counter()
-        past = self._pasts.open(conversation, sampling.adapter, prompt.tokens)
+        past = self._twice(None, lambda: self._pasts.open(conversation, sampling.adapter, prompt.tokens))
         reused = len(past.tokens)
         logits = yield from self._read(past, prompt.tokens[reused:])
         read = perf_counter()
@@ -132,7 +136,7 @@ class Llava:
 
     def gpu_bytes(self) -> int:
         """The most memory it has held on the GPU so far; 0 on a CPU."""
-        return torch.cuda.max_memory_reserved() if self.means.device == "cuda" else 0
+        return gpu_bytes(self.means.device)
 
     def close(self) -> None:
         """Give all memory back."""
@@ -144,19 +148,19 @@ class Llava:
         logits = torch.empty(0)
         for at in range(0, len(tokens), self._chunk):
             chunk = tokens[at : at + self._chunk]
-            yield from self._looks(chunk)
+            yield from self._looks(past, chunk)
             if len(tokens) > self._chunk:
                 yield Progress("chat", at / len(tokens), "Reading the prompt", "正在阅读提示")
             logits = self._compute(past, chunk)
         return logits
 
-    def _looks(self, chunk: list[int]) -> Iterator[Progress]:
-        """Encode the pictures in ``chunk`` that have not been."""
+    def _looks(self, past: Past, chunk: list[int]) -> Iterator[Progress]:
+        """Encode the pictures in ``chunk`` that have not been, a Progress before each of their tiles."""
         for number in sorted({picture_of(token) for token in chunk if token < 0}):
-            if not self._sight.keeps(number, self._adapters.seeing):
-                yield Progress("chat", None, "Looking at the picture", "正在看图片")
-                with explained(self._name):
-                    self._sight.vectors(number, self._adapters.seeing)
+            done = 1.0 if self._sight.keeps(number, self._adapters.seeing) else 0.0
+            while done < 1:
+                yield Progress("chat", done or None, "Looking at the picture", "正在看图片")
+                done = self._twice(past, partial(self._sight.encode, number, self._adapters.seeing))
 
     def _write(
         self, past: Past, logits: torch.Tensor, sampling: Sampling
@@ -195,16 +199,34 @@ class Llava:
         """Compute ``tokens`` after ``past``; returns the last one's logits, [vocabulary]."""
         if self._threads.changed():
             torch.set_num_threads(self._threads.now)
+        logits = self._twice(past, partial(self._computed, past, tokens))
+        past.note(tokens)
+        return logits
+
+    def _computed(self, past: Past, tokens: list[int]) -> torch.Tensor:
         held = len(past.tokens)
+        given = {"past_key_values": past.cache, "use_cache": True, "logits_to_keep": 1}
         try:
-            with explained(self._name), torch.inference_mode():
-                given = {"past_key_values": past.cache, "use_cache": True, "logits_to_keep": 1}
+            with torch.inference_mode():
                 logits: torch.Tensor = self._model(inputs_embeds=self._embedded(tokens), **given).logits[0, -1]
         except BaseException:  # also an interrupt leaves some layers further than others
             past.cut(held)
             raise
-        past.note(tokens)
         return logits
+
+    def _twice(self, past: Past | None, work: Callable[[], T]) -> T:
+        """What ``work`` gives. Where memory runs out, once more with no past kept but ``past``.
+
+        Raises NotEnoughMemory.
+        """
+        with explained(self._name):
+            try:
+                return work()
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error) or not self._pasts.forget_others(past):
+                    raise
+            clean()
+            return work()
 
     def _embedded(self, tokens: list[int]) -> torch.Tensor:
         """The vectors that ``tokens`` stand for, [1, tokens, width]."""

@@ -5,11 +5,13 @@ LoRA: https://arxiv.org/abs/2106.09685; the folders are PEFT's (``adapter_config
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import peft
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError, safe_open
 
 from core.errors import BadInput, EngineFailed
@@ -41,18 +43,37 @@ class Adapters:
         if name == self._used:
             return
         if name and name not in self._loaded:
-            self._load(name)
-        if name:
-            self._model.enable_adapters()
-            self._model.set_adapter(name)
-        else:
-            self._model.disable_adapters()
+            try:
+                self._load(name)
+            except BaseException:  # half of it may be in the model, and in force
+                self._drop(name)
+                raise
+        self._apply(name)
         self._used = name
 
     @property
     def seeing(self) -> str:
         """The adapter in use if it changes what pictures look like, else empty."""
         return self._used if self._loaded.get(self._used) else ""
+
+    def _apply(self, name: str) -> None:
+        if name:
+            self._model.enable_adapters()
+            self._model.set_adapter(name)
+        else:
+            self._model.disable_adapters()
+
+    def _drop(self, name: str) -> None:
+        """Take out what is left of an adapter whose loading failed, and go on with the one in use."""
+        with warnings.catch_warnings():  # that it was in force
+            warnings.filterwarnings("ignore", "Adapter .* was active which is now deleted", UserWarning)
+            for module in self._model.modules():
+                if isinstance(module, BaseTunerLayer):
+                    module.delete_adapter(name)
+            if name in getattr(self._model, "peft_config", {}):  # put there at the end of an injection
+                self._model.delete_adapter(name)
+        if self._loaded:
+            self._apply(self._used)
 
     def _load(self, name: str) -> None:
         if name not in self.names():
@@ -63,7 +84,9 @@ class Adapters:
                 weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 — no mapping
             config = peft.PeftConfig.from_pretrained(str(folder), local_files_only=True)
             config.inference_mode = True
-            self._model.load_adapter(adapter_name=name, peft_config=config, adapter_state_dict=weights)
+            with warnings.catch_warnings():  # that there is another adapter already, as there is meant to be
+                warnings.filterwarnings("ignore", "Already found a `peft_config` attribute", UserWarning)
+                self._model.load_adapter(adapter_name=name, peft_config=config, adapter_state_dict=weights)
         except (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise

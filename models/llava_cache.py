@@ -119,6 +119,13 @@ class Pasts:
         self._pasts[owner] = best
         return best
 
+    def forget_others(self, past: Past | None) -> bool:
+        """Drop all but ``past``; returns whether there were any."""
+        others = [owner for owner, each in self._pasts.items() if each is not past]
+        for owner in others:
+            del self._pasts[owner]
+        return bool(others)
+
     def _make_room(self, wanted: int) -> None:
         while self._pasts and wanted + sum(len(past.tokens) for past in self._pasts.values()) > self._most:
             del self._pasts[next(iter(self._pasts))]

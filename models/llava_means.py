@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from models.torch_memory import CONTEXT
+
 Bits = Literal[4, 8, 16, 32]
 
 LADDER: dict[str, tuple[Bits, ...]] = {"cuda": (16, 8, 4), "cpu": (32, 16, 8, 4)}
 WEIGHT = {32: 4.0, 16: 2.0, 8: 1.01, 4: 0.57}  # bytes; bitsandbytes keeps a scale for each row, or each 64 weights
 HEADROOM = 1.15  # activations and the KV cache beside the weights
-CONTEXT = {"cuda": 600_000_000, "cpu": 0}  # bytes that CUDA itself takes in a process
 GROUP = 64  # weights that share a scale at 4 bits: what goes into a layer must be a multiple of it
 
 
@@ -62,7 +63,7 @@ def choose_means(facts: Facts) -> Means:
 def needs(facts: Facts, bits: int) -> int:
     """Bytes that the model takes on its device with linear layers of so many ``bits``."""
     weights = facts.layers * WEIGHT[bits] + facts.kept * (4 if _means(facts, bits).dtype == "float32" else 2)
-    return round(HEADROOM * weights) + CONTEXT[facts.device]
+    return round(HEADROOM * weights) + (CONTEXT if facts.device == "cuda" else 0)
 
 
 def _means(facts: Facts, bits: int) -> Means:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,14 +19,14 @@ from core.errors import EngineFailed, NotEnoughMemory
 from core.machine import cpu_features
 from core.provenance import Scalar
 from core.safetensors_header import read_tensors
-from models.llava_means import CONTEXT, GROUP, Facts, Means, choose_means
+from models.llava_means import GROUP, Facts, Means, choose_means
+from models.torch_memory import NATIVE_BFLOAT16, clean, device, granted, out_of_memory
 
 # Families whose language model takes one row of positions and attends from left to right, so that a prompt can be read
 # in pieces with pictures as vectors. Others (Qwen-VL, Gemma) are served as GGUF files by models/llama.py.
 FAMILIES = ("llava", "llava_next", "llava_onevision", "vipllava")
-NATIVE_BFLOAT16 = frozenset({"avx512_bf16", "amx_bf16"})
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-UNTOUCHED = ["vision_tower", "multi_modal_projector", "lm_head"]  # small, and much the worse for it
+UNTOUCHED = [r".*\bvision_tower", r".*\bmulti_modal_projector", "lm_head"]  # small, and much the worse for it
 BROKEN = (OSError, ValueError, LookupError, TypeError, RuntimeError, AttributeError, SafetensorError)
 
 
@@ -56,19 +55,22 @@ def open_model(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> tuple
             means = choose_means(_look(name, folder, config, defaults))
             kind: Any = StillOnevision if config.model_type == "llava_onevision" else library.AutoProcessor
             processor = kind.from_pretrained(folder, local_files_only=True)
-            model = library.AutoModelForImageTextToText.from_pretrained(
+            model, report = library.AutoModelForImageTextToText.from_pretrained(
                 folder,
+                output_loading_info=True,
                 local_files_only=True,
                 use_safetensors=True,
                 dtype=getattr(torch, means.dtype),
                 device_map=means.device if means.device == "cuda" or means.bits < 16 else None,
                 quantization_config=_quantised(means),
-            ).eval()
+            )
+            if missing := sorted(report["missing_keys"]):  # which transformers would fill with random numbers
+                raise ValueError(f"{len(missing)} weights are missing, {missing[0]} the first")
         except BROKEN as error:
             if out_of_memory(error):
                 raise
             raise broken(name, error) from error
-    return model, processor, means
+    return model.eval(), processor, means
 
 
 @contextmanager
@@ -87,46 +89,23 @@ def explained(name: str) -> Iterator[None]:
         ) from error
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an allocator raised it."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
-
-
-def clean() -> None:
-    """Give back what nothing holds any more, also to the GPU."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
 def _look(name: str, folder: Path, config: Any, defaults: Mapping[str, Scalar]) -> Facts:
     """The machine and the model; holds the GPU's room down to ``gpu_bytes``."""
     found = tensors(name, folder)
     layers = sum(size for key, size in found.items() if "language_model" in key and key.split(".")[-2] in LAYERS)
-    facts = Facts(
-        device="cpu",
-        room=psutil.virtual_memory().available,
+    where = device(defaults)
+    native = bool(NATIVE_BFLOAT16 & cpu_features())
+    return Facts(
+        device=where,
+        room=granted(defaults) if where == "cuda" else psutil.virtual_memory().available,
         layers=layers,
         kept=sum(found.values()) - layers,
-        bfloat16=bool(NATIVE_BFLOAT16 & cpu_features()),
+        bfloat16=torch.cuda.is_bf16_supported(including_emulation=False) if where == "cuda" else native,
         grouped=not any(
             size % GROUP for size in (config.text_config.hidden_size, config.text_config.intermediate_size)
         ),
         bits=int(defaults.get("bits", 0)),
     )
-    return _on_gpu(facts, int(defaults.get("gpu_bytes", 0))) if _cuda(defaults) else facts
-
-
-def _on_gpu(facts: Facts, granted: int) -> Facts:
-    free, total = torch.cuda.mem_get_info()
-    room = min(granted or free, free)
-    torch.cuda.set_per_process_memory_fraction(min(max(room - CONTEXT["cuda"], 0) / total, 1.0))
-    bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
-    return Facts("cuda", room, facts.layers, facts.kept, bfloat16, facts.grouped, facts.bits)
-
-
-def _cuda(defaults: Mapping[str, Scalar]) -> bool:
-    return torch.cuda.is_available() and defaults.get("device", "cuda") == "cuda"
 
 
 def tensors(name: str, folder: Path) -> dict[str, int]:

@@ -1,14 +1,14 @@
 """Imported before anything that may import torchaudio (transformers, peft, diffusers, coqui-tts): makes it importable.
 
-The Python index's Linux wheel of torchaudio is a CUDA build. Beside a torch built for the CPU its extension cannot be
-loaded, ``import torchaudio`` raises OSError, and so does every library that imports it because it is installed. All but
-its extension is Python and works, so on such a torch the extension is declared absent before torchaudio looks for it.
+torchaudio's compiled extension cannot be loaded beside a torch built for the CPU when it is a CUDA build itself, as the
+Python index's Linux wheel is, and torchaudio refuses a torch built for another CUDA version than its own: ``import
+torchaudio`` raises, and so does every library that imports it because it is installed. All that is needed of it is
+Python and works without, so the extension is declared absent before torchaudio looks for it.
 """
 
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
 from types import ModuleType
 
 EXTENSION = "torchaudio._extension"
@@ -18,12 +18,12 @@ def _refuse(function: object) -> object:
     """What torchaudio wraps around the functions that need its extension."""
 
     def refused(*args: object, **kwargs: object) -> None:
-        raise RuntimeError("this torchaudio has no compiled extension, since torch is built for the CPU")
+        raise RuntimeError("torchaudio's compiled extension is not in use here")
 
     return refused
 
 
-if version("torch").endswith("+cpu") and EXTENSION not in sys.modules:
+if EXTENSION not in sys.modules:
     absent = ModuleType(EXTENSION)
     absent.__dict__.update(
         _IS_TORCHAUDIO_EXT_AVAILABLE=False,

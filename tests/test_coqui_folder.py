@@ -36,6 +36,19 @@ def test_a_folder_is_told_by_its_json(tmp_path: Path) -> None:
     assert coqui_files.speakers(tmp_path) == ("a//b /*c*/",)
 
 
+@pytest.mark.parametrize("speakers", ["[1]", '{"a": {"embedding": []}}', "[" * 100_000, "5"])
+def test_lists_that_are_none_are_told(tmp_path: Path, speakers: str) -> None:
+    config = {"model": "vits", "model_args": {"use_speaker_embedding": True}}
+    (tmp_path / "speakers.json").write_text(speakers, "utf-8")
+    (tmp_path / "config.json").write_text(json.dumps(config), "utf-8")
+    with pytest.raises(BadInput, match="is not a Coqui model that can be read"):
+        coqui_files.speakers(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"model": "xtts", "languages": 5, "speakers": "Ada"}), "utf-8")
+    for ask in (coqui_files.languages, coqui_files.speakers):
+        with pytest.raises(BadInput, match="no list of names"):
+            ask(tmp_path)
+
+
 def changed(folder: Path, **values: object) -> Path:
     """The model in ``folder`` with other values in its configuration, those of ``model_args`` among them."""
     config = json.loads((folder / "config.json").read_text("utf-8"))

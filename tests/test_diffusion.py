@@ -25,7 +25,7 @@ from core.catalogue import ModelSpec
 from core.errors import BadInput, EngineFailed, NotEnoughMemory
 from core.events import Progress
 from core.painting import Painted, Painting
-from models import diffusion, diffusion_open, diffusion_steps
+from models import diffusion, diffusion_steps, torch_memory
 from models.diffusion_files import contents
 from models.diffusion_means import Facts, Means, choose_means, leaner, needs
 from models.diffusion_preview import SHARE, Allowance, preview
@@ -37,7 +37,7 @@ pytestmark = [  # diffusers' schedulers hand torch's tensors to numpy's function
     pytest.mark.filterwarnings("ignore:__array_wrap__ must accept context:DeprecationWarning"),
 ]
 
-KINDS: tuple[Kind, ...] = ("sd", "turbo", "lcm", "sdxl")
+KINDS: tuple[Kind, ...] = ("sd", "turbo", "lcm", "sdxl", "sdxl-lcm")
 ALONE = (("device", "cpu"), ("dtype", "float32"), ("preview_share", 1.0), ("threads", 1))
 CAT = Painting("a red cat", seed=7, steps=4)
 LONG = "a green cat and a blue dog " * 20
@@ -84,7 +84,7 @@ def pixels(data: bytes) -> np.ndarray:
 def test_it_paints_bit_for_bit_what_the_diffusers_pipeline_paints(
     painters: dict[Kind, diffusion.Diffusion], folders: dict[Kind, Path], kind: Kind
 ) -> None:
-    guidance = {"turbo": 0.0, "lcm": 8.0}.get(kind, 6.0)
+    guidance = {"turbo": 0.0, "lcm": 8.0, "sdxl-lcm": 8.0}.get(kind, 6.0)
     wish = replace(CAT, guidance=guidance, width=128, height=64)
     pipe = diffusers.DiffusionPipeline.from_pretrained(folders[kind], local_files_only=True)
     pipe.set_progress_bar_config(disable=True)
@@ -396,6 +396,15 @@ def test_a_vae_that_overflows_in_half_precision_is_put_in_single(folders: dict[K
     assert pipe.vae.dtype == torch.float32
 
 
+@pytest.mark.parametrize(("kind", "steps", "scheduler"), [("lcm", 51, ""), ("turbo", 2, "PNDMScheduler")])
+def test_steps_that_the_scheduler_cannot_take_are_refused_with_what_to_do(
+    painters: dict[Kind, diffusion.Diffusion], kind: Kind, steps: int, scheduler: str
+) -> None:
+    with pytest.raises(BadInput, match=f"cannot work in {steps} steps") as refused:
+        painted(painters[kind], replace(CAT, steps=steps, scheduler=scheduler))
+    assert f"以 {steps} 步" in refused.value.zh
+
+
 # By what means
 
 GB = 1_000_000_000
@@ -482,6 +491,14 @@ def test_where_no_means_are_lean_enough_it_says_so(folders: dict[Kind, Path], mo
         painted(engine, CAT)
 
 
+def test_a_precision_alone_is_no_leaner_means(folders: dict[Kind, Path]) -> None:
+    last = Means("cpu", "float32", vae_tiling=True)
+    assert leaner(CPU, last, 512, 512) == replace(last, dtype="bfloat16")
+    engine = diffusion.Diffusion("tiny", None, CPU, last, native(contents(folders["sd"]), {}), SHARE)
+    with pytest.raises(NotEnoughMemory):
+        engine._leaner(last, 512, 512, RuntimeError("can't allocate memory"))
+
+
 def test_pictures_above_a_megapixel_come_out_of_tiles(folders: dict[Kind, Path]) -> None:
     engine = diffusion.load(spec(), folders["sd"])
     (made,) = painted(engine, replace(CAT, width=2048, height=520, steps=1, guidance=0.0))
@@ -542,4 +559,4 @@ def test_a_closed_engine_holds_no_weights(folders: dict[Kind, Path]) -> None:
 
 def test_the_doctor_hears_what_it_computes_with() -> None:
     assert {"diffusers", "transformers", "torch", "GPU"} == set(diffusion.build())
-    assert diffusion_open.out_of_memory(torch.OutOfMemoryError("x"))
+    assert torch_memory.out_of_memory(torch.OutOfMemoryError("x"))

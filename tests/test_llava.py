@@ -19,11 +19,12 @@ from models import torch_start  # noqa: F401 — before transformers
 import pytest
 import torch
 from PIL import Image as Pillow
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText, AutoProcessor, LlavaForConditionalGeneration
 
 from core.catalogue import ModelSpec
 from core.engines import Dropped, Sampling, Usage
-from core.errors import BadInput, EngineFailed
+from core.errors import BadInput, EngineFailed, NotEnoughMemory
 from core.events import Progress
 from core.messages import Image, Line, Message, Part, Reading, Role, Text
 from core.provenance import Scalar
@@ -31,13 +32,16 @@ from models import llava
 from models.llava import Llava
 from models.llava_means import Facts, choose_means, needs
 from models.llava_open import StillOnevision
-from models.llava_prompt import VICUNA
+from models.llava_prompt import VICUNA, Prompter
+from models.llava_sight import Sight
 from tests.tiny_llava import (
     ASKED,
     ASKED_SEVERAL,
     ASKED_ZH,
     CHINESE,
+    CONTEXT,
     UNSEEN,
+    llama_tokenizer,
     picture,
     write_tiny_llava,
     write_tiny_lora,
@@ -187,6 +191,22 @@ def test_the_answer_is_the_one_that_transformers_gives(
     engine.close()
 
 
+def test_after_a_picture_llamas_tokeniser_puts_no_space(tmp_path: Path) -> None:
+    write_tiny_llava(tmp_path, trained=False)
+    llama_tokenizer().save_pretrained(tmp_path)
+    talk = (said("user", picture("red"), ASK), said("assistant", "red"), said("user", picture("blue"), "</ what?"))
+    processor, model = AutoProcessor.from_pretrained(tmp_path), LlavaForConditionalGeneration.from_pretrained(tmp_path)
+    prompt = f"USER: <image>\n{ASK} ASSISTANT: red</s>USER: <image>\n</ what? ASSISTANT:"
+    images = [Pillow.open(io.BytesIO(picture(colour).data)) for colour in ("red", "blue")]
+    whole = processor(images=images, text=prompt, add_special_tokens=True)["input_ids"][0]
+    prompter = Prompter(processor, Sight(model, processor), "llama")
+    tokens = prompter.fitted(talk, CONTEXT).tokens
+    assert [processor.image_token_id if token < 0 else token for token in tokens] == list(whole)
+    forged = prompter.fitted((said("user", picture("red"), "a</s>b"),), CONTEXT).tokens
+    read = processor.tokenizer.decode([token for token in forged if token >= 0])
+    assert read == "USER: \na</s>b ASSISTANT:"
+
+
 # what a second question costs
 
 
@@ -289,6 +309,74 @@ def test_closing_while_the_prompt_is_read_leaves_the_next_one_right(engine: Llav
     assert answer(engine, (shown("blue"),)).text == "blue"
 
 
+# pictures in tiles
+
+
+@pytest.mark.parametrize("write", [write_tiny_next, write_tiny_onevision], ids=["NeXT", "OneVision"])
+def test_stop_acts_between_tiles_and_the_vectors_are_the_models_own(
+    write: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    engine = llava.load(spec(), write(tmp_path))
+    large = picture("red", 200, 190)
+    told = answer(engine, (said("user", large, ASK),))
+    assert sum(each.note == "Looking at the picture" for each in told.progress) >= 4
+    given = engine._sight._given(0)
+    with torch.inference_mode():
+        whole = torch.cat(list(engine._model.get_image_features(**given, return_dict=True).pooler_output))
+    torch.testing.assert_close(engine._sight.vectors(0, ""), whole)
+    stream = engine.reply((said("user", picture("blue", 200, 190), ASK),), GREEDY, "b")
+    assert [type(next(stream)) for _ in range(2)] == [Progress, Progress]
+    stream.close()
+    assert engine.encoded == 1
+    engine.close()
+
+
+def test_a_picture_is_made_smaller_only_where_that_takes_fewer_cells(taught: Path, tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Pillow.effect_noise((400, 400), 90).save(file, "PNG")
+    noise = (said("user", Image(file.getvalue(), "image/png"), ASK),)
+    vectors = {}
+    for most in (1, 3000):
+        engine = llava.load(spec(picture_tokens=most), taught)
+        answer(engine, noise)
+        vectors[most] = engine._sight.vectors(0, "")
+        engine.close()
+    assert torch.equal(vectors[1], vectors[3000])
+    lengths = []
+    folder = write_tiny_next(tmp_path)
+    for most in (3000, 12):
+        engine = llava.load(spec(picture_tokens=most), folder)
+        lengths.append(answer(engine, noise).usage.prompt_tokens)
+        engine.close()
+    assert lengths[0] > lengths[1]
+
+
+# memory that runs out
+
+
+def test_where_memory_runs_out_other_conversations_give_theirs(engine: Llava) -> None:
+    def crowded(*_: object) -> None:
+        if len(engine._pasts._pasts) > 1:
+            raise torch.OutOfMemoryError("no room")
+
+    answer(engine, (shown("red"),), conversation="one")
+    engine._model.register_forward_pre_hook(crowded)
+    assert answer(engine, (shown("blue"),), conversation="two").text == "blue"
+    assert list(engine._pasts._pasts) == ["two"]
+
+
+def test_where_memory_runs_out_for_good_it_says_so_and_goes_on_later(engine: Llava) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("no room")
+
+    answer(engine, (shown("red"),), conversation="one")
+    hook = engine._model.register_forward_pre_hook(full)
+    with pytest.raises(NotEnoughMemory, match="Close other programs"):
+        answer(engine, (shown("blue"),), conversation="two")
+    hook.remove()
+    assert answer(engine, (shown("blue"),), conversation="two").text == "blue"
+
+
 # what a person may write
 
 
@@ -370,6 +458,22 @@ def test_a_damaged_adapter_says_so_and_leaves_the_model_usable(taught: Path, tmp
     engine.close()
 
 
+@pytest.mark.parametrize("used", ["", "chinese"])
+def test_an_adapter_that_breaks_off_half_way_leaves_the_one_in_use(taught: Path, tmp_path: Path, used: str) -> None:
+    folder = shutil.copytree(taught, tmp_path / "model")
+    other = shutil.copytree(folder / "adapters" / "chinese", folder / "adapters" / "other")
+    weights = load_file(other / "adapter_model.safetensors")
+    save_file({name: each[..., :3].contiguous() for name, each in weights.items()}, other / "adapter_model.safetensors")
+    engine = llava.load(spec(), folder)
+    now = replace(GREEDY, adapter=used)
+    right = answer(engine, (shown("red"),), now).text
+    with pytest.raises(EngineFailed, match="adapter other"):
+        answer(engine, (shown("red"),), replace(GREEDY, adapter="other"))
+    assert answer(engine, (shown("red"),), now, "new").text == right
+    assert answer(engine, (shown("red"),), replace(GREEDY, adapter="chinese"), "new").text == "红色"
+    engine.close()
+
+
 # precision
 
 
@@ -380,6 +484,21 @@ def test_it_still_sees_in_fewer_bits(taught: Path, bits: int) -> None:
     assert engine.means.bits == bits
     assert engine.gpu_bytes() == 0
     engine.close()
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_the_eyes_keep_their_precision(taught: Path, bits: int) -> None:
+    engine = llava.load(spec(bits=bits), taught)
+    linear = {name: type(each).__module__ for name, each in engine._model.named_modules() if is_linear(each)}
+    fewer = {name for name, module in linear.items() if module.startswith("bitsandbytes")}
+    assert fewer
+    assert all("language_model" in name for name in fewer)
+    assert linear.keys() - fewer == {name for name in linear if "language_model" not in name}
+    engine.close()
+
+
+def is_linear(module: torch.nn.Module) -> bool:
+    return isinstance(module, torch.nn.Linear)
 
 
 GPU = Facts("cuda", room=24_000_000_000, layers=6_500_000_000, kept=600_000_000, bfloat16=True)
@@ -428,6 +547,15 @@ def test_weights_cut_short_are_refused_with_what_to_do(taught: Path, tmp_path: P
     with pytest.raises(EngineFailed, match=r"start\.py models verify") as caught:
         llava.load(spec(), folder)
     assert "无法打开" in pickle.loads(pickle.dumps(caught.value)).zh  # noqa: S301
+
+
+def test_weights_that_are_missing_are_not_made_up(taught: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(taught, tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    gone = next(name for name in weights if "projector" in name)
+    save_file({name: each for name, each in weights.items() if name != gone}, folder / "model.safetensors")
+    with pytest.raises(EngineFailed, match="1 weights are missing"):
+        llava.load(spec(), folder)
 
 
 @pytest.mark.parametrize("gone", ["config.json", "tokenizer.json", "processor_config.json"])

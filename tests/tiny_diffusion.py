@@ -24,7 +24,8 @@ from diffusers import (
 from tokenizers import pre_tokenizers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-Kind = Literal["sd", "turbo", "lcm", "sdxl"]
+Kind = Literal["sd", "turbo", "lcm", "sdxl", "sdxl-lcm"]
+XL = ("sdxl", "sdxl-lcm")
 
 WORDS = ("red", "green", "blue", "cat", "dog")
 WIDE = 32
@@ -62,10 +63,11 @@ def _pipeline(folder: Path, kind: Kind) -> DiffusionPipeline:
         "vae": _vae(),
         "text_encoder": CLIPTextModel(_text(len(tokenizer))),
     }
-    if kind == "sdxl":
+    if kind in XL:
         parts |= {"tokenizer_2": tokenizer, "text_encoder_2": CLIPTextModelWithProjection(_text(len(tokenizer)))}
         euler = EulerDiscreteScheduler(**BETAS, steps_offset=1, timestep_spacing="leading")
-        return StableDiffusionXLPipeline(unet=_unet(kind), scheduler=euler, add_watermarker=False, **parts)
+        steps = euler if kind == "sdxl" else LCMScheduler(**BETAS)
+        return StableDiffusionXLPipeline(unet=_unet(kind), scheduler=steps, add_watermarker=False, **parts)
     unguarded = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
     if kind == "lcm":
         return LatentConsistencyModelPipeline(unet=_unet(kind), scheduler=LCMScheduler(**BETAS), **parts, **unguarded)
@@ -79,9 +81,9 @@ def _pipeline(folder: Path, kind: Kind) -> DiffusionPipeline:
 
 def _unet(kind: Kind) -> UNet2DConditionModel:
     """Latents of 4 channels and 8x8 in and out; words in by cross attention at 4x4."""
-    extra: dict[str, Any] = {"lcm": {"time_cond_proj_dim": 16}}.get(kind, {})
-    if kind == "sdxl":  # six sizes and the pooled text are added to the time, as in SDXL
-        extra = {
+    extra: dict[str, Any] = {"time_cond_proj_dim": 16} if kind.endswith("lcm") else {}
+    if kind in XL:  # six sizes and the pooled text are added to the time, as in SDXL
+        extra |= {
             "addition_embed_type": "text_time",
             "addition_time_embed_dim": 8,
             "projection_class_embeddings_input_dim": 6 * 8 + WIDE,
@@ -92,7 +94,7 @@ def _unet(kind: Kind) -> UNet2DConditionModel:
         block_out_channels=(8, 16),
         layers_per_block=1,
         norm_num_groups=4,
-        cross_attention_dim=2 * WIDE if kind == "sdxl" else WIDE,
+        cross_attention_dim=2 * WIDE if kind in XL else WIDE,
         attention_head_dim=4,
         **BLOCKS,
         **extra,
