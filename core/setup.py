@@ -76,6 +76,7 @@ def prepare(machine: Machine, build: Build) -> None:
         _install_torch(machine, build)
         _install_llama(build)
         _pip("the other requirements", "其余组件", "-r", str(REQUIREMENTS))
+        _lighten_torchaudio(build)
         partial = STAMP.with_suffix(".part")
         partial.write_text(fingerprint(build), "utf-8")
         partial.replace(STAMP)
@@ -206,6 +207,17 @@ def _install_llama(build: Build) -> None:
         say(f"The {build.llama} build of llama.cpp failed, so it runs on the CPU. {error.en}",
             f"llama.cpp 的 {build.llama} 版本编译失败，改用 CPU 版本。{error.zh}")  # fmt: skip
         _install_llama(replace(build, llama="cpu"))
+
+
+def _lighten_torchaudio(build: Build) -> None:
+    """Take the compiled extension out of a CUDA torchaudio beside a torch for the CPU.
+
+    The index's Linux wheel is a CUDA build only. With its extension ``import torchaudio`` raises OSError there, and so
+    do transformers and diffusers, which import it because it is installed; without, the rest of it is plain Python.
+    """
+    if build.torch == "cpu":
+        for extension in (SITE / "torchaudio" / "lib").glob("*.so"):
+            extension.unlink()
 
 
 def llama_misfit(build: Build) -> str:

@@ -101,7 +101,8 @@ def resolved(wish: Painting, own: Native) -> Painting:
     _within("guidance", "引导系数", full.guidance, GUIDANCE)
     _within("number of pictures", "图片数量", full.count, COUNT)
     _within("seed", "种子", full.seed, (SEEDS[0], SEEDS[1] - full.count))
-    _size(full.width, full.height)
+    if (full.width, full.height) != (own.width, own.height):  # its own size is right, however small
+        _size(full.width, full.height)
     if full.scheduler not in own.schedulers:
         raise BadInput(
             f"This model has no scheduler {full.scheduler!r}. It has: {', '.join(own.schedulers)}.",

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,21 @@ def test_what_uv_installed_counts_only_when_the_setup_was_finished(environment: 
     assert venv.installed_version("torch") == "2.13.0"
     setup._drop_half_installed(interrupted=True)
     assert venv.installed_version("torch") == ""
+
+
+def test_torchaudio_loses_the_extension_that_no_cpu_torch_can_load(environment: Path) -> None:
+    library = environment / "site" / "torchaudio" / "lib"
+    library.mkdir(parents=True)
+    (library / "_torchaudio.abi3.so").touch()
+    setup._lighten_torchaudio(replace(CPU_ONLY, torch="cuda"))
+    assert (library / "_torchaudio.abi3.so").exists()
+    setup._lighten_torchaudio(CPU_ONLY)
+    assert not list(library.iterdir())
+
+
+def test_torchaudio_can_be_imported_beside_this_torch() -> None:
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", "import torchaudio"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_full_disk_is_told_before_anything_is_installed(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
