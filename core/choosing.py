@@ -38,7 +38,16 @@ def choose(catalogue: Catalogue, settings: Settings) -> Choice:
         see=seeing,
         paint=first("paint", settings.paint),
         speak=first("speak", settings.speak),
+        writer=_writer(catalogue, settings, chat),
     )
+
+
+def _writer(catalogue: Catalogue, settings: Settings, chat: ModelSpec | None) -> ModelSpec | None:
+    """Who writes painters' prompts: the first installed chat model of several languages where ``chat`` has but one."""
+    if chat and len(chat.languages) > 1:
+        return chat
+    able = (spec for spec in catalogue.by_task("chat") if len(spec.languages) > 1)
+    return next((spec for spec in able if installed(spec, settings.models)), chat)
 
 
 def _fitting(spec: ModelSpec, task: Task) -> ModelSpec:

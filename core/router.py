@@ -11,7 +11,10 @@ from core.wishes import wants_picture as wants_picture
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The model for each stage; None where none is installed or wanted."""
+    """The model for each stage; None where none is installed or wanted.
+
+    ``writer`` writes painters' prompts where ``chat`` knows one language only.
+    """
 
     listen: ModelSpec | None = None
     read: ModelSpec | None = None
@@ -19,6 +22,7 @@ class Choice:
     see: ModelSpec | None = None
     paint: ModelSpec | None = None
     speak: ModelSpec | None = None
+    writer: ModelSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +54,16 @@ def route(turn: Turn, history: tuple[Message, ...], choice: Choice) -> Plan:
     return Plan(
         listen=choice.listen if _pending(turn.parts, Audio, Transcript) else None,
         read=choice.read if _pending(turn.parts, Image, Reading) else None,
-        chat=choice.see if choice.see and not draw and _shown(turn, history) else choice.chat,
+        chat=(choice.writer or choice.chat) if draw else _answering(turn, history, choice),
         paint=choice.paint if draw else None,
         speak=choice.speak if turn.speak else None,
         draw=draw,
         prompt=(wish or text.strip()) if draw else "",
     )
+
+
+def _answering(turn: Turn, history: tuple[Message, ...], choice: Choice) -> ModelSpec | None:
+    return choice.see if choice.see and _shown(turn, history) else choice.chat
 
 
 def _shown(turn: Turn, history: tuple[Message, ...]) -> bool:
