@@ -125,6 +125,8 @@ def test_stop_ends_the_reading_of_a_long_prompt(serve: Serve, page: Page) -> Non
     assert not stopped.message.text
     assert "Stopped before the first word" in answers(page)[-1]
     page.get_by_test_id("stSidebar").get_by_role("button", name="New chat").click()
+    page.locator(".st-key-welcome").wait_for()
+    settle(page)
     send(page, "Write a long story about a lighthouse.")
     writing(page)
     print(f"stop while writing: {seconds_until_idle(page, page.locator('.st-key-stop button')):.2f} s")
