@@ -108,7 +108,7 @@ def _renamed(old: Path, new: Path, use: Callable[[Path], None]) -> bool:
         raise
     try:
         use(new)
-    except BaseException:
+    except BaseException:  # whatever it was, an interrupt too: the settings still name the old place
         new.rename(old)
         raise
     _link(links, new)

@@ -37,6 +37,7 @@ class Parlor:
         self.runs = Runs(self.store, self.pool, lambda: self.catalogue, lambda: self.settings)
         self.jobs = Jobs(self)
         self._warm: threading.Thread | None = None
+        self._closed = False
         atexit.register(self.close)
 
     def change(self, **changes: Any) -> None:
@@ -87,6 +88,7 @@ class Parlor:
 
     def close(self) -> None:
         """Keep what is being said, end every worker, close the store."""
+        self._closed = True
         self.runs.close()
         self.pool.close()
         self.store.close()
@@ -96,7 +98,7 @@ class Parlor:
             self.store.purge()
             choice = self.runs.choice()
             for spec in (choice.chat, choice.listen, choice.speak):
-                if spec and self.pool.fits(spec):
+                if spec and not self._closed and self.pool.fits(spec):
                     _exhaust(self.pool, spec)
 
 

@@ -139,7 +139,7 @@ class Cache:
                 if embedded
                 else self._context.decode(tokens, self.live.position)
             )
-        except BaseException:
+        except BaseException:  # an interrupt too: see above
             self.empty()
             raise
         if computed:
