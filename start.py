@@ -1,6 +1,6 @@
 """Parlor's one command. It needs Python 3.11 and nothing else; the rest it makes itself.
 
-    python start.py                 open the app (--port N --host H --no-browser --window)
+    python start.py                 open the app (--port N --host H --https --no-browser --window)
     python start.py ask "text"      the same turn without a browser; also models, doctor, bench
     python start.py test [...]      every check; what follows goes to pytest
 
@@ -59,9 +59,17 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("start.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--port", type=int, help="listen here (otherwise the first free port from 8510 on)")
     parser.add_argument("--host", default="127.0.0.1", help="listen on this address; 0.0.0.0 lets others in")
+    parser.add_argument(
+        "--https", action="store_true", help="others can use their microphones; with a certificate of its own"
+    )
+    parser.add_argument("--cert", type=pathlib.Path, help="https with this certificate (PEM)")
+    parser.add_argument("--key", type=pathlib.Path, help="and this key, if it is not in the same file")
     parser.add_argument("--no-browser", action="store_true", help="only serve")
     parser.add_argument("--window", action="store_true", help="open in a window of its own (Chrome, Edge or Chromium)")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    if options.key and not options.cert:
+        parser.error("--key goes with --cert")
+    return options
 
 
 def enter_environment(argv: list[str]) -> "int | None":
@@ -97,18 +105,53 @@ def open_app(options: argparse.Namespace) -> int:
             launch.show(url, options.window)
         return 0
     port = launch.choose_port(options.host, options.port)
-    starter.fetch(settings.load())
-    if options.host not in ("127.0.0.1", "localhost", "::1"):
-        say(
-            f"Warning: with --host {options.host} everyone who can reach this machine can use and read all of it.",
-            f"警告：使用 --host {options.host} 后，能访问本机的任何人都可以使用 Parlor 并看到全部内容。",
-        )
-    from ui.serve import serve
+    from ui.serve import names, serve
 
-    threading.Thread(target=welcome, args=(options, home, launch.address(options.host, port)), daemon=True).start()
+    certificate = choose_certificate(options, home, names(options.host))
+    starter.fetch(settings.load())
+    warn(options.host, secure=certificate is not None)
+    url = launch.address(options.host, port, secure=certificate is not None)
+    threading.Thread(target=welcome, args=(options, home, url), daemon=True).start()
     os.chdir(ROOT)
-    serve(port, options.host)
+    serve(port, options.host, certificate)
     return 0
+
+
+def warn(host: str, secure: bool) -> None:
+    """What it means to let others in."""
+    from core.terminal import say
+
+    if host in ("127.0.0.1", "localhost", "::1"):
+        return
+    say(
+        f"Warning: with --host {host} everyone who can reach this machine can use and read all of it.",
+        f"警告：使用 --host {host} 后，能访问本机的任何人都可以使用 Parlor 并看到全部内容。",
+    )
+    if not secure:
+        say(
+            "Browsers on other machines give Parlor no microphone: add --https for that.",
+            "其他设备上的浏览器不会提供麦克风：如需通话或录音，请加上 --https。",
+        )
+
+
+def choose_certificate(
+    options: argparse.Namespace, home: pathlib.Path, names: "list[str]"
+) -> "tuple[pathlib.Path, pathlib.Path] | None":
+    """The person's own with its key, or one that Parlor makes, with its fingerprint to compare; None for plain http."""
+    from core import certificate
+    from core.terminal import say
+
+    if options.cert:
+        return certificate.checked(options.cert.absolute(), (options.key or options.cert).absolute())
+    if not options.https:
+        return None
+    made = certificate.own(home, names)
+    print_of_it = certificate.fingerprint(made[0])
+    say(
+        f"Browsers warn of this certificate once, since Parlor made it itself. Its SHA-256: {print_of_it}",
+        f"证书由 Parlor 自行生成，浏览器会提示一次警告。其 SHA-256 指纹：{print_of_it}",
+    )
+    return made
 
 
 def welcome(options: argparse.Namespace, home: pathlib.Path, url: str) -> None:

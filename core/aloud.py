@@ -23,22 +23,24 @@ from core.worker import Call
 if TYPE_CHECKING:
     from core.references import Reference
 
+LOOK = 0.004  # seconds between looks for a sound when nothing else is to be done
 LOADING = 0.2  # seconds between looks at a speaker that is loading: each look may wait 0.05 s, and words must not
 
 
 class Voice:
     """Speaks beside a model that is still writing. ``step`` never waits long; ``finish`` speaks what is left.
 
-    The speaker is loaded while the first words are written. When it does not fit beside the writer it waits until
-    ``finish``, by which time the writer's lease must be over. A speaker that fails falls silent and says why: words
-    are never lost to a voice.
+    ``live``: somebody waits for the first sound, which then is of a few words only (``core.sentences``). The speaker is
+    loaded while the first words are written. When it does not fit beside the writer it waits until ``finish``, by which
+    time the writer's lease must be over. A speaker that fails falls silent and says why: words are never lost to a
+    voice.
     """
 
-    def __init__(self, spec: ModelSpec, pool: Pool, settings: Settings, ledger: Ledger) -> None:
+    def __init__(self, spec: ModelSpec, pool: Pool, settings: Settings, ledger: Ledger, live: bool = False) -> None:
         self._spec, self._pool, self._settings, self._ledger = spec, pool, settings, ledger
         self._voices = voices_of(spec, settings)
         self._reference: Reference | None = None
-        self._clauses = Clauses()
+        self._clauses = Clauses(live=live)
         self._waiting: deque[str] = deque()
         self._opening: Generator[Event, None, Lease] | None = pool.use(spec, wait=False)
         self._lease: Lease | None = None
@@ -78,7 +80,7 @@ class Voice:
                     self._opening, self._alone = self._pool.use(self._spec), True
                 yield from self.step()
                 yield Tick()
-                time.sleep(0.01)
+                time.sleep(LOOK)
             if self._unsaid and not self._silent:
                 yield self._told()
         finally:
@@ -128,7 +130,7 @@ class Voice:
             yield item
             return
         self._ledger.sounds.append(item)
-        yield Sound(item, self._clause)
+        yield Sound(item, self._clause.strip())
         self._clause = ""  # the words go with the first of a clause's sounds
 
     def _told(self) -> Progress:

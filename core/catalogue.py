@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 from core.errors import BadInput, NotInstalled
 from core.provenance import Scalar
 
-Task = Literal["chat", "see", "hear", "read", "speak", "paint", "embed"]
+Task = Literal["chat", "see", "hear", "read", "speak", "paint", "embed", "detect", "turn"]
 
 SHIPPED = Path(__file__).parent.parent / "models" / "catalogue.toml"
 

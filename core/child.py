@@ -17,6 +17,11 @@ from core.engines import open_engine
 from core.errors import EngineFailed, NotEnoughMemory, ParlorError
 from core.wire import Asked, Cancelled, Ended, Item, Opening, read_frame, write_frame
 
+# The server's threads, and with them the page and the sound, come first; then who hears and speaks; who writes, reads
+# or paints meanwhile has what is left: a first clause must not wait for the words that come long after it.
+NICENESS = {"detect": 1, "turn": 2, "hear": 2, "speak": 2}
+MEANWHILE = 10
+
 
 def peak_memory() -> int:
     """Highest resident memory of this process so far, bytes."""
@@ -47,6 +52,8 @@ class Child:
         """Open the engine, then answer; returns only when it could not be opened."""
         opening: Opening = read_frame(self._frames)
         self._name = opening.spec.name
+        with contextlib.suppress(OSError, AttributeError):
+            os.nice(NICENESS.get(opening.spec.task, MEANWHILE))
         threading.Thread(target=self._listen, daemon=True).start()
 
         def open_it() -> Iterator[Any]:
@@ -108,8 +115,6 @@ def main() -> None:
     frames, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # llama.cpp and others write to standard output while they load
-    with contextlib.suppress(OSError, AttributeError):
-        os.nice(5)  # the server's threads, and with them the page and the sound, come first
     Child(frames, answers).run()
 
 

@@ -1,4 +1,4 @@
-"""Parlor without a browser (``python -m core.cli``): ``ask``, ``models``, ``doctor``, ``bench``."""
+"""Parlor without a browser (``python -m core.cli``): ``ask``, ``call``, ``models``, ``doctor``, ``bench``."""
 
 from __future__ import annotations
 
@@ -54,6 +54,12 @@ def _parser() -> OneLine:
     ask.add_arguments(one_turn)
     one_turn.set_defaults(run=ask.ask)
 
+    from core import cli_call
+
+    call = commands.add_parser("call", help="a call: a recording is the microphone, events and answers come out")
+    cli_call.add_arguments(call)
+    call.set_defaults(run=cli_call.call)
+
     from core import cli_models
 
     models = commands.add_parser("models", help="list, get, add, verify, remove or move models")
@@ -64,7 +70,7 @@ def _parser() -> OneLine:
     doctor.set_defaults(run=_doctor)
 
     bench = commands.add_parser("bench", help="measure", add_help=False)
-    bench.add_argument("name", choices=["chat", "gpu", "memory", "see", "ui"])
+    bench.add_argument("name", choices=["chat", "gpu", "hearing", "memory", "see", "ui", "voice"])
     bench.add_argument("rest", nargs=argparse.REMAINDER)
     bench.set_defaults(run=lambda options: importlib.import_module(f"bench.{options.name}").main(options.rest))
     return parser

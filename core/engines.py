@@ -31,6 +31,13 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Aligned:
+    """When the words of the Segment before it were said, seconds from the recording's start."""
+
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Sampling:
     """How the next token is chosen. ``temperature`` 0 is greedy; ``grammar`` is GBNF, empty for none.
 
@@ -91,6 +98,33 @@ class Embedding:
 class Transcriber(Protocol):
     def transcribe(self, audio: Audio, language: str = "", script: str = "simplified") -> Iterator[Segment]:
         """Speech to text. ``language`` is an ISO 639-1 code, empty to detect; ``script`` is how Mandarin is written."""
+
+    def hear(
+        self, audio: Audio, language: str = "", script: str = "simplified", hint: str = "", words: bool = True
+    ) -> Iterator[Segment | Aligned]:
+        """One short utterance, quickly: at most one Segment, without words, and an Aligned after it if ``words``.
+
+        ``hint`` is the language spoken before. Without ``words`` it is a caption of somebody who speaks on.
+        """
+
+    def close(self) -> None: ...
+
+
+class Detector(Protocol):
+    """Follows sound as it comes in: ``pcm`` is 16 kHz s16 mono in chunks of any size."""
+
+    def detect(self, pcm: bytes) -> Iterator[float]:
+        """How likely somebody speaks, 0 to 1: one number for every whole frame of 512 samples (32 ms) so far."""
+
+    def reset(self) -> Iterator[float]:
+        """Forget what was heard; yields nothing."""
+
+    def close(self) -> None: ...
+
+
+class Judge(Protocol):
+    def judge(self, audio: Audio) -> Iterator[float]:
+        """How likely the speaker of ``audio`` has finished, 0 to 1: exactly one number."""
 
     def close(self) -> None: ...
 

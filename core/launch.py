@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -43,10 +44,11 @@ def claim(home: Path) -> filelock.BaseFileLock | None:
     return lock
 
 
-def address(host: str, port: int) -> str:
+def address(host: str, port: int, secure: bool = False) -> str:
     """The URL under which this very machine reaches a server that listens on ``host``."""
     name = {"0.0.0.0": "localhost", "127.0.0.1": "localhost", "::": "localhost"}.get(host, host)
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{name}]:{port}" if ":" in name else f"{scheme}://{name}:{port}"
 
 
 def announce(home: Path, url: str) -> None:
@@ -85,9 +87,18 @@ def wait_until_answering(url: str, alive: Callable[[], bool], seconds: float = 1
 
 
 def answers(url: str) -> bool:
-    """Whether the server at ``url`` says that it is well; asked directly, whatever proxy is configured."""
+    """Whether the server at ``url`` says that it is well; asked directly, whatever proxy is configured.
+
+    No certificate is checked: it is this machine's own server that is asked, and nothing is told to it.
+    """
     parts = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "localhost", parts.port, timeout=2)
+    name, port = parts.hostname or "localhost", parts.port
+    if parts.scheme == "https":
+        anyone = ssl.create_default_context()
+        anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(name, port, timeout=2, context=anyone)
+    else:
+        connection = http.client.HTTPConnection(name, port, timeout=2)
     try:
         connection.request("GET", HEALTH)
         return connection.getresponse().status == 200

@@ -62,7 +62,10 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything one turn is run with. ``ledger`` fills up as the events go by."""
+    """Everything one turn is run with. ``ledger`` fills up as the events go by.
+
+    ``live``: somebody waits for the first sound on the line, so the voice begins with fewer words.
+    """
 
     turn: Turn
     history: tuple[Message, ...]
@@ -72,6 +75,7 @@ class Scene:
     sampling: Sampling
     conversation: str = ""
     ledger: Ledger = field(default_factory=Ledger)
+    live: bool = False
 
 
 def joined(sounds: list[Audio]) -> Audio:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from core.calls import Calls
 from core.catalogue import ModelSpec
 from core.catalogue import load as load_catalogue
 from core.errors import BadInput, ParlorError
@@ -36,6 +37,7 @@ class Parlor:
         self.pool = Pool(settings)
         self.runs = Runs(self.store, self.pool, lambda: self.catalogue, lambda: self.settings)
         self.jobs = Jobs(self)
+        self.calls = Calls(self)
         self._warm: threading.Thread | None = None
         self._closed = False
         atexit.register(self.close)
@@ -89,6 +91,7 @@ class Parlor:
     def close(self) -> None:
         """Keep what is being said, end every worker, close the store."""
         self._closed = True
+        self.calls.close()
         self.runs.close()
         self.pool.close()
         self.store.close()

@@ -55,7 +55,7 @@ def respond(scene: Scene) -> Generator[Event, None, None]:
         yield Done(scene.ledger.answer(cut=False))
         return
     chat = needed(plan.chat, "answer", "回答")
-    voice = Voice(plan.speak, scene.pool, scene.settings, scene.ledger) if plan.speak else None
+    voice = Voice(plan.speak, scene.pool, scene.settings, scene.ledger, scene.live) if plan.speak else None
     try:
         yield from _write(scene, chat, question, voice)
         if voice:

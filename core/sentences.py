@@ -11,12 +11,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-# Widths count Latin characters; a wide (Chinese, Japanese, Korean) character takes three, about as long to say.
-_SHORTEST = (10, 24, 40)  # the least width of the first clause, the second, every later one, when a sentence ends it
-_SHORTEST_PART = (16, 48, 100)  # the same when only a comma ends it
-_LIMIT = (60, 110, 200)  # from here on a clause is cut at the last place that will do
+from core.phrases import breaks
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """How wide a clause may be. Widths count Latin characters, of which some 15 are said in a second; a wide (Chinese,
+    Japanese, Korean) character takes three, about as long to say.
+    """
+
+    sentence: int  # the least width when a sentence ends it
+    part: int  # the same when only a comma ends it
+    limit: int  # from here on it is cut at the last place that will do
+    phrase: int = 1000  # from here on it ends before a word that begins a phrase
+    word: int = 1000  # from here on it ends between words
+
+
+_WRITTEN = (_Bounds(10, 16, 60), _Bounds(24, 48, 110), _Bounds(40, 100, 200))  # the first, the second, every later one
+
+# Live, by the width said before: the first clause lasts 0.7 s or so, and each as long as the next one takes to speak.
+_LIVE = (
+    (1, _Bounds(3, 4, 40, phrase=11, word=18)),
+    (12, _Bounds(10, 12, 40, phrase=14, word=22)),
+    (40, _Bounds(8, 24, 70, phrase=30, word=50)),
+    (120, _Bounds(24, 48, 110)),
+)
 _LONGEST = 300  # from here on it is cut between words
+_FAR = 30  # characters after a cut that decide about it: no word is longer
 
 _ENDS = frozenset("。！？!?….．｡।॥؟۔")
 _PARTS = frozenset("，、；：,;:،؛—")
@@ -36,12 +59,16 @@ _LIST_NUMBER = re.compile(r"^\s*(?:[-*+]\s+)?\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,4})$
 class Clauses:
     """Collects deltas and hands out clauses, without the white space around them.
 
-    ``said`` is how many clauses of the text were said before: from the third on, a clause is a whole sentence.
+    One that ends in the middle of a sentence, where no mark stands, keeps a space at its end. ``said`` is how many
+    clauses of the text were said before: from the third on, a clause is a whole sentence. ``live``: somebody waits to
+    hear it, so the first clause is a few words, and the next ones grow.
     """
 
-    def __init__(self, said: int = 0) -> None:
+    def __init__(self, said: int = 0, live: bool = False) -> None:
         self._text = ""
         self._count = said
+        self._live = live
+        self._width = 0  # of all clauses so far
         self._line_start = True
 
     def feed(self, delta: str) -> list[str]:
@@ -55,16 +82,18 @@ class Clauses:
     def rest(self) -> list[str]:
         """The text is complete: all that is left. Feeding may begin again with a new text."""
         clauses = list(self._ready(final=True))
-        self._text, self._count, self._line_start = "", 0, True
+        self._text, self._count, self._width, self._line_start = "", 0, 0, True
         return clauses
 
     def _ready(self, final: bool) -> Iterator[str]:
         while end := self._end(final):
             clause, self._text = self._text[:end], self._text[end:]
             self._line_start = clause.endswith("\n")
+            ended = self._line_start or (final and not self._text) or _marked(clause)
             if clause := clause.strip():
                 self._count += 1
-                yield clause
+                self._width += sum(map(_width, clause))
+                yield clause if ended else clause + " "
 
     def _end(self, final: bool) -> int:
         """Where the next clause ends in the text, 0 when that is not decided yet."""
@@ -78,17 +107,22 @@ class Clauses:
                 return 0
             if fence := _FENCE.match(text, body):
                 return _end_of_block(text, fence, final)
-        return _Line(text, body, min(self._count, 2), final).end()
+        return _Line(text, body, self._bounds(), final).end()
+
+    def _bounds(self) -> _Bounds:
+        if self._live and self._count < len(_LIVE):
+            return next((bounds for least, bounds in _LIVE if self._width < least), _WRITTEN[-1])
+        return _WRITTEN[min(self._count, 2)]
 
 
 class _Line:
     """The search for a clause's end in the line that begins at ``start``."""
 
-    def __init__(self, text: str, start: int, stage: int, final: bool) -> None:
-        self.text, self.start, self.stage, self.final = text, start, stage, final
+    def __init__(self, text: str, start: int, bounds: _Bounds, final: bool) -> None:
+        self.text, self.start, self.bounds, self.final = text, start, bounds, final
 
     def end(self) -> int:
-        text, at, width = self.text, self.start, 0
+        text, at, width, bounds = self.text, self.start, 0, self.bounds
         cut = gap = 0
         while at < len(text):
             sign = text[at]
@@ -99,23 +133,32 @@ class _Line:
                 return 0
             width += sum(map(_width, text[at:close]))
             at = close
-            if width > _LIMIT[self.stage] and cut:
+            if width > bounds.limit and cut:
                 return cut
             if width > _LONGEST:
                 return gap or at
             if sign.isspace() or _WIDE.match(sign):
                 gap = at
+                if width >= bounds.phrase and (parted := self._parted(at, width)) is not False:
+                    return at if parted else 0
             if sign not in _ENDS and sign not in _PARTS:
                 continue
             end = self._boundary(at)
             if end is None:
                 return 0
             if end:
-                least = _SHORTEST if sign in _ENDS else _SHORTEST_PART
-                if width >= least[self.stage] and (text[end:].strip() or not self.final):
+                least = bounds.sentence if sign in _ENDS else bounds.part
+                if width >= least and (text[end:].strip() or not self.final):
                     return end
-                cut = end if width >= _SHORTEST[0] else cut
+                cut = end if width >= _WRITTEN[0].sentence else cut
         return len(text) if self.final else 0
+
+    def _parted(self, at: int, width: int) -> bool | None:
+        """Whether the clause ends at ``at`` without a mark; None while that is undecided."""
+        if at < len(self.text) and self.text[at].isspace():
+            return False
+        head = self.text[self.start : at]
+        return breaks(head + self.text[at : at + _FAR], len(head), self.final, width >= self.bounds.word)
 
     def _boundary(self, after: int) -> int | None:
         """Where a clause may end whose last mark stands before ``after``: None if undecided, 0 if nowhere."""
@@ -197,6 +240,12 @@ def _end_of_span(text: str, at: int, final: bool) -> int:
     if found >= 0:
         return at + 2 * len(close) + found
     return 0 if not (newline or final or len(horizon) == _LONGEST) else at + 1
+
+
+def _marked(clause: str) -> bool:
+    """Whether a mark ends the clause."""
+    last = clause.rstrip().rstrip("".join(_CLOSERS))[-1:]
+    return last in _ENDS or last in _PARTS
 
 
 def _width(sign: str) -> int:

@@ -1,4 +1,4 @@
-"""The app's own routes beside Streamlit's: ``/live/{run}``, the spoken clauses of a run as they come.
+"""The app's own routes beside Streamlit's: ``/live/{run}``, the spoken clauses of a run as they come, and ``/call``.
 
 Streamlit checks neither Host nor Origin of these routes, so it is done here: a page of another site could otherwise
 listen in, and a name that is made to point at this machine (DNS rebinding) would look like the app itself.
@@ -7,7 +7,6 @@ listen in, and a name that is made to point at this machine (DNS rebinding) woul
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from core.call_socket import converse, framed
 from core.events import Sound
 from core.parlor import parlor
 from core.runs import Run
@@ -35,10 +35,8 @@ def routes(hosts: Collection[str]) -> list[BaseRoute]:
     """The routes, open to pages that were themselves loaded from one of ``hosts`` (names without a port)."""
 
     async def live(socket: WebSocket) -> None:
-        if not same_site(socket.headers, hosts):
-            await socket.close(POLICY_VIOLATION)
+        if not await admitted(socket, hosts):
             return
-        await socket.accept()
         start = socket.query_params.get("from", "0")
         run = parlor().runs.get(socket.path_params["run"])
         try:
@@ -50,7 +48,20 @@ def routes(hosts: Collection[str]) -> list[BaseRoute]:
         ):  # the tab has gone; Starlette says the second when it went in mid-send
             return
 
-    return [WebSocketRoute("/live/{run}", live)]
+    async def call(socket: WebSocket) -> None:
+        if await admitted(socket, hosts):
+            await converse(socket)
+
+    return [WebSocketRoute("/live/{run}", live), WebSocketRoute("/call", call)]
+
+
+async def admitted(socket: WebSocket, hosts: Collection[str]) -> bool:
+    """Accept a page of this site, and refuse any other before a word is exchanged."""
+    if same_site(socket.headers, hosts):
+        await socket.accept()
+        return True
+    await socket.close(POLICY_VIOLATION)
+    return False
 
 
 def same_site(headers: Headers, hosts: Collection[str]) -> bool:
@@ -62,8 +73,8 @@ def same_site(headers: Headers, hosts: Collection[str]) -> bool:
 async def send_clauses(socket: WebSocket, run: Run | None, start: int) -> None:
     """Send the clauses from number ``start`` on, then ``{"end": true, "stopped": bool}``.
 
-    A clause is one binary frame: the length of a JSON header (uint32, little-endian), the header
-    ``{"index", "rate", "text"}`` padded to an even length, and s16le mono PCM. An unknown run just ends.
+    A clause is one binary frame (``framed``): the header ``{"index", "rate", "text"}`` and s16le mono PCM. An unknown
+    run just ends.
     """
     position = index = 0
     while run:
@@ -81,9 +92,7 @@ async def send_clauses(socket: WebSocket, run: Run | None, start: int) -> None:
 
 
 def clause(index: int, sound: Sound) -> bytes:
-    header = json.dumps({"index": index, "rate": sound.audio.rate, "text": sound.text}).encode()
-    header += b" " * (len(header) % 2)
-    return struct.pack("<I", len(header)) + header + sound.audio.pcm
+    return framed({"index": index, "rate": sound.audio.rate, "text": sound.text}, sound.audio.pcm)
 
 
 class ContentSecurity:

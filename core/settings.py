@@ -38,6 +38,7 @@ class Settings:
     speaker: str = ""  # in models that have speakers of their own
     reference: str = ""  # a saved recording whose voice is used, in models that can
     speed: float = 1.0  # of speech, 0.5 to 2
+    openers: bool = True  # in a call, begin with a short word where the answer takes longer
     speak_replies: bool = True  # answer recorded voice with a voice
     instructions: str = ""  # the system prompt; empty for Parlor's own
     temperature: float = 0.5

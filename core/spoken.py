@@ -86,13 +86,16 @@ class Run:
 def spoken(markdown: str, language: str = "") -> list[Run]:
     """What to say for ``markdown``, in order; empty when there is nothing to say.
 
-    ``language`` (ISO 639-1) settles what the script does not: numbers on their own, the word for a block of code.
+    ``language`` (ISO 639-1) settles what the script does not: numbers on their own, the word for a block of code. Text
+    that ends with a space goes on (``core.sentences``), so it gets no mark at its end.
     """
+    on = markdown.endswith(" ")
     base = _judge(_CODE_BLOCK.sub("", markdown), _judge(markdown, "en") if language not in ("en", "zh") else language)
     runs: list[Run] = []
-    for line in _without_blocks(markdown, base).splitlines():
+    lines = _without_blocks(markdown, base).splitlines()
+    for number, line in enumerate(lines, 1):
         here = _judge(line, base)
-        for run in _runs(_line(line, here), here):
+        for run in _runs(_line(line, here, on and number == len(lines)), here):
             if runs and runs[-1].language == run.language:
                 runs[-1] = Run(
                     run.language, f"{runs[-1].text} {run.text}" if run.language == "en" else runs[-1].text + run.text
@@ -124,8 +127,8 @@ def _without_blocks(markdown: str, base: Language) -> str:
     return _MATH.sub(lambda found: _formula(next(filter(None, found.groups())), base), text)
 
 
-def _line(line: str, base: Language) -> str:
-    """One line of Markdown as plain text that ends with a mark; empty when nothing of it is said."""
+def _line(line: str, base: Language, on: bool = False) -> str:
+    """One line of Markdown as plain text that ends with a mark, unless it goes ``on``; empty when it says nothing."""
     if _RULE.fullmatch(line) or ("-" in line and _TABLE_RULE.fullmatch(line)):
         return ""
     phrases = _PHRASES[base]
@@ -139,7 +142,7 @@ def _line(line: str, base: Language) -> str:
     if text.strip().startswith("|") or text.count("|") >= 2:
         text = phrases["pause"].join(filter(None, (cell.strip() for cell in text.split("|"))))
     text = _EMOJI.sub(" ", _SNAKE.sub(" ", _EMPHASIS.sub("", text.replace("→", phrases["pause"])))).strip()
-    if re.search(r"\w", text) and text.rstrip("\"'”’)）」』】》 ")[-1:] not in _END_MARKS:
+    if not on and re.search(r"\w", text) and text.rstrip("\"'”’)）」』】》 ")[-1:] not in _END_MARKS:
         text += phrases["end"] if _HAN_SIGN.search(text[-1:]) or base == "zh" else "."
     return text if re.search(r"\w", text) else ""
 

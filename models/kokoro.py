@@ -9,19 +9,19 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import logging
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.catalogue import ModelSpec
-from core.errors import BadInput, EngineFailed
+from core.errors import BadInput
 from core.messages import Audio
 from core.sentences import Clauses
 from core.spoken import Run, spoken
 from core.voices import fitting
 from models import pinyin
+from models.kokoro_net import Network, broken
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +35,8 @@ LONG = 1000  # characters: more is not one clause
 SILENCE = 45.0  # dB under the loudest sound: what is quieter at the ends is cut off
 MARGIN = 0.03  # seconds kept around what is left, so that no breath or final consonant is lost
 FADE = 0.008  # seconds
+BRIEF = 20  # phonemes: "Of course!" has 12
+KEPT = 64  # sounds of as few phonemes, some 60 kB each: answers begin with the same words, which then cost nothing
 PEAK = 0.97  # of full scale
 PAUSES = {
     ".": 0.35,
@@ -61,33 +63,19 @@ def build() -> dict[str, str]:
 
 def load(spec: ModelSpec, folder: Path) -> Kokoro:
     """Open ``kokoro.onnx`` in ``folder``, with ``voices/*.bin`` beside it. Raises EngineFailed when it is broken."""
-    import onnxruntime
-    from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads()
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        session = onnxruntime.InferenceSession(str(folder / "kokoro.onnx"), options, providers=["CPUExecutionProvider"])
-    except (OSError, ValueError, Fail, InvalidGraph, InvalidProtobuf, NoSuchFile) as error:
-        raise _broken(spec.name, error) from error
+    network = Network(spec.name, folder / "kokoro.onnx")
     for run in spoken("a 1 好 1"):
         pieces(run)  # opens espeak-ng and the dictionaries, so that the first clause need not
-    return Kokoro(spec.name, session, folder / "voices")
-
-
-def threads(cores: int | None = None) -> int:
-    """Half of the cores, four at most: the chat model is writing while this one speaks."""
-    return max(1, min(4, (cores or os.cpu_count() or 2) // 2))
+    return Kokoro(spec.name, network, folder / "voices")
 
 
 class Kokoro:
     """A Speaker."""
 
-    def __init__(self, name: str, session: Any, folder: Path) -> None:
-        self._name, self._session, self._folder = name, session, folder
+    def __init__(self, name: str, network: Network, folder: Path) -> None:
+        self._name, self._network, self._folder = name, network, folder
         self._styles: dict[str, Samples] = {}
+        self._kept: dict[tuple[str, str, float], Audio | None] = {}  # the one used last at the end
 
     def speak(
         self,
@@ -115,22 +103,22 @@ class Kokoro:
                     yield sound
 
     def _sound(self, phonemes: str, voice: str, speed: float) -> Audio | None:
-        import numpy as np
+        phonemes = "".join(sign for sign in phonemes if _tokenizer().tokenize(sign))
+        key = phonemes, voice, speed
+        sound = self._kept.pop(key) if key in self._kept else self._made(*key)
+        if len(phonemes) <= BRIEF:
+            self._kept[key] = sound
+            if len(self._kept) > KEPT:
+                del self._kept[next(iter(self._kept))]
+        return sound
 
-        tokens = _tokenizer().tokenize(phonemes)
-        if not tokens:
+    def _made(self, phonemes: str, voice: str, speed: float) -> Audio | None:
+        if not phonemes:
             return None
-        style = self._style(voice)
-        made = self._session.run(
-            None,
-            {
-                "tokens": np.array([[0, *tokens, 0]], np.int64),
-                "style": style[len(tokens) - 1],
-                "speed": np.array([speed], np.float32),
-            },
-        )
+        tokens = _tokenizer().tokenize(phonemes)
+        made = self._network.say(tokens, phonemes, self._style(voice)[len(tokens) - 1], speed)
         mark = _ENDING.search(phonemes)
-        return finished(np.asarray(made[0]).ravel(), (PAUSES[mark[1]] if mark else SWITCH) / speed)
+        return finished(made, (PAUSES[mark[1]] if mark else SWITCH) / speed)
 
     def _style(self, voice: str) -> Samples:
         """A voice's style vectors by the number of phonemes: float32 (510, 1, 256)."""
@@ -140,12 +128,12 @@ class Kokoro:
             try:
                 self._styles[voice] = np.fromfile(self._folder / f"{voice}.bin", np.float32).reshape(510, 1, 256)
             except (OSError, ValueError) as error:
-                raise _broken(self._name, error) from error
+                raise broken(self._name, error) from error
         return self._styles[voice]
 
     def close(self) -> None:
         """Give the network's memory back; the engine is of no use afterwards."""
-        del self._session
+        del self._network
 
 
 def runs(text: str, language: str = "") -> Iterator[Run]:
@@ -193,10 +181,3 @@ def _tokenizer() -> Any:
 
     logging.getLogger("phonemizer").setLevel(logging.ERROR)
     return Tokenizer()
-
-
-def _broken(name: str, error: Exception) -> EngineFailed:
-    return EngineFailed(
-        f"{name} cannot be opened: {error}. Remove the model and install it again.",
-        f"无法打开 {name}：{error}。请删除该模型后重新安装。",
-    )

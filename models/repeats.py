@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 REPEATS = 4
+SHORT_HAN = 4  # characters
 TWICE = 8  # letters: a whole sentence of this length and more written twice was said once (1 clip of 66)
 
 
@@ -13,6 +14,17 @@ def twice(text: str) -> bool:
     letters = "".join(letter for letter in text if letter.isalnum())
     half, odd = divmod(len(letters), 2)
     return half >= TWICE and not odd and letters[:half] == letters[half:]
+
+
+def looped(text: str) -> bool:
+    """Whether ``text`` is one phrase said over, to its end or cut short: a sign to look again, not a proof.
+
+    Unlike ``twice`` it takes short phrases and unfinished ones: 请再说一遍请再说一遍, "I say it I say it I s".
+    """
+    letters = "".join(letter for letter in text.casefold() if letter.isalnum())
+    shortest = SHORT_HAN if any("\u4e00" <= letter <= "\u9fff" for letter in letters) else TWICE
+    periods = range(shortest, len(letters) // 2 + 1)
+    return any(letters[period:] == letters[:-period] for period in periods)
 
 
 def without_loops(words: tuple[tuple[str, Any], ...]) -> tuple[tuple[str, Any], ...]:

@@ -12,21 +12,25 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.catalogue import ModelSpec
-from core.engines import Segment
+from core.engines import Aligned, Segment
 from core.errors import BadInput, EngineFailed
 from core.machine import gpu_free, gpu_taken
 from core.media import resampled
-from core.messages import Audio, Word
+from core.messages import Audio
 from core.provenance import Scalar
 from models.mandarin import written
-from models.repeats import twice, without_loops
+from models.repeats import twice
 from models.silero import RATE, WINDOW, levelled, spans
+from models.whisper_hear import CAPTION, FINAL, SHORTEST, aligned, decoded, encoded, surely
+from models.whisper_options import LOOPING, NO_SPEECH, UNLIKELY, careful
+from models.whisper_segments import Stretch, joined, segment, spelled
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -51,12 +55,8 @@ BRIEF = 1.5  # seconds
 # No speech, decoded all the same: invented words in silence, noise, clicks, music and sixteen voices at once had a
 # no-speech probability of 0.67 to 0.92 and a mean log-probability of -0.2 to -0.95; speech, also at -50 dBFS and in
 # noise at 5 dB, 0.38 and -1.0 at most. Eight voices at once looped at 0.55.
-NO_SPEECH = 0.6
 NO_SPEECH_LOOPING = 0.4
-UNLIKELY = -1.0
 IMPOSSIBLE = -1.5
-LOOPING = 2.4  # compression ratio, as in the Whisper paper
-TOKENS_PER_SECOND = 14  # fast Chinese needs about 10
 
 # A sentence to go on from makes Chinese come with punctuation; with less than 2 s of speech it was sometimes repeated.
 PUNCTUATED = {"simplified": "以下是普通话的句子。", "traditional": "以下是普通話的句子。"}
@@ -79,15 +79,6 @@ def build() -> dict[str, str]:
     devices = ["cpu"] + ["cuda"] * (ctranslate2.get_cuda_device_count() > 0)
     found = {name: importlib.metadata.version(name) for name in ("faster-whisper", "ctranslate2", "OpenCC")}
     return found | {device: " ".join(sorted(ctranslate2.get_supported_compute_types(device))) for device in devices}
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Speech in one language, from ``start`` to ``end`` in samples."""
-
-    start: int
-    end: int
-    language: str
 
 
 def load(spec: ModelSpec, folder: Path) -> Whisper:
@@ -125,7 +116,17 @@ def _opened(folder: Path, device: str, compute_type: str) -> WhisperModel:
     from faster_whisper import WhisperModel
 
     logging.getLogger("faster_whisper").setLevel(logging.ERROR)
-    return WhisperModel(str(folder), device=device, compute_type=compute_type, local_files_only=True)
+    return WhisperModel(
+        str(folder), device=device, compute_type=compute_type, cpu_threads=threads(), local_files_only=True
+    )
+
+
+def threads(cores: int | None = None) -> int:
+    """Half of the cores, four at most: in a call others compute at the same moment.
+
+    With one of two cores busy, a turn of 2.6 s took 0.28 s on one thread, 0.33 s on two.
+    """
+    return max(1, min(4, (cores or os.cpu_count() or 2) // 2))
 
 
 class Whisper:
@@ -148,17 +149,47 @@ class Whisper:
         ``simplified`` or ``traditional``. Nothing is yielded where nobody speaks. Raises BadInput for a language that
         the model was not trained on.
         """
-        if language and language not in self.languages:
-            raise BadInput(
-                f"This speech model does not know the language {language!r}. Leave the language to be detected, "
-                "or install a model that knows it.",
-                f"该语音模型不支持语言 {language!r}。请改为自动检测语言，或安装支持该语言的模型。",
-            )
+        self._knows(language)
         pcm = resampled(audio, RATE).pcm
         for stretch in self._stretches(pcm, language):
             samples = levelled(pcm, stretch.start, stretch.end)
             for heard in self._decoded(samples, stretch.language, script):
                 yield segment(heard, stretch, script)
+
+    def hear(
+        self, audio: Audio, language: str = "", script: str = "simplified", hint: str = "", words: bool = True
+    ) -> Iterator[Segment | Aligned]:
+        """One turn of a call, as fast as can be: its text as one Segment, and then its words as one Aligned.
+
+        ``audio`` is one utterance, cut out with a little silence around it; more than ``WINDOW`` seconds are heard by
+        ``transcribe``. ``hint`` is the language spoken before, ``language`` and ``script`` are as there. What is in
+        doubt is decoded again with more care. Without ``words`` it is a caption of somebody who speaks on: no Aligned
+        follows, and what is in doubt is left out. Nothing is yielded where nobody speaks. Raises BadInput as there.
+        """
+        self._knows(language)
+        pcm = resampled(audio, RATE).pcm
+        if len(pcm) > 2 * WINDOW * RATE:
+            yield from joined(list(self.transcribe(audio, language, script)), words)
+            return
+        if len(pcm) < 2 * SHORTEST * RATE:
+            return
+        samples = levelled(pcm, 0, len(pcm) // 2)
+        features = self._model.feature_extractor(samples)
+        encoding = encoded(self._model, features, FINAL if words else CAPTION)
+        whole = Stretch(0, len(samples), language or self._judged(encoding, len(samples), hint))
+        write = surely if words else decoded
+        quick = write(self._model, encoding, self._tokenizer(whole.language), len(samples) / RATE)
+        if quick.silent or (quick.doubtful and not words):
+            return
+        if quick.doubtful:
+            slowly = self._decoded(samples, whole.language, script)
+            yield from joined([segment(heard, whole, script) for heard in slowly], words)
+            return
+        text = written([quick.text], script)[0] if whole.language == "zh" else quick.text
+        yield Segment(text, quick.start, quick.end, whole.language)
+        if words:
+            found = aligned(self._model, encoding, self._tokenizer(whole.language), quick, features.shape[-1])
+            yield Aligned(spelled(found, whole.language, script))
 
     def gpu_bytes(self) -> int:
         """Memory taken on the GPU, in bytes, as its free memory told while loading; 0 on the CPU."""
@@ -183,81 +214,55 @@ class Whisper:
         if held:
             yield held
 
+    def _knows(self, language: str) -> None:
+        if language and language not in self.languages:
+            raise BadInput(
+                f"This speech model does not know the language {language!r}. Leave the language to be detected, "
+                "or install a model that knows it.",
+                f"该语音模型不支持语言 {language!r}。请改为自动检测语言，或安装支持该语言的模型。",
+            )
+
     def _language(self, samples: Samples, before: str) -> str:
+        return self._judged(encoded(self._model, self._model.feature_extractor(samples), PADDING), len(samples), before)
+
+    def _judged(self, encoding: Any, length: int, before: str) -> str:
         """The language spoken: what is clear, else that of the speech ``before``, else English or Chinese."""
         if not self._model.model.is_multilingual:
             return "en"
-        encoded = self._encoded(self._model.feature_extractor(samples), PADDING)
-        ranked = {token[2:-2]: probability for token, probability in self._model.model.detect_language(encoded)[0]}
+        ranked = {token[2:-2]: probability for token, probability in self._model.model.detect_language(encoding)[0]}
         best = str(max(ranked, key=ranked.__getitem__))
-        if ranked[best] >= (SURE_BRIEF if len(samples) < BRIEF * RATE else SWITCH if before else SURE):
+        if ranked[best] >= (SURE_BRIEF if length < BRIEF * RATE else SWITCH if before else SURE):
             return best
         return before or max(FIRST, key=ranked.__getitem__)
+
+    def _tokenizer(self, language: str) -> Any:
+        from faster_whisper.tokenizer import Tokenizer
+
+        return Tokenizer(self._model.hf_tokenizer, self._model.model.is_multilingual, "transcribe", language)
 
     def _decoded(self, samples: Samples, language: str, script: str) -> list[Any]:
         """faster-whisper's segments of one stretch: quickly, and with all care when that leaves a doubt."""
         features = self._model.feature_extractor(samples)
         heard: list[Any] = []
         for padding, temperatures in ((PADDING, [0.0]), (30.0, [0.0, 0.2, 0.4, 0.6, 0.8])):
-            heard = self._generated(features, self._encoded(features, padding), language, script, temperatures)
+            heard = self._generated(features, encoded(self._model, features, padding), language, script, temperatures)
             if not any(doubtful(one) for one in heard):
                 break
         return [one for one in heard if spoken_words(one)]
 
-    def _encoded(self, features: Any, padding: float) -> Any:
-        """Features, shape (mel bins, frames of 10 ms), with ``padding`` seconds of silence after them, encoded."""
-        from faster_whisper.audio import pad_or_trim
-
-        return self._model.encode(pad_or_trim(features, min(features.shape[-1] + round(padding * 100), 3000)))
-
     def _generated(
-        self, features: Any, encoded: Any, language: str, script: str, temperatures: list[float]
+        self, features: Any, encoding: Any, language: str, script: str, temperatures: list[float]
     ) -> list[Any]:
-        from faster_whisper.tokenizer import Tokenizer
-
         seconds = features.shape[-1] / 100
-        tokenizer = Tokenizer(self._model.hf_tokenizer, self._model.model.is_multilingual, "transcribe", language)
-        options = _options(tokenizer, temperatures, seconds)
+        tokenizer = self._tokenizer(language)
+        options = careful(tokenizer, temperatures, seconds)
         options.initial_prompt = PUNCTUATED[script] if language == "zh" and seconds >= PROMPTED else None
         heard: list[Any] = []
-        for one in self._model.generate_segments(features, tokenizer, options, False, encoded):
+        for one in self._model.generate_segments(features, tokenizer, options, False, encoding):
             heard.append(one)
             if one.end > seconds - REST:
                 break
         return heard
-
-
-def _options(tokenizer: Any, temperatures: list[float], seconds: float) -> Any:
-    from faster_whisper.transcribe import TranscriptionOptions, get_suppressed_tokens
-
-    return TranscriptionOptions(
-        beam_size=5,
-        best_of=5,
-        patience=1,
-        length_penalty=1,
-        repetition_penalty=1,
-        no_repeat_ngram_size=0,
-        log_prob_threshold=UNLIKELY,
-        no_speech_threshold=NO_SPEECH,
-        compression_ratio_threshold=LOOPING,
-        condition_on_previous_text=False,
-        prompt_reset_on_temperature=0.5,
-        temperatures=temperatures,
-        initial_prompt=None,
-        prefix=None,
-        suppress_blank=True,
-        suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
-        without_timestamps=False,
-        max_initial_timestamp=1.0,
-        word_timestamps=True,
-        prepend_punctuations="\"'“¿([{-《",
-        append_punctuations="\"'.。,，!！?？:：”)]}、》",
-        multilingual=False,
-        max_new_tokens=min(380, 24 + round(TOKENS_PER_SECOND * seconds)),
-        clip_timestamps="0",
-        hallucination_silence_threshold=None,
-        hotwords=None,
-    )
 
 
 def doubtful(heard: Any) -> bool:
@@ -274,21 +279,3 @@ def spoken_words(heard: Any) -> bool:
         return False
     silent = heard.no_speech_prob > (NO_SPEECH_LOOPING if heard.compression_ratio > LOOPING else NO_SPEECH)
     return bool(heard.avg_logprob >= IMPOSSIBLE and not silent)
-
-
-def segment(heard: Any, stretch: Stretch, script: str) -> Segment:
-    """A decoded segment, its times counted from the recording's start."""
-    first, last = stretch.start / RATE, stretch.end / RATE
-
-    def at(seconds: float) -> float:
-        return min(first + float(seconds), last)
-
-    words = without_loops(tuple((word.word, word) for word in heard.words))
-    texts = [text for text, _ in words]
-    if stretch.language == "zh":
-        texts = written(texts, script)
-    timed = tuple(
-        Word(text, at(word.start), at(word.end), float(word.probability))
-        for text, (_, word) in zip(texts, words, strict=True)
-    )
-    return Segment("".join(texts), at(heard.start), at(heard.end), stretch.language, timed)

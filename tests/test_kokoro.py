@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from core.errors import BadInput, EngineFailed
 from core.messages import Audio
 from core.spoken import Run, spoken
 from core.voices import VOICES, default_voice, find, fitting, voices_for
-from models import kokoro, pinyin, whisper
+from models import kokoro, kokoro_net, pinyin, whisper
+from models.kokoro_graph import halves
 from tests.scoring import characters, edits, words
 
 ENGLISH = [
@@ -222,8 +224,79 @@ def test_a_language_without_a_chosen_voice_gets_one_of_the_same_gender(
     assert fitting(chosen, language).id == voice
 
 
-def test_half_of_the_cores_are_left_to_the_chat_model() -> None:
-    assert [kokoro.threads(cores) for cores in (1, 2, 8, 64)] == [1, 1, 4, 4]
+@pytest.fixture(scope="module")
+def whole(models_home: Path) -> Iterator[Speaker]:
+    """The same voice on the graph as it lies in the file, silence and all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kokoro_net, "halves", lambda model: None)
+        engine = kokoro.load(catalogue.load().find("kokoro"), models_home / "kokoro")
+    yield engine
+    engine.close()
+
+
+def loudness(wave: np.ndarray) -> float:
+    return float(20 * np.log10(np.sqrt(np.mean(wave**2))))
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    "text", ["Sure, I can.", "The capital of France is Paris.", "当然可以。", "今天天气很好，我们去公园吧。"]
+)
+def test_silence_that_is_not_computed_changes_neither_loudness_nor_length(
+    speaker: Speaker, whole: Speaker, text: str
+) -> None:
+    ours, theirs = (samples(sound(engine.speak(text))) for engine in (speaker, whole))
+    assert abs(len(ours) - len(theirs)) < 0.1 * kokoro.RATE
+    assert abs(loudness(ours) - loudness(theirs)) < 1.0
+
+
+def test_frames_of_silence_stand_for_those_that_are_left_out() -> None:
+    first, last, shares = kokoro_net.window(np.array([20, 2, 3, 4, 13, 9, 1]), "ʃˈʊɹ.")
+    assert (first, last) == (20 - 3 - 3, 52 - 9 - 1 + 4 + 3)
+    assert shares.sum() == pytest.approx(1)
+    assert shares[:3].sum() == pytest.approx(17 / 52)
+    assert shares[3:-3] == pytest.approx(1 / 52)
+    assert shares[-3:].sum() == pytest.approx(6 / 52)
+
+
+def test_where_there_is_no_silence_every_frame_counts_once() -> None:
+    first, last, shares = kokoro_net.window(np.array([1, 5, 5, 1]), "ab")
+    assert (first, last) == (0, 12)
+    assert shares == pytest.approx(1 / 12)
+
+
+@pytest.mark.parametrize("model", [b"", b"\x00", b"not a network", bytes(range(256))])
+def test_a_file_that_is_another_graph_is_not_taken_apart(model: bytes) -> None:
+    with contextlib.suppress(
+        LookupError, ValueError
+    ):  # no protobuf at all: it is opened whole, which says what is wrong
+        assert halves(model) is None
+
+
+@pytest.mark.models
+def test_a_short_sound_is_kept_for_the_next_time_and_long_ones_are_not(models_home: Path) -> None:
+    engine = kokoro.load(catalogue.load().find("kokoro"), models_home / "kokoro")
+    first, again, other = (next(engine.speak("Sure,", voices)) for voices in ((), (), ("bf_emma",)))
+    assert again is first
+    assert other.pcm != first.pcm
+    text = "This is a sentence that is too long to be kept."
+    assert next(engine.speak(text)) is not next(engine.speak(text))
+    for number in range(kokoro.KEPT):
+        engine._kept[str(number), "", 1.0] = None
+    next(engine.speak("No,"))
+    assert len(engine._kept) <= kokoro.KEPT + 3
+    engine.close()
+
+
+@pytest.mark.models
+def test_a_clause_that_goes_on_ends_without_a_pause(speaker: Speaker) -> None:
+    (ended,), (goes_on,) = speaker.speak("The capital of France"), speaker.speak("The capital of France ")
+    assert samples(goes_on)[-round(0.1 * kokoro.RATE) :].any()
+    assert not samples(ended)[-round(0.2 * kokoro.RATE) :].any()
+
+
+def test_all_cores_compute_as_they_sleep_when_they_wait() -> None:
+    assert [kokoro_net.threads(cores) for cores in (1, 2, 8, 64)] == [1, 2, 4, 4]
 
 
 def test_the_build_is_told_without_a_model() -> None:

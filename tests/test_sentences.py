@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 
@@ -51,9 +52,9 @@ WHOLE = [  # never cut inside
 ]
 
 
-def clauses(text: str, sizes: list[int] | None = None, seed: int = 0) -> list[str]:
+def clauses(text: str, sizes: list[int] | None = None, seed: int = 0, live: bool = False) -> list[str]:
     """All clauses of ``text`` fed in random deltas of the given sizes, or at once."""
-    chance, collected, found, at = random.Random(seed), Clauses(), [], 0
+    chance, collected, found, at = random.Random(seed), Clauses(live=live), [], 0
     while at < len(text):
         size = chance.choice(sizes) if sizes else len(text)
         found += collected.feed(text[at : at + size])
@@ -131,6 +132,85 @@ def test_the_same_holds_for_any_text_at_all(seed: int) -> None:
     found = clauses(text)
     assert clauses(text, [1]) == found
     assert bare("".join(found)) == bare(text)
+
+
+LIVE = [  # how the first clauses leave when somebody waits to hear them
+    (
+        "The capital of France is Paris. It is known for the Eiffel Tower and for its museums.",
+        ["The capital of France ", "is Paris.", "It is known for the Eiffel Tower ", "and for its museums."],
+    ),
+    ("Sure, I can help you with that. First, open it.", ["Sure,", "I can help you with that.", "First, open it."]),
+    ("Yes. That is right.", ["Yes.", "That is right."]),
+    ("Photosynthesis is the way plants eat.", ["Photosynthesis ", "is the way plants eat."]),
+    ("好的，我来帮你写一封邮件。", ["好的，", "我来帮你写一封邮件。"]),
+    ("光合作用是植物利用阳光把水变成食物的过程。", ["光合作用 ", "是植物利用阳光把水变成食物的过程。"]),
+    ("你可以用 Python 写程序。", ["你可以用 ", "Python 写程序。"]),
+    ("西安到北京的距离大约是一千公里。", ["西安到北京的 ", "距离大约是一千公里。"]),
+]
+
+
+@pytest.mark.parametrize(("text", "found"), LIVE)
+def test_somebody_who_waits_hears_a_few_words_first(text: str, found: list[str]) -> None:
+    assert clauses(text, live=True) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "There were about 140 million people in New York City then.",
+        "Let me introduce Professor Albert Einstein to you all today.",
+        "Well, it takes 3.5 hours, or 10:30 p.m. at the very latest.",
+        "This is something that I have been thinking of the whole day.",
+        "Go and see https://example.com/a,b or mail bob@example.com now.",
+        "Now you run `git commit -m this and that` in the big terminal.",
+        "但是这个问题可能需要重新考虑一下，因为现在还没有办法解决。",
+        "这些都是很重要的社会问题，我们不能只在会议上讨论。",
+        "机会总是留给有准备的人，所以不要放弃学习和平时的练习。",
+    ],
+)
+def test_a_few_words_are_whole_words_that_belong_together(text: str) -> None:
+    held = r"(?:\b(?:a|the|of|I|New|Professor|Albert|million|been|it|140|3\.5)|[不很最能可总]) $"
+    broken = r"(?:但|可|社|机|会|现|重|总|问|不|和平|平)$"
+    for clause in clauses(text, live=True)[:-1]:
+        assert not re.search(held, clause), clause
+        assert not re.search(broken, clause.rstrip()), clause
+    whole = re.findall(r"https://\S+|bob@example\.com|`[^`]*`|10:30 p\.m\.|3\.5", text)
+    assert all(any(part in clause for clause in clauses(text, live=True)) for part in whole)
+
+
+@pytest.mark.parametrize("text", WHOLE)
+def test_live_too_what_belongs_together_stays_together(text: str) -> None:
+    parts = re.findall(
+        r"`[^`]*`|\[[^\]]*\]\([^)]*\)|\$[^$]*\$|\S*\d\S*|https?:\S+|\S+@\S+|(?:[A-Z]\.)+\S*|Dr\. \w+", text
+    )
+    found = clauses(text, live=True)
+    assert all(any(part.rstrip(",.") in clause for clause in found) for part in parts)
+
+
+def test_live_clauses_grow_until_they_are_sentences() -> None:
+    text = "Cats and dogs and birds live with people who like them and who feed them. " * 6
+    lengths = [len(clause) for clause in clauses(text, live=True)]
+    assert lengths[0] < 20
+    assert lengths[1] < 45
+    assert lengths[-1] == len(text) // 6 - 1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_live_too_any_cut_into_deltas_gives_the_same_clauses(seed: int) -> None:
+    assert clauses(ANSWER, [1, 1, 2, 3, 7, 20], seed, live=True) == clauses(ANSWER, live=True)
+    chance = random.Random(seed)
+    signs = [*"ab 1.,。，!?`$[]()*\n\"'<|好的是在和", "the ", "and ", "Word ", "```", "可以", "因为"]
+    text = "".join(chance.choice(signs) for _ in range(chance.choice([30, 200, 900])))
+    assert clauses(text, [1], live=True) == clauses(text, live=True)
+    assert bare("".join(clauses(text, live=True))) == bare(text)
+
+
+def test_only_a_clause_that_goes_on_keeps_a_space_at_its_end() -> None:
+    found = clauses(ANSWER, live=True)
+    assert any(clause.endswith(" ") for clause in found)
+    assert all(clause == clause.strip() for clause in clauses(ANSWER))
+    assert not any(clause.rstrip()[-1:] in ".,;:!?。，" for clause in found if clause.endswith(" "))
+    assert found[-1] == found[-1].strip()
 
 
 def test_a_new_text_can_follow() -> None:

@@ -136,6 +136,15 @@ def test_the_given_language_settles_what_the_script_does_not(language: str, word
     assert said("42", language) == words
 
 
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [("The capital of France ", "The capital of France"), ("法国的首都 ", "法国的首都"), ("Yes. ", "Yes."),
+     ("One.\ntwo ", "One. two"), ("It costs 5 dollars and ", "It costs five dollars and")],
+)  # fmt: skip
+def test_what_goes_on_gets_no_mark_at_its_end(written: str, words: str) -> None:
+    assert said(written) == words
+
+
 def test_code_alone_is_announced_in_the_given_language() -> None:
     assert said("```py\nprint(1)\n```", "en") == "Here is the code."
     assert said("```py\nprint(1)\n```", "zh") == "代码如下。"

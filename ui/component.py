@@ -13,8 +13,8 @@ from streamlit.components.v2.types import ComponentRenderer
 HERE = Path(__file__).parent
 
 
-def component(name: str) -> ComponentRenderer:
-    """Register the component ``name`` (once a process: call it at import)."""
-    css, js = HERE / f"{name}.css", HERE / f"{name}.js"
-    script = (HERE / "dom.js").read_text("utf-8") + js.read_text("utf-8")
+def component(name: str, *parts: str) -> ComponentRenderer:
+    """Register the component ``name``, made of the scripts ``parts`` too (once a process: call it at import)."""
+    css = HERE / f"{name}.css"
+    script = "".join((HERE / f"{part}.js").read_text("utf-8") for part in ("dom", *parts, name))
     return register(f"parlor_{name}", css=(HERE / "dom.css").read_text("utf-8") + css.read_text("utf-8"), js=script)

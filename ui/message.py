@@ -10,6 +10,7 @@ from core.parlor import parlor
 from core.store import Node
 from ui.actions import actions
 from ui.drawn import drawn
+from ui.heard import heard
 from ui.install import offer
 from ui.live import notes
 from ui.markdown import safe
@@ -52,22 +53,34 @@ def _question(node: Node, idle: bool) -> None:
 
 
 def _bubble(node: Node, number: int, part: Text | Transcript) -> None:
-    heard = part if isinstance(part, Transcript) else None
+    transcript = part if isinstance(part, Transcript) else None
     if not part.text.strip():
-        if heard:
+        if transcript:
             st.caption(say("heard_nothing"), text_alignment="right")
         return
     with st.container(key=f"bubble-{node.id}-{number}"):
-        if heard:
-            st.caption(f"{say('heard')} · {language_name(heard.language)}" if heard.language else say("heard"))
+        if transcript:
+            code = transcript.language
+            st.caption(f"{say('heard')} · {language_name(code)}" if code else say("heard"))
         if len(part.text) <= LONG:
-            st.text(part.text)
+            _words(node, number, part)
             return
         whole = st.session_state.get(f"whole-{node.id}-{number}", False)
         with st.container(height=420 if whole else "content", border=False):
-            st.text(part.text if whole else part.text[:LONG].rstrip() + " …")
+            if whole:
+                _words(node, number, part)
+            else:
+                st.text(part.text[:LONG].rstrip() + " …")
         label = say("show_less" if whole else "show_all")
         st.toggle(f"{label} ({len(part.text):,})", key=f"whole-{node.id}-{number}")
+
+
+def _words(node: Node, number: int, part: Text | Transcript) -> None:
+    """All of a part's words; those whose times in the recording before it are known can be clicked."""
+    if isinstance(part, Transcript) and part.words and number and isinstance(node.message.parts[number - 1], Audio):
+        heard(f"heard-{node.id}-{number}", part, f"recording-{node.id}-{number - 1}")
+    else:
+        st.text(part.text)
 
 
 def _reading(node: Node, number: int, reading: Reading) -> None:
@@ -99,7 +112,8 @@ def _edit(node: Node) -> None:
 
 def _answer(node: Node, idle: bool) -> None:
     with st.container(key=f"parlor-{node.id}"):
-        if node.message.text:
+        spoken = _spoken(node)
+        if node.message.text and not spoken:
             st.markdown(safe(node.message.text))
         drawn(node)
         failed = bool(node.trouble_en)
@@ -111,10 +125,27 @@ def _answer(node: Node, idle: bool) -> None:
         for number, note in enumerate(notes().get(node.id, ())):
             with st.container(key=f"note-{node.id}-{number}"):
                 st.text(note.note_zh if language() == "zh" else note.note)
-        if st.session_state.get("listening") == node.id:
+        if st.session_state.get("listening") == node.id and not spoken:
             listen(node.message)
         if node.message.parts or not failed:
             actions(node, idle)
+
+
+def _spoken(node: Node) -> bool:
+    """An answer that was spoken in a call, as its words over its sound; False when it is none, and nothing is drawn."""
+    match node.message.parts:
+        case [Audio() as sound, Transcript(words=words) as said, *rest] if words:
+            written = any(isinstance(part, Text | Transcript) for part in rest)
+        case _:
+            return False
+    if written:
+        return False
+    listening = st.session_state.get("listening") == node.id
+    player = f"{'listening' if listening else 'recording'}-{node.id}-0"  # style.css hides the second
+    heard(f"heard-{node.id}-1", said, player)
+    with st.container(key=player):
+        st.audio(media.wav(sound), autoplay=listening)
+    return True
 
 
 def trouble(node: Node) -> None:

@@ -21,7 +21,7 @@ from ui.words import language, say
 TASKS: tuple[Task, ...] = get_args(Task)
 ICONS: dict[Task, str] = {
     "chat": "chat_bubble", "see": "visibility", "hear": "mic", "read": "document_scanner", "speak": "volume_up",
-    "paint": "palette", "embed": "search",
+    "paint": "palette", "embed": "search", "detect": "hearing", "turn": "sync_alt",
 }  # fmt: skip
 MANY = 10  # models of a task from which on they can be filtered
 

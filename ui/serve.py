@@ -17,8 +17,8 @@ LOCAL = {"127.0.0.1", "localhost"}
 EVERYWHERE = {"0.0.0.0", "::"}
 
 
-def serve(port: int, host: str) -> None:
-    """Serve until interrupted."""
+def serve(port: int, host: str, certificate: tuple[Path, Path] | None = None) -> None:
+    """Serve until interrupted; with https where there is a certificate and its key."""
     hosts = names(host)
     app = st.App(ROOT / "Home.py", routes=routes(hosts), middleware=[Middleware(ContentSecurity)])
     app.run(
@@ -26,6 +26,8 @@ def serve(port: int, host: str) -> None:
             "server.port": port,
             "server.address": host,
             "server.headless": True,
+            "server.sslCertFile": str(certificate[0]) if certificate else None,
+            "server.sslKeyFile": str(certificate[1]) if certificate else None,
             "server.allowedHosts": hosts,
             "server.fileWatcherType": "none",
             "server.disconnectedSessionTTL": 600,
@@ -50,8 +52,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Serve Parlor's pages.")
     parser.add_argument("--port", type=int, default=8501)
     parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--cert", type=Path)
+    parser.add_argument("--key", type=Path)
     args = parser.parse_args()
-    serve(args.port, args.host)
+    serve(args.port, args.host, (args.cert, args.key or args.cert) if args.cert else None)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ def voice() -> None:
         _references()
     slide("speed", say("s_speed"), 0.5, 2.0, 0.05)
     switch("speak_replies", say("s_speak"))
+    switch("openers", say("s_openers"), say("s_openers_help"))
     choose("script", say("s_script"), {"simplified": say("s_simplified"), "traditional": say("s_traditional")})
 
 

@@ -1,4 +1,4 @@
-"""The frame around every page: title, style, sidebar, the voice player, and which page is shown."""
+"""The frame around every page: title, style, sidebar, the voice player, the call, and which page is shown."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import streamlit as st
 
 from core.errors import ParlorError
 from core.parlor import parlor
+from ui.line import line
 from ui.notices import closed, notices
 from ui.player import player
-from ui.sidebar import CHAT, MODELS, SETTINGS, sidebar
+from ui.sidebar import CALL, CHAT, MODELS, SETTINGS, sidebar
 
 HERE = Path(__file__).resolve().parent
 _framed: ContextVar[bool] = ContextVar("framed", default=False)
@@ -27,10 +28,11 @@ def home() -> None:
         closed(error)
         return
     chat = st.Page(CHAT, title="Parlor", url_path="home", default=True)
+    call = st.Page(CALL, title="Parlor", url_path="Call")
     models = st.Page(MODELS, title="Parlor", url_path="Models")
     settings = st.Page(SETTINGS, title="Parlor", url_path="Settings")
     named = st.Page(lambda: st.switch_page(chat, query_params=st.query_params), url_path="Chat", visibility="hidden")
-    page = st.navigation([chat, models, settings, named], position="hidden")
+    page = st.navigation([chat, call, models, settings, named], position="hidden")
     st.logo(str(HERE / "logo.svg"), size="large", icon_image=str(HERE / "mark.svg"))
     st.html(HERE / "style.css")
     conversation = st.query_params.get("c", "") if page.url_path == chat.url_path else None
@@ -42,6 +44,7 @@ def home() -> None:
     finally:
         _framed.reset(framed)
         _player(conversation)
+        line(page.url_path == call.url_path, CALL)
     if usable:
         parlor().preload()
 

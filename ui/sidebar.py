@@ -20,7 +20,7 @@ from ui.markdown import literal
 from ui.words import language, say, several
 
 PAGES = Path(__file__).resolve().parent.parent / "pages"
-CHAT, MODELS, SETTINGS = (str(PAGES / f"{name}.py") for name in ("Chat", "Models", "Settings"))
+CALL, CHAT, MODELS, SETTINGS = (str(PAGES / f"{name}.py") for name in ("Call", "Chat", "Models", "Settings"))
 PAGE = 50  # conversations shown at first, and more at each "Show more"
 _shelf = component("shelf")
 
@@ -30,6 +30,8 @@ def sidebar(current: str | None) -> None:
     with st.sidebar, st.container(key="sidebar"):
         if st.button(say("new_chat"), key="new_chat", icon=":material/edit_square:", width="stretch", shortcut="Mod+K"):
             open_chat("")
+        goes_on = {"c": current} if current else None
+        st.page_link(CALL, label=say("call"), icon=":material/call:", width="stretch", query_params=goes_on)
         st.text_input(
             say("search"),
             key="search",

@@ -7,12 +7,16 @@ import streamlit as st
 from core.errors import ParlorError
 from core.messages import Language
 from core.parlor import parlor
+from ui.words_call import CALL
 from ui.words_models import MODELS
 from ui.words_pictures import PICTURES
+from ui.words_sound import SOUND
 
 WORDS: dict[str, tuple[str, str]] = {
+    **CALL,
     **MODELS,
     **PICTURES,
+    **SOUND,
     # navigation and the list of conversations
     "new_chat": ("New chat", "新对话"),
     "settings": ("Settings", "设置"),
@@ -75,6 +79,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "task_speak": ("Speak", "说"),
     "task_paint": ("Draw", "画"),
     "task_embed": ("Search", "检索"),
+    "task_detect": ("Notice speech", "察觉说话"),
+    "task_turn": ("Take turns", "轮流说话"),
     # the chat box
     "box": ("Message Parlor", "给 Parlor 发消息"),
     "stop": ("Stop", "停止"),
@@ -171,6 +177,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "s_try_zh": ("你好，我是你的 Parlor 语音，听起来怎么样？", "你好，我是你的 Parlor 语音，听起来怎么样？"),
     "s_speed": ("Speed", "语速"),
     "s_speak": ("Answer recordings with a voice", "用语音回答录音"),
+    "s_openers": ("Begin with a word while thinking", "思考时先应一声"),
+    "s_openers_help": (
+        "In a call, where the answer takes longer, Parlor first says something like “Well…”.",
+        "通话中如果回答需要更久，Parlor 会先说“嗯……”之类的话。",
+    ),
     "s_script": ("Heard Mandarin is written in", "普通话听写为"),
     "s_simplified": ("Simplified characters", "简体"),
     "s_traditional": ("Traditional characters", "繁体"),

@@ -24,6 +24,8 @@ MODELS: dict[str, tuple[str, str]] = {
     "m_task_read": ("Reads the words in pictures and screenshots.", "识别图片和截图中的文字。"),
     "m_task_speak": ("Says the answers aloud.", "把回答朗读出来。"),
     "m_task_paint": ("Draws what you describe.", "画出你描述的内容。"),
+    "m_task_detect": ("Notices in a call that somebody speaks.", "在通话中察觉有人说话。"),
+    "m_task_turn": ("Tells in a call a pause from the end of what you say.", "在通话中分辨停顿与说完。"),
     "m_task_embed": ("Finds passages and pictures by their meaning.", "按含义查找文字与图片。"),
     # badges and facts
     "m_starter": ("Starter", "入门"),

@@ -1,0 +1,124 @@
+"""The quick way to hear one short utterance: little padding, a greedy pass, and signs by which to doubt it.
+
+Figures are of whisper-base, int8, on two cores that had other work; ``bench hearing`` measures again.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.messages import Word
+from models.repeats import looped
+from models.whisper_options import APPENDED, LOOPING, NO_SPEECH, PREPENDED, UNLIKELY
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+
+# Padding is features of 0, as faster-whisper's: encoding 2.6 s takes 57 ms with 1 s of it, 92 ms with 4 s, and a second
+# with 27 s. Errors with 0.5, 1, 2, 4 and 27 s of it were the same. That holds as long as the decoder writes timestamps:
+# without them 11 of 60 sentences looped at 1 s, since it is the last one that tells it to stop. They cost two tokens.
+FINAL = 1.0  # seconds
+
+# Speech that is cut off in a word loops more easily: 14 of 80 with 1 s of padding, 4 with 2 s, 3 with 4 s.
+CAPTION = 2.0
+
+SHORTEST = 0.1  # seconds
+
+# A token costs 10 ms and more, on one thread as on two; with a beam of 5 half as much again. Of 30 Chinese sentences
+# greedy decoding had 23 characters of 284 wrong, a beam 20, and a beam only for the 11 less likely ones 16.
+UNSURE, BEAM = -0.45, 5  # mean log-probability of a token
+TOKENS, TOKENS_PER_SECOND = 12, 9
+
+# Without speech the no-speech probability is 0.56 to 0.82 at this padding too; with speech, also at -55 dBFS, it is
+# 0.44 at most, and the mean log-probability -0.65 at least.
+NO_SPEECH_UNLIKELY = 0.5  # together with an unlikely text
+IMPOSSIBLE = -1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Quick:
+    """What one greedy pass wrote; ``tokens`` without the special ones, times in seconds of what was encoded.
+
+    ``ended`` tells whether the decoder stopped by itself.
+    """
+
+    text: str
+    tokens: tuple[int, ...]
+    start: float
+    end: float
+    log_probability: float
+    no_speech: float
+    ended: bool
+
+    @property
+    def silent(self) -> bool:
+        """Whether nobody has said anything."""
+        wordless = not any(letter.isalnum() for letter in self.text)
+        invented = self.no_speech > NO_SPEECH_UNLIKELY and self.log_probability < UNLIKELY
+        return wordless or invented or self.no_speech > NO_SPEECH or self.log_probability < IMPOSSIBLE
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether to decode with more care before believing it."""
+        data = self.text.encode()
+        loops = len(data) > LOOPING * len(zlib.compress(data)) or looped(self.text)
+        return loops or self.log_probability < UNLIKELY or not self.ended
+
+
+def encoded(model: WhisperModel, features: Any, padding: float) -> Any:
+    """Features, shape (mel bins, frames of 10 ms), with ``padding`` seconds of silence after them, encoded."""
+    from faster_whisper.audio import pad_or_trim
+
+    return model.encode(pad_or_trim(features, min(features.shape[-1] + round(padding * 100), 3000)))
+
+
+def decoded(model: WhisperModel, encoding: Any, tokenizer: Any, seconds: float, beam: int = 1) -> Quick:
+    """Write down ``seconds`` of speech in the tokenizer's language, with its timestamps."""
+    from faster_whisper.transcribe import get_suppressed_tokens
+
+    prompt = list(tokenizer.sot_sequence)
+    most = TOKENS + round(TOKENS_PER_SECOND * seconds)
+    found = model.model.generate(
+        encoding,
+        [prompt],
+        beam_size=beam,
+        max_length=2 * most,  # half of it may be new, whatever the prompt
+        suppress_blank=True,
+        suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
+        max_initial_timestamp_index=50,
+        return_scores=True,
+        return_no_speech_prob=True,
+    )[0]
+    tokens = found.sequences_ids[0]
+    times = [(token - tokenizer.timestamp_begin) * 0.02 for token in tokens if token >= tokenizer.timestamp_begin]
+    words = tuple(token for token in tokens if token < tokenizer.eot)
+    return Quick(
+        tokenizer.decode(list(words)),
+        words,
+        min(times, default=0.0),
+        min(max(times, default=seconds), seconds),
+        found.scores[0],
+        found.no_speech_prob,
+        len(tokens) < most,
+    )
+
+
+def surely(model: WhisperModel, encoding: Any, tokenizer: Any, seconds: float) -> Quick:
+    """Greedily, and once more with a beam when that is not likely: the likelier one."""
+    quick = decoded(model, encoding, tokenizer, seconds)
+    if quick.silent or quick.log_probability >= UNSURE:
+        return quick
+    again = decoded(model, encoding, tokenizer, seconds, BEAM)
+    return max(quick, again, key=lambda one: (not one.doubtful, one.log_probability))
+
+
+def aligned(model: WhisperModel, encoding: Any, tokenizer: Any, quick: Quick, frames: int) -> tuple[Word, ...]:
+    """When each word was said, in ``frames`` of 10 ms of sound."""
+    piece: dict[str, Any] = {"seek": 0, "start": quick.start, "end": quick.end, "tokens": list(quick.tokens)}
+    model.add_word_timestamps([[piece]], tokenizer, encoding, frames, PREPENDED, APPENDED, 0.0)
+    return tuple(
+        Word(word["word"], float(word["start"]), float(word["end"]), float(word["probability"]))
+        for word in piece.get("words", ())
+    )

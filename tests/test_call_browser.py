@@ -1,0 +1,239 @@
+"""A call in the browser over the app's own socket: what is said, heard, shown and drawn; left, and taken up again."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from core.messages import Audio
+from tests import screens
+from tests.browser import ROOT, Served, Watch, conversation, playing, settle, visit, watch
+from tests.call_page import (
+    OPTIONS,
+    SPIDER,
+    STORY,
+    Microphone,
+    answer,
+    app,
+    begin,
+    browser_context,
+    chromium,
+    context,
+    hang_up,
+    heard,
+    microphone,
+    noted,
+    page,
+    says,
+    state,
+    write,
+    you,
+)
+
+__all__ = ["app", "chromium", "context", "microphone", "page", "playing", "watch"]
+pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
+
+STOP = "Sorry, how many legs does a spider have?"
+INVOICE = "What is the total due on this invoice?"
+FOX = "Draw a red fox in the snow."
+
+
+# ── talking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_call_is_heard_answered_interrupted_shown_something_and_asked_to_draw(
+    app: Served, page: Page, microphone: Microphone, models_home: Path, tmp_path: Path
+) -> None:
+    begin(page, app.url)
+    microphone.says(page, says(models_home, STORY))
+    expect(you(page, 1)).to_have_text(re.compile("lighthouse keeper", re.IGNORECASE))
+    heard(page, 1)
+    state(page, "Speaking")
+    expect(answer(page, 1).locator(".rest")).not_to_be_empty()
+    expect(page.locator(".waterfall dt").first).to_have_text("Your pause")
+    expect(page.locator(".total .number")).to_have_text(re.compile(r"^[\d,]+ ms$"))
+
+    microphone.says(page, says(models_home, STOP))
+    heard(page, 1, "silent")
+    expect(page.locator(".turns li").first.locator(".cut")).to_be_visible()
+    cut = answer(page, 1).inner_text()
+    expect(you(page, 2)).to_have_text(re.compile("legs", re.IGNORECASE))
+    heard(page, 2)
+    state(page, "Listening")
+
+    picture = tmp_path / "invoice.png"
+    picture.write_bytes(screens.invoice("en").image.data)
+    page.locator("input[type=file]").set_input_files(picture)
+    expect(page.locator(".waiting img")).to_have_count(1)
+    microphone.says(page, says(models_home, INVOICE))
+    expect(you(page, 3)).to_have_text(re.compile("total due", re.IGNORECASE))
+    heard(page, 3)
+    expect(page.locator(".waiting")).to_be_hidden()
+    expect(page.locator(".turns li").nth(2).locator(".shown img")).to_have_count(1)
+    state(page, "Listening")
+
+    microphone.says(page, says(models_home, FOX))
+    heard(page, 4)
+    page.locator(".canvas img").wait_for()
+    expect(page.locator(".drawn > img")).to_have_count(1)
+    state(page, "Listening")
+    hang_up(page)
+    for hush, silent in zip(noted(page, "hush"), noted(page, "silent"), strict=False):
+        print(f"hush to measured silence: {silent['at'] - hush['at']:.0f} ms")
+
+    page.get_by_role("button", name="Open the conversation").click()
+    page.locator('[class*="st-key-bubble-"]').nth(3).wait_for()
+    settle(page)
+    path = app.store().path(conversation(page))
+    assert len(path) == 8
+    assert path[1].message.cut
+    assert path[1].message.text == cut
+    assert [len(list(node.message.images)) for node in path] == [0, 0, 0, 0, 1, 0, 0, 1]
+    assert all(any(isinstance(part, Audio) for part in node.message.parts) for node in path)
+
+
+def test_in_chinese_it_answers_in_chinese(
+    app: Served, chromium: Browser, microphone: Microphone, models_home: Path, watch: Watch
+) -> None:
+    with browser_context(chromium, "zh-CN") as tabs:
+        page = tabs.new_page()
+        watch.over(page)
+        visit(page, f"{app.url}/Call")
+        page.get_by_role("button", name="开始通话").click()
+        state(page, "我在听")
+        microphone.says(page, says(models_home, "蜘蛛有几条腿？"))
+        expect(you(page, 1)).to_have_text(re.compile("蜘蛛"))
+        heard(page, 1)
+        expect(page.locator(".waterfall dt").first).to_have_text("你停下来")
+        page.get_by_role("button", name="挂断").click()
+        page.get_by_role("button", name="打开对话").wait_for()
+    assert not watch.errors
+
+
+def test_the_whole_of_it_where_there_is_no_network_but_the_machine_itself() -> None:
+    alone = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    if (
+        not all(map(shutil.which, ("unshare", "ip")))
+        or subprocess.run([*alone, "true"], capture_output=True).returncode
+    ):
+        pytest.skip("this needs unshare and ip, and the right to make a network of one's own (root)")
+    outside = subprocess.run([*alone, "ip", "route"], capture_output=True, text=True)
+    assert outside.stdout == "", "there is a way out"
+    test = f"{__file__}::test_a_call_is_heard_answered_interrupted_shown_something_and_asked_to_draw"
+    command = [*alone, sys.executable, "-m", "pytest", "-q", "-s", test]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    print(done.stdout[-2000:])
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+def test_with_push_to_talk_it_listens_while_the_space_bar_is_held(
+    app: Served, page: Page, microphone: Microphone, models_home: Path
+) -> None:
+    begin(page, app.url)
+    page.get_by_role("button", name=OPTIONS).click()
+    page.get_by_role("switch", name="Push to talk").check()
+    hold = page.get_by_role("button", name="Hold to talk")
+    expect(hold).to_be_visible()
+    question = says(models_home, SPIDER)
+    microphone.says(page, question)
+    page.wait_for_timeout(1000 * question.seconds + 1500)
+    expect(page.locator(".turns li")).to_have_count(0)
+    page.locator(".state").click()  # away from the list of microphones, where a space would mean something else
+    page.keyboard.down("Space")
+    microphone.says(page, question)
+    page.wait_for_timeout(1000 * question.seconds + 500)
+    page.keyboard.up("Space")
+    expect(you(page, 1)).to_have_text(re.compile("legs", re.IGNORECASE))
+    heard(page, 1)
+    page.get_by_role("switch", name="Push to talk").uncheck()
+
+
+def test_a_pasted_and_a_dropped_picture_wait_as_thumbnails_and_what_is_none_is_told(app: Served, page: Page) -> None:
+    begin(page, app.url)
+    picture = list(screens.settings("en").image.data)
+    transfer = page.evaluate_handle(
+        """(bytes) => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([new Uint8Array(bytes)], "screen.png", { type: "image/png" }));
+          return transfer;
+        }""",
+        picture,
+    )
+    page.evaluate("(data) => dispatchEvent(new ClipboardEvent('paste', { clipboardData: data }))", transfer)
+    expect(page.locator(".waiting img")).to_have_count(1)
+    page.locator(".talk").dispatch_event("drop", {"dataTransfer": transfer})
+    expect(page.locator(".waiting img")).to_have_count(2)
+    page.locator("input[type=file]").set_input_files(
+        {"name": "notes.png", "mimeType": "image/png", "buffer": b"these are words"}
+    )
+    expect(page.locator(".told .bad")).to_contain_text("notes.png")
+    expect(page.locator(".waiting img")).to_have_count(2)
+
+
+def test_words_in_a_call_are_never_html(app: Served, page: Page) -> None:
+    begin(page, app.url)
+    write(page, '<img src=x onerror="window.pwned = 1"> <b>Hello</b>')
+    expect(you(page, 1)).to_contain_text("<b>Hello</b>")
+    heard(page, 1)
+    assert page.evaluate("window.pwned") is None
+
+
+# ── leaving and coming back ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_another_page_leaves_the_call_as_it_is_and_a_pill_leads_back(app: Served, page: Page) -> None:
+    begin(page, app.url)
+    write(page, STORY)
+    heard(page, 1)
+    played = page.evaluate("parlorCall.turns.get(1).heard")
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Settings").click()
+    page.get_by_role("heading", name="Settings").wait_for()
+    pill = page.get_by_role("group", name="Call in progress")
+    expect(pill).to_contain_text("Speaking")
+    page.wait_for_function("(before) => parlorCall.turns.get(1).heard > before + 0.5", arg=played)
+    assert page.evaluate("parlorCall.linked")
+    pill.get_by_role("button", name="Mute").click()
+    pill.get_by_role("button", name="Unmute").wait_for()
+    pill.get_by_title("Back to the call").click()
+    expect(you(page, 1)).to_have_text(STORY)
+    expect(page.get_by_role("button", name="Unmute")).to_be_visible()
+    expect(pill).to_have_count(0)
+    assert not noted(page, "lost")
+
+
+def test_a_reload_goes_on_with_the_call(app: Served, page: Page) -> None:
+    begin(page, app.url)
+    write(page, SPIDER)
+    heard(page, 1)
+    state(page, "Listening")
+    said = answer(page, 1).inner_text()
+    id = page.evaluate("parlorCall.id")
+    page.reload()
+    page.wait_for_function("window.parlorCall?.linked")
+    state(page, "Listening")
+    assert page.evaluate("parlorCall.id") == id
+    expect(answer(page, 1)).to_have_text(said)
+    write(page, "And an ant?")
+    heard(page, 2)
+
+
+def test_a_second_tab_can_take_the_call_over(app: Served, page: Page, context: BrowserContext, watch: Watch) -> None:
+    begin(page, app.url)
+    write(page, SPIDER)
+    heard(page, 1)
+    other = context.new_page()
+    watch.over(other)
+    visit(other, f"{app.url}/Call")
+    other.get_by_role("button", name="Start talking").click()
+    expect(other.locator(".trouble")).to_contain_text("Another call is going on")
+    other.get_by_role("button", name="Take it over").click()
+    state(other, "Listening")
+    expect(you(other, 1)).to_have_text(SPIDER)
+    expect(page.locator(".trouble")).to_contain_text("The call went on in another tab")
+    hang_up(other)
