@@ -160,8 +160,10 @@ class Answers:
                 if answer.committed:
                     self._play(answer)
                 self._words(answer)
-            case Understood(message) if spoken.question is None:
+            case Understood(message) if spoken.shown:
                 spoken.shown = tuple(part for part in message.parts if isinstance(part, Image | Reading))
+                if spoken.question is not None:
+                    self._keeper.words(spoken.question, spoken.parts())
             case Progress(stage="note"):
                 self._tell(Told(event.note, event.note_zh))
 

@@ -6,6 +6,7 @@ is ``core.voice.Floor``'s: its actions are carried out here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,7 @@ class Conductor:
     def played(self, turn: int, seconds: float, at: float) -> None:
         """So much of the answer to ``turn`` had been audible at the clock's ``at``."""
         if answer := self.answers.played(turn, seconds, at):
-            left = answer.said.seconds - answer.heard
+            left = answer.said.seconds - answer.heard if answer.over else math.inf  # more of it may be on its way
             self.act(self.floor.sounding(answer.said.around(answer.heard) or "…", left))
 
     def typed(self, text: str) -> None:

@@ -76,7 +76,7 @@ def _follow(held: Call, clock: FileClock, audio: Audio, options: argparse.Namesp
     for line in hold(held, clock, pieces(audio), options.echo):  # noqa: B007 — its last value is wanted
         events, seen = held.after(seen)
         for event in events:
-            totals += [event.total] if isinstance(event, Timed) else []
+            totals += [event.total] if isinstance(event, Timed) and event.words is None else []
             _print(event, clock(), options)
     events, seen = held.after(seen)
     for event in events:
@@ -108,7 +108,7 @@ def _print(event: CallEvent, at: float, options: argparse.Namespace) -> None:
             print(f"{at:8.2f}  > {text}", flush=True)
         case Caption(_, "parlor", text, final=True):
             print(f"{at:8.2f}    {text}", flush=True)
-        case Timed(total=total):
+        case Timed(total=total, words=None):
             print(f"{at:8.2f}    ({total:.2f} s)", file=sys.stderr, flush=True)
         case Interrupted():
             print(f"{at:8.2f}    --", file=sys.stderr, flush=True)

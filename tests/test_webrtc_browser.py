@@ -253,7 +253,7 @@ def test_a_page_that_is_left_holds_the_call_and_each_return_to_it_carries_sound_
         expect(page.get_by_role("heading", name="Settings")).to_be_visible()
         if away % 2:  # long enough for the server to see it, or back before it has
             page.wait_for_function("parlorCall.phase === 'held'")
-        page.get_by_role("button", name="Back to the call").click()
+        page.locator(".pill .back").click()
         carried(page)
         assert received(page) > 0
     say(page, spoken(models_home, FRANCE)[0])

@@ -131,7 +131,7 @@ function createCall() {
     drawing: ({ turn, fraction, prompt, done }) => (turnOf(turn).drawing = done ? null : { ...turnOf(turn).drawing, fraction, prompt }),
     told: ({ en, zh, trouble }) => call.told.push({ en, zh, trouble, at: Date.now() }),
     hush() {
-      note("hush");
+      note("hush", { level: sound.level() });
       const turn = call.turns.get(sound.answer?.turn);
       sound.hush();
       if (turn?.heard === 0) turn.clauses = [];
