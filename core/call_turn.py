@@ -110,6 +110,7 @@ class Spoken:
     def timed(self, audible: float, words: float | None = None) -> Timed:
         """The waterfall, once the answer's first sample was ``audible``; ``words``: when its own words followed."""
         zero, marks = self.voiced_until, self.marks
+        ready = {"spoken", "committed"} & marks.keys()
         spans = (
             ("silence", zero, marks.get("ended")),
             ("judge", marks.get("ended"), marks.get("judged")),
@@ -117,7 +118,7 @@ class Spoken:
             ("write", marks.get("heard"), marks.get("written")),
             ("speak", marks.get("written"), marks.get("spoken")),
             ("wait", marks.get("spoken"), marks.get("committed")),
-            ("carry", max(marks.get("spoken", audible), marks.get("committed", audible)), audible),
+            ("carry", max((marks[key] for key in ready if marks[key] <= audible), default=audible), audible),
         )
         stages = tuple(
             Stage(name, round(start - zero, 3), round(end - zero, 3))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -12,30 +14,18 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, Playwright, expect
 
 from core.media import wav
-from core.messages import Audio, Transcript
-from tests.browser import (
-    CHROMIUM,
-    FLAGS,
-    PATIENCE,
-    QUICK,
-    Served,
-    Watch,
-    link_models,
-    playing,
-    visit,
-    watch,
-)
+from core.messages import Audio
+from tests import screens
+from tests.browser import CHROMIUM, FLAGS, PATIENCE, ROOT, Served, Watch, link_models, playing, visit, watch
+from tests.call_page import BRIEF, PAINTER, STORY, hang_up, state, you
 from tests.talk import saved, spoken, talk
 
 __all__ = ["playing", "watch"]
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
 
-FRANCE, STORY, SPIDER = (
-    "What is the capital of France?",
-    "Please tell me a very long story about a lighthouse keeper.",
-    "How many legs does a spider have?",
-)
-QUIET = 0.004  # RMS of full scale: what Opus leaves of digital silence
+FRANCE, STOP = "What is the capital of France?", "Sorry, how many legs does a spider have?"
+INVOICE, FOX = "What is the total due on this invoice?", "Draw a red fox in the snow."
+QUIET, LOUD = 0.004, 0.02  # RMS of full scale: what Opus leaves of digital silence; a voice
 # Keeps every connection that is made, and the level of both directions every 10 ms of sound.
 PROBE = """
 (() => {
@@ -103,9 +93,10 @@ MICROPHONE = """
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory, models_home: Path) -> Iterator[Served]:
-    """A server that would have somebody to ask for servers of others, if it asked."""
+    """A server with a tiny painter, which would have somebody to ask for servers of others, if it asked."""
     home = link_models(models_home, tmp_path_factory.mktemp("webrtc") / "home")
-    served = Served(home, HF_TOKEN="hf_nothing", **QUICK | {"PARLOR_MAX_TOKENS": "80"})
+    subprocess.run([sys.executable, "-c", PAINTER, str(home)], cwd=ROOT, check=True, capture_output=True)
+    served = Served(home, HF_TOKEN="hf_nothing", **BRIEF)
     yield served
     served.stop()
 
@@ -169,9 +160,9 @@ def carried(page: Page) -> None:
     page.wait_for_function("['listening', 'hearing', 'thinking', 'speaking'].includes(parlorCall.phase)")
 
 
-def hang_up(page: Page) -> None:
-    page.get_by_role("button", name="Hang up").click()
-    expect(page.get_by_role("heading", name="Call ended")).to_be_visible()
+def sounds(page: Page, turn: int) -> None:
+    """Wait until more than a second of the answer to ``turn`` has gone out."""
+    page.wait_for_function("(turn) => parlorCall.turns.get(turn)?.heard > 1.2", arg=turn)
 
 
 def levels(page: Page) -> list[tuple[float, float, float]]:
@@ -180,48 +171,55 @@ def levels(page: Page) -> list[tuple[float, float, float]]:
     return measured
 
 
-def test_three_turns_are_heard_and_answered_and_an_answer_is_interrupted(
-    app: Served, page: Page, context: BrowserContext, models_home: Path
+def test_a_call_is_heard_answered_interrupted_shown_something_and_asked_to_draw(
+    app: Served, page: Page, context: BrowserContext, models_home: Path, tmp_path: Path
 ) -> None:
-    france, story, spider = spoken(models_home, FRANCE, STORY, SPIDER)
+    story, stop, invoice, fox = spoken(models_home, STORY, STOP, INVOICE, FOX)
     context.add_init_script(MICROPHONE)
     visit(page, f"{app.url}/Call")
     begin(page)
-    you, parlor = page.locator(".turns .you .words"), page.locator(".turns .parlor .words")
-    say(page, france)
-    expect(you.nth(0)).to_contain_text("France")
-    expect(parlor.nth(0)).not_to_be_empty()
-    page.wait_for_function("parlorCall.phase === 'listening'")
     say(page, story)
-    expect(you.nth(1)).to_contain_text(re.compile("lighthouse", re.IGNORECASE))
-    page.wait_for_function("parlorCall.turns.get(2)?.heard > 1.5")
-    say(page, spider)
-    expect(you.nth(2)).to_contain_text(re.compile("spider", re.IGNORECASE))
-    expect(page.locator(".turns .cut:visible")).to_have_count(1)
-    page.wait_for_function("parlorCall.turns.get(3)?.heard > 0.5")
+    expect(you(page, 1)).to_contain_text(re.compile("lighthouse", re.IGNORECASE))
+    sounds(page, 1)
+    say(page, stop)
+    expect(you(page, 2)).to_contain_text(re.compile("legs", re.IGNORECASE))
+    expect(page.locator(".turns li").first.locator(".cut")).to_be_visible()
+    sounds(page, 2)
+    state(page, "Listening")
     report(page)
+
+    picture = tmp_path / "invoice.png"
+    picture.write_bytes(screens.invoice("en").image.data)
+    page.locator("input[type=file]").set_input_files(picture)
+    expect(page.locator(".waiting img")).to_have_count(1)
+    say(page, invoice)
+    expect(you(page, 3)).to_contain_text(re.compile("total due", re.IGNORECASE))
+    sounds(page, 3)
+    state(page, "Listening")
+    say(page, fox)
+    expect(page.locator(".drawn > img")).to_have_count(1)
+    state(page, "Listening")
     hang_up(page)
+
     kept = [node.message for node in app.store().path(page.evaluate("parlorCall.conversation"))]
-    assert [message.role for message in kept] == ["user", "assistant"] * 3
-    assert all(isinstance(message.parts[0], Audio) for message in kept)
-    assert [message.cut for message in kept[1::2]][:2] == [False, True]
-    told = page.evaluate("parlorCall.turns.get(2).cut")
-    assert isinstance(kept[3].parts[1], Transcript)
-    assert kept[3].parts[1].text == told, "the history keeps what was audible"
+    assert [message.role for message in kept] == ["user", "assistant"] * 4
+    assert [len(list(message.images)) for message in kept] == [0, 0, 0, 0, 1, 0, 0, 1]
+    assert kept[1].cut
+    assert kept[1].text == page.evaluate("parlorCall.turns.get(1).cut"), "the history keeps what was audible"
 
 
 def report(page: Page) -> None:
-    """Check that the answers sounded in the page and fell silent, and print how long that took."""
+    """Check that the answers sounded in the page and the first fell silent, and print how long that took."""
     measured = levels(page)
     took = inside(page).evaluate("connections.at(-1).took")
     totals = page.evaluate("[...parlorCall.turns.values()].map(({ timed }) => timed?.total)")
-    voiced = [at for at, microphone, _ in measured if microphone > 0.02]
+    voiced = [at for at, microphone, _ in measured if microphone > LOUD]
     onsets = [voiced[0], *(after for before, after in pairwise(voiced) if after - before > 1.5)]
-    assert len(onsets) == 3
+    assert len(onsets) == 2
+    assert any(out > LOUD for _, _, out in measured)
     sounding = [at for at, _, out in measured if out > QUIET]
-    assert any(out > 0.02 for _, _, out in measured)
-    silent = next(before for before, after in pairwise(sounding) if before > onsets[2] and after - before > 0.2)
-    print(f"connected in {took:.0f} ms; voice to voice {totals} s; silent {silent - onsets[2]:.3f} s after a voice")
+    silent = next(before for before, after in pairwise(sounding) if before > onsets[1] and after - before > 0.2)
+    print(f"connected in {took:.0f} ms; voice to voice {totals} s; silent {silent - onsets[1]:.3f} s after a voice")
 
 
 def test_no_other_machine_is_asked_for_a_way_to_connect(app: Served, page: Page) -> None:
@@ -257,7 +255,7 @@ def test_a_page_that_is_left_holds_the_call_and_each_return_to_it_carries_sound_
         carried(page)
         assert received(page) > 0
     say(page, spoken(models_home, FRANCE)[0])
-    expect(page.locator(".turns .you .words").first).to_contain_text("France")
+    expect(you(page, 1)).to_contain_text("France")
     assert page.evaluate("parlorCall.id") == call
     hang_up(page)
     begin(page)
