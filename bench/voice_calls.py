@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from bench.voice_turns import RATE, Turn, silence, voiced
 from core.call_file import REPLY, STEP, FileClock, FileLine, hold, pieces
-from core.line import CallEvent, CallOptions, Caption, Interrupted, Phased, Timed, Told
+from core.call_openers import WORDS
+from core.line import CallEvent, CallOptions, Caption, Clause, Interrupted, Phased, Timed, Told
 from core.messages import Audio
 from core.parlor import Parlor
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MISSED = 5.0  # seconds after its end in which a turn must be answered
 PATIENCE = 60.0  # seconds that a script waits at most
 GAP = 0.8  # seconds of silence before each turn
+OPENERS = {word for words in WORDS.values() for word in words}
 SOUNDING = 1.0  # seconds of an answer before somebody speaks into it
 
 
@@ -30,11 +32,13 @@ SOUNDING = 1.0  # seconds of an answer before somebody speaks into it
 class Answered:
     """One turn of a call. ``total``: seconds from its true end to the answer's first sample, None where none came.
 
+    ``words``: the same to the first sample of the answer's own words, where it began with an opening word.
     ``cut``: an answer sounded before the end, or the turn was taken for two. ``heard``: all of it that was committed.
     """
 
     turn: Turn
     total: float | None
+    words: float | None
     cut: bool
     heard: str
 
@@ -127,6 +131,12 @@ class Held:
             if isinstance(event, Caption) and event.who == "you" and event.final and event.text and since <= at < until
         ]
 
+    def opener(self, since: float, until: float) -> float:
+        """How long the opening word lasts that an answer between two times begins with; 0 where there is none."""
+        clauses = [event for at, event in self.events if isinstance(event, Clause) and since <= at < until]
+        opening = (clause for clause in clauses if clause.index == 0 and clause.text.strip() in OPENERS)
+        return next((clause.seconds for clause in opening), 0.0)
+
     @property
     def interruptions(self) -> list[float]:
         return [at for at, event in self.events if isinstance(event, Interrupted)]
@@ -134,7 +144,7 @@ class Held:
     @property
     def totals(self) -> list[float]:
         """What the call itself took its times for, seconds."""
-        return [event.total for _, event in self.events if isinstance(event, Timed)]
+        return [event.total for _, event in self.events if isinstance(event, Timed) and event.words is None]
 
     @property
     def troubles(self) -> list[str]:
@@ -175,7 +185,9 @@ def converse(app: Parlor, turns: Sequence[Turn]) -> tuple[list[Answered], Held]:
         heard = held.committed(start, following)
         cut = len(heard) > 1 or held.first_sound(start, end) is not None
         first = held.first_sound(end, min(following, end + MISSED))
-        found.append(Answered(turn, None if first is None else first - end, cut, " ".join(heard)))
+        words = None if first is None else held.first_sound(first + held.opener(start, following), following)
+        total, own = (None if at is None else at - end for at in (first, words))
+        found.append(Answered(turn, total, own, cut, " ".join(heard)))
     return found, held
 
 
@@ -193,11 +205,11 @@ def barge(app: Parlor, question: Turn, into: Turn) -> Barged:
     return Barged(duck and 1000 * duck, 1000 * (hush - onset), 1000 * max(0.0, (last or 0.0) - hush))
 
 
-def disturb(app: Parlor, question: Turn, noise: Audio, echo: float = 0.0) -> int:
-    """How often the answer to ``question`` is interrupted by ``noise``, or by its own ``echo``."""
+def disturb(app: Parlor, question: Turn, noise: Audio, echo: float = 0.0) -> int | None:
+    """How often the answer to ``question`` is interrupted by ``noise``, or by its own ``echo``; None without one."""
     held = Held(app, echo)
     held.over([silence(GAP), question.audio, held.sounding, noise, held.idle])
-    return len(held.interruptions)
+    return len(held.interruptions) if held.spoke else None
 
 
 def nobody(app: Parlor, noise: Audio) -> list[str]:

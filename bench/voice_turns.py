@@ -19,6 +19,7 @@ from core.catalogue import ModelSpec
 from core.media import open_audio, resampled, wav
 from core.messages import Audio
 from core.pool import Pool
+from models.mandarin import written
 
 if TYPE_CHECKING:
     import numpy as np
@@ -152,7 +153,7 @@ def _lines(text: str) -> list[str]:
 def errors(said: str, heard: str, language: str) -> tuple[int, int]:
     """Words (characters in Chinese) to change, drop or add, and how many were said.
 
-    Case, marks, hesitations and digits or their names are no errors.
+    Case, marks, hesitations, digits or their names, and traditional or simplified writing are no errors.
     """
     wanted, got = (_units(text, language) for text in (said, heard))
     row = list(range(len(got) + 1))  # Levenshtein, 1966
@@ -164,7 +165,8 @@ def errors(said: str, heard: str, language: str) -> tuple[int, int]:
 
 
 def _units(text: str, language: str) -> list[str]:
-    plain = unicodedata.normalize("NFKC", text).lower().replace("'", "").replace("’", "")
+    simplified = written([text], "simplified")[0] if language == "zh" else text
+    plain = unicodedata.normalize("NFKC", simplified).lower().replace("'", "").replace("’", "")
     names = list("零一二三四五六七八九") if language == "zh" else _DIGITS
     plain = re.sub(r"\d", lambda digit: f" {names[int(digit[0])]} ", plain)
     found = re.findall(r"[^\W_]", plain) if language == "zh" else re.findall(r"[^\W_]+", plain)

@@ -21,9 +21,9 @@ from core.voice_actions import FRAME, Action, Asked, Began, Committed, Dropped, 
 START = 0.5
 STAY = 0.35
 
-BEGIN = 0.096  # seconds of speech that begin a turn; clicks and keys reach 0.064
+BEGIN = 0.096  # seconds of speech that begin a turn: three frames. Chosen, not measured
 REOPEN = 0.064  # seconds of speech that take a pause back
-SOFT_END = 0.128  # seconds without speech after which the answer is begun; closures inside words last up to 0.1
+SOFT_END = 0.128  # seconds without speech after which the answer is begun; chosen above a closure inside a word, not measured
 
 # Silero's score stays up for 0.1 s after the last sound. What is this much quieter than the loudest of the turn is its
 # end already; the loudest is forgotten at this rate, so that whoever goes on in a low voice is followed again.
