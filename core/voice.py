@@ -23,7 +23,7 @@ STAY = 0.35
 
 BEGIN = 0.096  # seconds of speech that begin a turn: three frames. Chosen, not measured
 REOPEN = 0.064  # seconds of speech that take a pause back
-SOFT_END = 0.128  # seconds without speech after which the answer is begun; chosen above a closure inside a word, not measured
+SOFT_END = 0.128  # seconds without speech after which the answer is begun. Chosen above a closure inside a word
 
 # Silero's score stays up for 0.1 s after the last sound. What is this much quieter than the loudest of the turn is its
 # end already; the loudest is forgotten at this rate, so that whoever goes on in a low voice is followed again.
