@@ -44,9 +44,9 @@ class Microphone:
     def says(self, page: Page, sound: Audio) -> None:
         """Speak into the page, through another microphone than the one it uses."""
         self._write(talk(0.3, sound))
-        chosen = page.get_by_label("Microphone", exact=True)
+        chosen = page.locator(".options select").first
         if not chosen.is_visible():
-            page.get_by_role("button", name=OPTIONS).click()
+            page.locator(".buttons [aria-expanded]").click()
         others = chosen.locator("option").evaluate_all("options => options.map((option) => option.value)")
         chosen.select_option(next(id for id in others if id not in ("", chosen.input_value())))
 
@@ -96,7 +96,7 @@ def you(page: Page, turn: int) -> Locator:
 
 
 def answer(page: Page, turn: int) -> Locator:
-    return page.locator(".turns li").nth(turn - 1).locator(".parlor .words")
+    return page.locator(".turns li").nth(turn - 1).locator(".parlor p.words")
 
 
 def heard(page: Page, turn: int, what: str = "measured") -> None:

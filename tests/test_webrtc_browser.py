@@ -17,7 +17,7 @@ from core.media import wav
 from core.messages import Audio
 from tests import screens
 from tests.browser import CHROMIUM, FLAGS, PATIENCE, ROOT, Served, Watch, link_models, playing, visit, watch
-from tests.call_page import BRIEF, PAINTER, STORY, hang_up, state, you
+from tests.call_page import BRIEF, PAINTER, STORY, browsing, hang_up, state, you
 from tests.talk import saved, spoken, talk
 
 __all__ = ["playing", "watch"]
@@ -66,6 +66,7 @@ PROBE = """
   };
 })();
 """
+WEBRTC = "localStorage.setItem('parlor.call', JSON.stringify({ transport: 'webrtc' }))"
 # A microphone that hears what a test says into it.
 MICROPHONE = """
 (() => {
@@ -119,7 +120,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
     context.set_default_timeout(PATIENCE)
     expect.set_options(timeout=PATIENCE)
     context.add_init_script(PROBE)
-    context.add_init_script("localStorage.setItem('parlor.call', JSON.stringify({ transport: 'webrtc' }))")
+    context.add_init_script(WEBRTC)
     yield context
     context.close()
 
@@ -261,6 +262,31 @@ def test_a_page_that_is_left_holds_the_call_and_each_return_to_it_carries_sound_
     begin(page)
     assert page.evaluate("parlorCall.id") != call
     hang_up(page)
+
+
+def test_a_microphone_that_is_refused_is_told_and_used_once_it_is_allowed(
+    app: Served, playing: Playwright, watch: Watch
+) -> None:
+    with browsing(playing, None, "--use-fake-ui-for-media-stream") as browser:
+        context = browser.new_context(locale="zh-CN")
+        context.set_default_timeout(PATIENCE)
+        context.add_init_script(PROBE)
+        context.add_init_script(WEBRTC)
+        page = context.new_page()
+        watch.over(page)
+        visit(page, f"{app.url}/Call")
+        page.get_by_role("button", name="开始通话").click()
+        expect(page.locator(".st-key-webrtc_starter").get_by_role("alert")).to_contain_text("麦克风权限被拒绝")
+        asked = len(inside(page).evaluate("connections"))
+        context.grant_permissions(["microphone"])
+        page.locator(".st-key-webrtc_starter").get_by_role("button", name="接通").click()
+        carried(page)
+        assert len(inside(page).evaluate("connections")) == asked + 1 == 2, "it asks once for each press"
+        expect(page.locator(".st-key-webrtc_starter").get_by_role("alert")).to_have_count(0)
+        page.get_by_role("button", name="挂断").click()
+        state(page, "通话已结束")
+        context.close()
+    assert not watch.errors
 
 
 def received(page: Page) -> int:
