@@ -1,0 +1,1 @@
+"""The starter models: small ones, trained from nothing on openly licensed pictures."""

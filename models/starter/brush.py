@@ -1,0 +1,146 @@
+"""Stage 3: the brush, a Stable Diffusion of 128x128 pixels whose text tower is trained along with its UNet.
+
+``python -m models.starter.brush --vae DIR/vae --data icons.safetensors --out DIR``. Velocities (arXiv:2202.00512) at
+zero terminal SNR and trailing timesteps (arXiv:2305.08891), so that a background can be all black or all white. A
+tower that was trained before and then frozen never learns the backgrounds' colours.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from torch import Tensor
+from torch.nn import functional
+
+from models.starter import autoencoder, loop, scenes, tokens, towers
+from models.starter.words import STYLES, Scene, Speaker
+
+MIX = scenes.Mix(
+    several=0.12, pair=0.1, placed=0.1, tinted=0.12, plain=0.25, scale=(0.8, 0.95), shift=0.04, turn=0.0, mirror=False,
+    people=0.25,
+)  # fmt: skip
+SHOWN = (
+    "a red apple on a white background", "一只猫，蓝色背景", "a dog on a green background", "黄色背景上的一个房子",
+    "a sunflower on a purple background", "a rocket on a black background", "粉色背景上的一只企鹅", "a pizza",
+    "three bananas on a cyan background", "橙色背景上的一个吉他", "a blue cat", "a cat to the left of a dog",
+    "two red mushrooms on a yellow background", "一只蝴蝶", "a birthday cake on a pink background", "右边的一只青蛙",
+)  # fmt: skip
+STEPS, GUIDANCE = 12, 3.5
+library: Any = diffusers
+
+
+def unet() -> Any:
+    """16x16 latents; attention to the words on each of three levels."""
+    return library.UNet2DConditionModel(
+        sample_size=autoencoder.SIDE // 8, in_channels=autoencoder.CHANNELS, out_channels=autoencoder.CHANNELS,
+        down_block_types=["CrossAttnDownBlock2D"] * 3, up_block_types=["CrossAttnUpBlock2D"] * 3,
+        block_out_channels=[128, 192, 224], layers_per_block=1, cross_attention_dim=towers.WIDTH,
+        attention_head_dim=4, norm_num_groups=16,
+    )  # fmt: skip
+
+
+def scheduler() -> Any:
+    """Cosine noise to nothing but noise, velocities."""
+    return library.DDIMScheduler(
+        num_train_timesteps=1000, beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction",
+        rescale_betas_zero_snr=True, timestep_spacing="trailing", clip_sample=False, set_alpha_to_one=True,
+        steps_offset=1,
+    )  # fmt: skip
+
+
+def chosen(pack: scenes.Pack) -> list[int]:
+    """The pictures it learns from: the four styles of today, which look alike enough to be one hand."""
+    return [at for at, style in enumerate(pack.style) if style in STYLES]
+
+
+def batches(pack: scenes.Pack, tokenizer: Any, size: int, seed: int) -> Iterator[tuple[scenes.Batch, Tensor]]:
+    """Without end: scenes, and captions' tokens [size, LONGEST], one in ten of them empty."""
+    random = Random(seed)
+    composer = scenes.Composer(pack, chosen(pack), MIX, random)
+    speaker = Speaker(pack.concepts, random, tags=0.04)
+    while True:
+        drawn = [composer.draw() for _ in range(size)]
+        words = ["" if random.random() < 0.1 else _caption(scene, speaker) for scene, _ in drawn]
+        ids = tokenizer(words, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        yield scenes.batched([recipe for _, recipe in drawn]), ids
+
+
+def _caption(scene: Scene, speaker: Speaker) -> str:
+    random = speaker.random
+    background = scene.background > 0 or random.random() < 0.5
+    return speaker.caption(scene, random.random() < 0.5, background, random.random() < 0.15, random.random() < 0.4)
+
+
+def save(parts: dict[str, Any], vae: Any, tokenizer: Any, folder: Path) -> None:
+    """A folder as diffusers loads it, in half precision."""
+    pipe = library.StableDiffusionPipeline(
+        vae=vae, text_encoder=parts["text"].half(), tokenizer=tokenizer, unet=parts["unet"].half(),
+        scheduler=scheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+    pipe.save_pretrained(folder)
+
+
+@torch.no_grad()
+def paint(unet: Any, text: Any, vae: Any, tokenizer: Any, prompts: Sequence[str], seed: int = 0) -> Tensor:
+    """Pictures [n, 3, 128, 128] from 0 to 1 in STEPS steps at GUIDANCE."""
+    device = next(unet.parameters()).device
+    steps = scheduler()
+    steps.set_timesteps(STEPS)
+    ids = tokenizer([""] * len(prompts) + list(prompts), padding="max_length", truncation=True, return_tensors="pt")
+    embeds = text(input_ids=ids.input_ids.to(device)).last_hidden_state
+    generator = torch.Generator().manual_seed(seed)
+    latents = torch.randn(len(prompts), autoencoder.CHANNELS, 16, 16, generator=generator).to(device)
+    for time in steps.timesteps:
+        without, given = unet(torch.cat([latents, latents]), time, embeds).sample.float().chunk(2)
+        latents = steps.step(without + GUIDANCE * (given - without), time, latents).prev_sample
+    decoded: Tensor = vae.decode(latents.to(vae.dtype)).sample.float()
+    return (decoded / 2 + 0.5).clamp(0, 1)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--vae", type=Path, required=True, help="the autoencoder's folder")
+    run, told = loop.arguments(parser, argv, batch=256)
+    pack = scenes.load(run.data)
+    held = pack.to(run.device)
+    tokenizer = tokens.for_captions(pack.concepts)
+    vae = library.AutoencoderKL.from_pretrained(told.vae, use_safetensors=True)
+    vae = vae.float().to(run.device, memory_format=torch.channels_last).requires_grad_(False).eval()
+    library_text: Any = transformers
+    parts = {
+        "unet": unet().to(run.device),
+        "text": library_text.CLIPTextModel(towers.text(len(tokenizer), 3)).to(run.device),
+    }
+    print({name: sum(each.numel() for each in part.parameters()) / 1e6 for name, part in parts.items()}, flush=True)
+    trainer = loop.Trainer(run, parts, decay=0.01, average=0.999)
+    noising = scheduler()
+
+    def loss(given: tuple[scenes.Batch, Tensor]) -> dict[str, Tensor]:
+        batch, ids = given
+        with torch.no_grad():
+            shown = scenes.compose(held, batch, autoencoder.SIDE) * 2 - 1
+            latents = vae.encode(shown.contiguous(memory_format=torch.channels_last)).latent_dist.mean.float()
+            noise, count = torch.randn_like(latents), len(latents)
+            spread = (torch.arange(count, device=run.device) + torch.rand(count, device=run.device)) / count
+            times = (spread * 1000).long().clamp(0, 999)[torch.randperm(count, device=run.device)]
+            noisy, velocity = noising.add_noise(latents, noise, times), noising.get_velocity(latents, noise, times)
+        embeds = parts["text"](input_ids=ids.to(run.device)).last_hidden_state
+        return {"velocity": functional.mse_loss(parts["unet"](noisy, times, embeds).sample.float(), velocity)}
+
+    def sheet() -> None:
+        best = {name: part.eval() for name, part in trainer.averaged.items()}
+        loop.sheet(paint(best["unet"], best["text"], vae, tokenizer, SHOWN), run.out / "sheet.png", 4)
+
+    trainer.train(loop.feed(run, lambda seed: batches(pack, tokenizer, run.batch, seed)), loss, sheet)
+    save(dict(trainer.averaged), vae.half(), tokenizer, run.out / "brush")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,343 @@
+"""The packed pictures, and composing scenes of them: colours, backgrounds, numbers, places, two things together.
+
+A worker process draws scenes and says where each picture goes (``Recipe``); whole batches are then put together on the
+device that trains (``compose``). Pictures are RGBA with the colour multiplied by alpha, so that they scale cleanly.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import accumulate
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from safetensors import safe_open
+from torch import Tensor
+from torch.nn import functional
+
+from models.starter.words import COLOUR_NAMES, COLOURS, PLACE_NAMES, PLACES, STYLES, Concept, Scene, Thing, measure
+
+LAYERS = 4  # pictures in a scene at most
+LARGE = 0.7  # of the side: from this scale on, a picture is taken from its 128 px version, below from 64 px
+TONES = torch.tensor([rgb for _, rgb in COLOURS.values()], dtype=torch.float32) / 255
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """``pictures`` [n, 4, 128, 128] uint8, colour times alpha; ``small`` the same at 64 px.
+
+    ``shades``: for each picture the colour that most of it shows, -1 where none does.
+    """
+
+    pictures: Tensor
+    small: Tensor
+    concept: list[int]
+    style: list[str]
+    concepts: tuple[Concept, ...]
+    shades: list[int]
+
+    def to(self, device: str) -> Pack:
+        return replace(self, pictures=self.pictures.to(device), small=self.small.to(device))
+
+
+@lru_cache(maxsize=1)
+def load(file: Path) -> Pack:
+    """Open what ``models.starter.data`` wrote. Raises OSError or SafetensorError when it is not there or damaged."""
+    with safe_open(file, "pt") as held:
+        webp, ends = held.get_tensor("webp").numpy().tobytes(), held.get_tensor("ends").tolist()
+        concept, style = held.get_tensor("concept").tolist(), held.get_tensor("style").tolist()
+        told = held.metadata()
+    known, styles = json.loads(told["concepts"]), json.loads(told["styles"])
+    with ThreadPoolExecutor() as pool:
+        files = [webp[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        pictures = torch.from_numpy(np.stack(list(pool.map(_opened, files)))).permute(0, 3, 1, 2).contiguous()
+    for part in torch.split(pictures, 512):
+        part[:, :3] = (part[:, :3].float() * (part[:, 3:].float() / 255)).round().byte()
+    small = torch.cat([functional.avg_pool2d(part.float(), 2).round().byte() for part in torch.split(pictures, 512)])
+    named = [styles[number] for number in style]
+    return Pack(pictures, small, concept, named, tuple(map(_concept, known)), _shades(small[:, :, ::2, ::2]))
+
+
+def _shades(small: Tensor) -> list[int]:
+    """The nearest colour of more than half of what is opaque in each picture, [n, 4, h, w]; -1 without such a one."""
+    found = []
+    for part in torch.split(small, 512):
+        alpha = part[:, 3:].float().clamp_min(1) / 255
+        rgb = (part[:, :3].float() / 255 / alpha).permute(0, 2, 3, 1)
+        near = torch.cdist(rgb.flatten(1, 2), TONES[None].expand(len(part), -1, -1)).argmin(-1)
+        opaque = part[:, 3].flatten(1) > 128
+        counts = (functional.one_hot(near, len(TONES)) * opaque[..., None]).sum(1).float()
+        share, most = (counts / opaque.sum(1, keepdim=True).clamp_min(1)).max(1)
+        found += torch.where(share > 0.55, most, -1).tolist()
+    return found
+
+
+def _opened(webp: bytes) -> npt.NDArray[np.uint8]:
+    """[128, 128, 4], straight alpha."""
+    with Image.open(io.BytesIO(webp)) as image:
+        return np.asarray(image.convert("RGBA"))
+
+
+def _concept(told: dict[str, object]) -> Concept:
+    english, tags = str(told["en"]), tuple(map(str, told["tags_en"]))  # type: ignore[call-overload]
+    mandarin = tuple(map(str, told["tags_zh"]))  # type: ignore[call-overload]
+    coloured = bool({*english.split()} & {*COLOUR_NAMES, "grey", "golden", "rainbow"})
+    return Concept(
+        english,
+        str(told["zh"]),
+        tags,
+        mandarin,
+        measure(tags),
+        bool(told["people"]),
+        bool(told["confusable"]),
+        coloured,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One scene for ``compose``. ``icons``: indices, -1 for none; ``matrices`` output to input, rows of six."""
+
+    icons: list[int]
+    matrices: list[list[float]]
+    tints: list[int]
+    background: tuple[float, float, float]
+    large: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What share of scenes is of which sort; the rest is one thing, anywhere near the middle.
+
+    ``plain``: the share on a white background. ``scale``: how large one thing is, of the picture's side. ``free``: how
+    far shifted, turned (radians), and whether mirrored. ``people``: how often they are drawn, things being 1.
+    """
+
+    several: float = 0.1
+    pair: float = 0.1
+    placed: float = 0.1
+    tinted: float = 0.12
+    plain: float = 0.4
+    scale: tuple[float, float] = (0.6, 1.05)
+    shift: float = 0.15
+    turn: float = 0.2
+    mirror: bool = True
+    people: float = 0.35
+
+
+class Composer:
+    """Draws scenes of the pictures numbered ``chosen``; every concept as often as every other, people less."""
+
+    def __init__(self, pack: Pack, chosen: Sequence[int], mix: Mix, random: Random) -> None:
+        self.pack, self.mix, self.random = pack, mix, random
+        self.by_concept: dict[int, list[int]] = {}
+        for index in chosen:
+            self.by_concept.setdefault(pack.concept[index], []).append(index)
+        self.names = sorted(self.by_concept)
+        self.totals = list(accumulate(mix.people if pack.concepts[name].people else 1.0 for name in self.names))
+
+    def concept(self) -> int:
+        return self.random.choices(self.names, cum_weights=self.totals)[0]
+
+    def draw(self) -> tuple[Scene, Recipe]:
+        """A scene by the shares of ``mix``, and how to compose it."""
+        sort = self.random.random()
+        mix = self.mix
+        if sort < mix.several:
+            return self.several(self.concept(), self.random.randint(2, LAYERS))
+        if sort < mix.several + mix.pair:
+            return self.pair(self.concept(), self.concept(), self.random.choice(("left", "top", "", "")))
+        if sort < mix.several + mix.pair + mix.placed:
+            return self.one(self.concept(), place=self.random.randrange(len(PLACE_NAMES)))
+        return self.one(self.concept())
+
+    def one(
+        self, concept: int, place: int = -1, tint: int | None = None, tone: int | None = None
+    ) -> tuple[Scene, Recipe]:
+        """One thing; small and in its ``place`` where one is given."""
+        random, mix = self.random, self.mix
+        icon = random.choice(self.by_concept[concept])
+        tint = self._tint(concept) if tint is None else tint
+        tone, rgb = self._background(tint, tone)
+        if place < 0:
+            scale = random.uniform(*mix.scale)
+            centre = (random.uniform(-mix.shift, mix.shift), random.uniform(-mix.shift, mix.shift))
+        else:
+            scale = random.uniform(0.4, 0.52)
+            middle = PLACES[PLACE_NAMES[place]][2]
+            centre = tuple(at + random.uniform(-0.06, 0.06) for at in middle)  # type: ignore[assignment]
+        scene = Scene((self._thing(icon, tint, place),), 1, tone, style=self._style(icon))
+        return scene, Recipe([icon], [self._matrix(centre, scale)], [tint], rgb, scale >= LARGE)
+
+    def several(self, concept: int, count: int, tone: int | None = None) -> tuple[Scene, Recipe]:
+        """``count`` of the same picture, 2 to 4, side by side or in a square."""
+        random = self.random
+        icon, tint = random.choice(self.by_concept[concept]), self._tint(concept)
+        tone, rgb = self._background(tint, tone)
+        centres = _cells(count, random)
+        scale = random.uniform(0.36, 0.46) if count > 2 else random.uniform(0.4, 0.5)
+        if count == 3 and len({y for _, y in centres}) == 1:
+            scale = 0.31
+        matrices = [self._matrix(_near(centre, random, 0.03), scale * random.uniform(0.95, 1.05)) for centre in centres]
+        scene = Scene((self._thing(icon, tint),), count, tone, style=self._style(icon))
+        return scene, Recipe([icon] * count, matrices, [tint] * count, rgb, False)
+
+    def pair(self, first: int, second: int, relation: str = "", tone: int | None = None) -> tuple[Scene, Recipe]:
+        """Two things, the first left of or above the second, told or not."""
+        random = self.random
+        if first == second:
+            return self.one(first, tone=tone)
+        lying = relation != "top" if relation else random.random() < 0.6
+        icons = [random.choice(self.by_concept[concept]) for concept in (first, second)]
+        tone, rgb = self._background(-1, tone)
+        centres = [(-0.48, 0.0), (0.48, 0.0)] if lying else [(0.0, -0.48), (0.0, 0.48)]
+        matrices = [self._matrix(_near(centre, random, 0.05), random.uniform(0.4, 0.5)) for centre in centres]
+        told = Scene((Thing(first), Thing(second)), 1, tone, relation, self._style(icons[0]))
+        return told, Recipe(icons, matrices, [-1, -1], rgb, False)
+
+    def blank(self, tone: int | None = None) -> tuple[Scene, Recipe]:
+        """A background and nothing else."""
+        tone, rgb = self._background(-1, self.random.randrange(len(COLOUR_NAMES)) if tone is None else tone)
+        return Scene((), 0, tone, kind="blank"), Recipe([], [], [], rgb, False)
+
+    def _thing(self, icon: int, tint: int, place: int = -1) -> Thing:
+        return Thing(self.pack.concept[icon], tint, place, tint if tint >= 0 else self.pack.shades[icon])
+
+    def _tint(self, concept: int) -> int:
+        if self.pack.concepts[concept].coloured or self.random.random() >= self.mix.tinted:
+            return -1
+        return self.random.randrange(2, len(COLOUR_NAMES))
+
+    def _background(self, tint: int, tone: int | None) -> tuple[int, tuple[float, float, float]]:
+        """A colour that is not the thing's own tint, and its RGB from 0 to 1, a little off."""
+        if tone is None:
+            tone = 0 if self.random.random() < self.mix.plain else self.random.randrange(len(COLOUR_NAMES))
+            if tone == tint:
+                tone = 0
+        spread = 0.0 if tone == 0 and self.random.random() < 0.7 else 0.025
+        rgb = [min(1.0, max(0.0, float(part) + self.random.gauss(0, spread))) for part in TONES[tone].tolist()]
+        return tone, (rgb[0], rgb[1], rgb[2])
+
+    def _style(self, icon: int) -> str:
+        style = self.pack.style[icon]
+        return style if style in STYLES else ""
+
+    def _matrix(self, centre: tuple[float, float], scale: float) -> list[float]:
+        """Output coordinates to the picture's own, both from -1 to 1, as ``affine_grid`` takes them."""
+        turn = self.random.uniform(-self.mix.turn, self.mix.turn)
+        flip = -1.0 if self.mix.mirror and self.random.random() < 0.5 else 1.0
+        cos, sin = math.cos(turn) / scale, math.sin(turn) / scale
+        x, y = centre
+        return [flip * cos, flip * -sin, flip * (-cos * x + sin * y), sin, cos, -sin * x - cos * y]
+
+
+def _cells(count: int, random: Random) -> list[tuple[float, float]]:
+    if count == 2:
+        return [(-0.48, 0.0), (0.48, 0.0)] if random.random() < 0.7 else [(0.0, -0.48), (0.0, 0.48)]
+    if count == 3 and random.random() < 0.4:
+        return [(-0.66, 0.0), (0.0, 0.0), (0.66, 0.0)]
+    corners = [(-0.48, -0.48), (0.48, -0.48), (-0.48, 0.48), (0.48, 0.48)]
+    if count == 3 and random.random() < 0.5:
+        return [(0.0, -0.48), *corners[2:]]
+    return random.sample(corners, count)
+
+
+def _near(centre: tuple[float, float], random: Random, spread: float) -> tuple[float, float]:
+    return centre[0] + random.uniform(-spread, spread), centre[1] + random.uniform(-spread, spread)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Recipes as tensors, ready for ``compose``. ``large`` first rows take the big pictures."""
+
+    icons: Tensor
+    matrices: Tensor
+    tints: Tensor
+    backgrounds: Tensor
+    large: Tensor
+
+
+def batched(recipes: Sequence[Recipe]) -> Batch:
+    """``icons`` [n, LAYERS] (-1 for none), ``matrices`` [n, LAYERS, 2, 3], ``backgrounds`` [n, 3], ``large`` [n]."""
+    icons = [[*each.icons, *[-1] * (LAYERS - len(each.icons))] for each in recipes]
+    none = [1.0, 0, 0, 0, 1.0, 0]
+    matrices = [[*each.matrices, *[none] * (LAYERS - len(each.matrices))] for each in recipes]
+    tints = [[*each.tints, *[-1] * (LAYERS - len(each.tints))] for each in recipes]
+    return Batch(
+        torch.tensor(icons),
+        torch.tensor(matrices).view(-1, LAYERS, 2, 3),
+        torch.tensor(tints),
+        torch.tensor([each.background for each in recipes]),
+        torch.tensor([each.large for each in recipes]),
+    )
+
+
+def compose(pack: Pack, batch: Batch, side: int) -> Tensor:
+    """The scenes, [n, 3, side, side] float32 from 0 to 1, on the device where ``pack`` is."""
+    device = pack.pictures.device
+    tones = TONES.to(device)
+    picture = batch.backgrounds.to(device, non_blocking=True)[:, :, None, None].expand(-1, -1, side, side).clone()
+    for layer in range(LAYERS):
+        for large, source in ((True, pack.pictures), (False, pack.small)):
+            rows = (batch.icons[:, layer] >= 0) & (batch.large == large)
+            if not rows.any():
+                continue
+            at = rows.nonzero()[:, 0]
+            icons, places = batch.icons[at, layer].to(device), at.to(device)
+            shape = (len(at), 4, side, side)
+            grid = functional.affine_grid(batch.matrices[at, layer].to(device), list(shape), align_corners=False)
+            drawn = functional.grid_sample(source[icons].float() / 255, grid, align_corners=False)
+            drawn = _tinted(drawn, batch.tints[at, layer].to(device), tones)
+            picture[places] = drawn[:, :3] + (1 - drawn[:, 3:]) * picture[places]
+    return picture.clamp(0, 1)
+
+
+def _tinted(drawn: Tensor, tints: Tensor, tones: Tensor) -> Tensor:
+    """The pictures [n, 4, h, w] in one colour each where ``tints`` [n] names one: its lightness kept."""
+    alpha = drawn[:, 3:]
+    light = (drawn[:, :3] * drawn.new_tensor([0.3, 0.59, 0.11])[None, :, None, None]).sum(1, keepdim=True)
+    tone = tones[tints.clamp_min(0)][:, :, None, None]
+    middle = 0.62 * alpha  # lightness at which the colour is pure; darker towards black, lighter towards white
+    dark = tone * (light / middle.clamp_min(1e-4)).clamp(0, 1) * alpha
+    over = ((light - middle) / (alpha - middle).clamp_min(1e-4)).clamp(0, 1) * 0.7
+    shaded = dark + (alpha - dark) * over
+    return torch.where((tints >= 0)[:, None, None, None], torch.cat([shaded, alpha], 1), drawn)
+
+
+def noise(count: int, side: int, random: Random, pack: Pack) -> Tensor:
+    """Pictures of nothing, [count, 3, side, side]: white noise, soft noise, stripes, shreds of pictures."""
+    device = pack.pictures.device
+    made = torch.rand(count, 3, side, side, device=device)
+    for index in range(count):
+        sort = random.randrange(4)
+        if sort == 1:
+            rough = torch.rand(1, 3, random.choice((3, 5, 9, 16)), random.choice((3, 5, 9, 16)), device=device)
+            made[index] = functional.interpolate(rough, (side, side), mode="bilinear")[0]
+        elif sort == 2:
+            waves = torch.sin(torch.linspace(0, random.uniform(10, 120), side, device=device)) * 0.5 + 0.5
+            made[index] = (waves[None, :] if random.random() < 0.5 else waves[:, None]) * made[index, :, :1, :1]
+        elif sort == 3:
+            made[index] = _shreds(side, random, pack)
+    return made
+
+
+def _shreds(side: int, random: Random, pack: Pack) -> Tensor:
+    """Small squares of random pictures, [3, side, side]."""
+    cell = random.choice((8, 12, 16))
+    across = math.ceil(side / cell)
+    chosen = torch.tensor([random.randrange(len(pack.small)) for _ in range(across * across)])
+    at = [random.randrange(64 - cell) for _ in range(2)]
+    cut = pack.small[chosen.to(pack.small.device), :, at[0] : at[0] + cell, at[1] : at[1] + cell].float() / 255
+    cut = cut[:, :3] + (1 - cut[:, 3:])
+    tiled = cut.view(across, across, 3, cell, cell).permute(2, 0, 3, 1, 4).reshape(3, across * cell, across * cell)
+    return tiled[:, :side, :side]

@@ -1,0 +1,86 @@
+"""The tokenizers of the starter family: byte-level BPE over both languages, each Han character a word of its own.
+
+One for what CLIP and the brush are told (lower case, every word with its space, so that a name is the same tokens
+wherever it stands) and one for what the eyes read and write (as written). Built from the concepts' names alone, so the
+same data gives the same tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+from models.starter import questions
+from models.starter.words import COLOUR_NAMES, PLACE_NAMES, STYLES, Concept, Scene, Speaker, Thing
+
+SPECIAL = ("<unk>", "<s>", "<pad>", "</s>", "<image>", "<answer>")
+UNK, BOS, PAD, EOS, IMAGE, ANSWER = range(len(SPECIAL))  # an eos of 2 would put CLIPTextModel into a mode of its own
+WORDS = 4096
+LONGEST = 32  # tokens of a caption
+
+
+def for_captions(concepts: tuple[Concept, ...]) -> Any:
+    """A tokenizer as transformers loads it, that begins with <s>, ends with </s> and pads to LONGEST tokens."""
+    made = _trained(_captions(concepts), lower=True)
+    made.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", BOS), ("</s>", EOS)]
+    )
+    return _wrapped(made, LONGEST, "</s>")
+
+
+def for_eyes(concepts: tuple[Concept, ...]) -> Any:
+    """A tokenizer as transformers loads it; a text's tokens and nothing else."""
+    return _wrapped(_trained(_talk(concepts), lower=False), 1024, "<pad>")
+
+
+def _trained(texts: Iterator[str], lower: bool) -> Tokenizer:
+    made = Tokenizer(models.BPE())
+    made.normalizer = normalizers.Sequence([normalizers.NFKC(), *([normalizers.Lowercase()] if lower else [])])
+    han = pre_tokenizers.Split(Regex(r"\p{Han}"), behavior="isolated")
+    made.pre_tokenizer = pre_tokenizers.Sequence([han, pre_tokenizers.ByteLevel(add_prefix_space=lower)])
+    made.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=WORDS, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False
+    )
+    made.train_from_iterator(texts, trainer)
+    return made
+
+
+def _wrapped(made: Tokenizer, longest: int, pad: str) -> Any:
+    made_by: Any = PreTrainedTokenizerFast
+    return made_by(
+        tokenizer_object=made, model_max_length=longest, unk_token="<unk>", bos_token="<s>", eos_token="</s>",
+        pad_token=pad, additional_special_tokens=["<image>", "<answer>"], clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+
+
+def _captions(concepts: tuple[Concept, ...]) -> Iterator[str]:
+    random = Random(0)
+    speaker = Speaker(concepts, random)
+    for number, concept in enumerate(concepts):
+        yield from (*concept.tags_en, *concept.tags_zh)
+        for chinese in (False, True):
+            for _ in range(6):
+                yield speaker.caption(_scene(number, random), chinese, True, True)
+                yield speaker.name(number, chinese)
+
+
+def _talk(concepts: tuple[Concept, ...]) -> Iterator[str]:
+    random = Random(0)
+    speaker = Speaker(concepts, random)
+    for number in range(len(concepts)):
+        for chinese in (False, True):
+            for kind in questions.KINDS:
+                asked = questions.ask(kind, _scene(number, random), speaker, chinese)
+                yield from (asked.question, asked.answer)
+
+
+def _scene(concept: int, random: Random) -> Scene:
+    tint = random.randrange(len(COLOUR_NAMES))
+    thing = Thing(concept, tint, random.randrange(len(PLACE_NAMES)), tint)
+    return Scene((thing,), random.randint(1, 4), random.randrange(len(COLOUR_NAMES)), style=random.choice(list(STYLES)))

@@ -1,0 +1,238 @@
+"""Composed scenes: what is said of a picture is what is in it, in both languages."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from models.starter import autoencoder, clip, questions, scenes, tokens, words
+from models.starter.words import COLOUR_NAMES, NUMBERS, PLACE_NAMES, PLACES, Concept, Scene, Speaker, Thing
+
+CAT, RED_APPLE, ROSE = range(3)
+CONCEPTS = (
+    Concept("cat", "猫", ("animal",), ("动物",), "只"),
+    Concept("red apple", "红苹果", (), (), coloured=True),
+    Concept("rose", "玫瑰", ("flower",), (), "朵"),
+)
+STILL = scenes.Mix(several=0, pair=0, placed=0, tinted=0, turn=0, mirror=False)
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> scenes.Pack:
+    """Three things in one style, each a disc in one colour: gray, red, green."""
+    webps = []
+    for shade in ("gray", "red", "green"):
+        pixels = np.zeros((128, 128, 4), np.uint8)
+        rows, columns = np.mgrid[:128, :128]
+        pixels[(rows - 63.5) ** 2 + (columns - 63.5) ** 2 < 60**2] = (*words.COLOURS[shade][1], 255)
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "WEBP", lossless=True)
+        webps.append(file.getvalue())
+    told = [
+        {"slug": each.en, "en": each.en, "zh": each.zh, "tags_en": each.tags_en, "tags_zh": each.tags_zh, "group": 3,
+         "people": False, "confusable": False} for each in CONCEPTS
+    ]  # fmt: skip
+    tensors = {
+        "webp": torch.frombuffer(bytearray(b"".join(webps)), dtype=torch.uint8),
+        "ends": torch.tensor(np.cumsum([len(each) for each in webps])),
+        "concept": torch.tensor([0, 1, 2], dtype=torch.int16),
+        "style": torch.zeros(3, dtype=torch.int16),
+    }
+    file_ = tmp_path_factory.mktemp("pack") / "icons.safetensors"
+    save_file(tensors, file_, {"concepts": json.dumps(told), "styles": '["noto"]', "licences": "{}"})
+    return scenes.load(file_)
+
+
+def composer(pack: scenes.Pack, mix: scenes.Mix = STILL, seed: int = 0) -> scenes.Composer:
+    return scenes.Composer(pack, range(3), mix, Random(seed))
+
+
+def drawn(pack: scenes.Pack, recipe: scenes.Recipe, side: int = 96) -> torch.Tensor:
+    return scenes.compose(pack, scenes.batched([recipe]), side)[0]
+
+
+def nearest(rgb: torch.Tensor) -> str:
+    return COLOUR_NAMES[int((scenes.TONES - rgb).norm(dim=1).argmin())]
+
+
+def blobs(picture: torch.Tensor) -> int:
+    """How many separate things stand before the background."""
+    shown = (picture - picture[:, :1, :1]).abs().amax(0) > 0.15
+    found = 0
+    while shown.any():
+        found += 1
+        row, column = (int(each) for each in shown.nonzero()[0])
+        reached = [(row, column)]
+        while reached:
+            at, to = reached.pop()
+            if 0 <= at < shown.shape[0] and 0 <= to < shown.shape[1] and shown[at, to]:
+                shown[at, to] = False
+                reached += [(at + 1, to), (at - 1, to), (at, to + 1), (at, to - 1)]
+    return found
+
+
+def test_concepts_know_their_measure_word_and_whether_their_name_says_a_colour(pack: scenes.Pack) -> None:
+    assert [each.measure for each in pack.concepts] == ["只", "个", "朵"]
+    assert [each.coloured for each in pack.concepts] == [False, True, False]
+
+
+def test_a_picture_knows_its_main_colour(pack: scenes.Pack) -> None:
+    assert [COLOUR_NAMES[shade] for shade in pack.shades] == ["gray", "red", "green"]
+
+
+@pytest.mark.parametrize("tone", range(len(COLOUR_NAMES)))
+def test_the_background_is_the_colour_that_is_said(pack: scenes.Pack, tone: int) -> None:
+    scene, recipe = composer(pack).one(ROSE, tone=tone)
+    assert scene.background == tone
+    assert nearest(drawn(pack, recipe)[:, 0, 0]) == COLOUR_NAMES[tone]
+
+
+@pytest.mark.parametrize("tint", range(3, len(COLOUR_NAMES)))
+def test_a_dyed_thing_is_of_its_dye(pack: scenes.Pack, tint: int) -> None:
+    scene, recipe = composer(pack).one(CAT, tint=tint, tone=0)
+    picture = drawn(pack, dataclasses.replace(recipe, matrices=[[1, 0, 0, 0, 1, 0]]))
+    assert scene.things[0].tint == scene.things[0].shade == tint
+    colour = picture[:, 48, 48]
+    angle = torch.cosine_similarity(scenes.TONES - 0.5, (colour - 0.5)[None]).argmax()
+    assert nearest(colour) == COLOUR_NAMES[tint] or COLOUR_NAMES[int(angle)] == COLOUR_NAMES[tint]
+
+
+@pytest.mark.parametrize("place", range(len(PLACE_NAMES)))
+def test_a_thing_stands_where_it_is_said_to_stand(pack: scenes.Pack, place: int) -> None:
+    _, recipe = composer(pack).one(CAT, place=place, tone=0)
+    shown = (drawn(pack, recipe)[0] < 0.7).nonzero().float().mean(0) / 48 - 1  # row, column from -1 to 1
+    x, y = PLACES[PLACE_NAMES[place]][2]
+    assert shown.tolist() == pytest.approx([y, x], abs=0.12)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_there_are_as_many_as_are_said(pack: scenes.Pack, count: int) -> None:
+    for seed in range(20):
+        scene, recipe = composer(pack, seed=seed).several(CAT, count, tone=0)
+        assert scene.count == count
+        assert blobs(drawn(pack, recipe)) == count
+
+
+def test_of_two_things_the_first_is_left_of_or_above_the_second(pack: scenes.Pack) -> None:
+    for relation, axis in (("left", 1), ("top", 0)):
+        _, recipe = composer(pack).pair(RED_APPLE, ROSE, relation, tone=0)
+        picture = drawn(pack, recipe)
+        red = (picture[0] - picture[1] > 0.3).nonzero().float().mean(0)
+        green = (picture[1] - picture[0] > 0.2).nonzero().float().mean(0)
+        assert red[axis] < green[axis] - 20
+
+
+def test_pictures_without_anything_to_know_have_their_kinds(pack: scenes.Pack) -> None:
+    scene, recipe = composer(pack).blank(tone=7)
+    assert scene.kind == "blank"
+    assert blobs(drawn(pack, recipe)) == 0
+    noises = scenes.noise(12, 32, Random(0), pack)
+    assert noises.shape == (12, 3, 32, 32)
+    assert noises.flatten(1).std(1).min() > 0.02
+
+
+def test_the_same_seed_draws_the_same_scenes(pack: scenes.Pack) -> None:
+    mix = scenes.Mix()
+    first, second, other = (
+        [composer.draw() for _ in range(30)]
+        for composer in (composer(pack, mix, 5), composer(pack, mix, 5), composer(pack, mix, 6))
+    )
+    assert first == second != other
+
+
+@pytest.mark.parametrize(
+    ("name", "many"),
+    [
+        ("cat", "cats"), ("fox", "foxes"), ("cherry", "cherries"), ("monkey", "monkeys"), ("mouse", "mice"),
+        ("slice of cake", "slices of cake"), ("bowl with spoon", "bowls with spoon"), ("sheep", "sheep"),
+        ("fork and knife", "forks and knives"), ("sunglasses", "sunglasses"), ("bus", "buses"), ("glass", "glasses"),
+    ],
+)  # fmt: skip
+def test_plurals(name: str, many: str) -> None:
+    assert words.plural(name) == many
+
+
+def test_captions_say_number_dye_place_background_and_style() -> None:
+    speaker = Speaker(CONCEPTS, Random(0))
+    three = Scene((Thing(CAT, 3, -1, 3),), 3, 7, style="noto")
+    assert speaker.caption(three, False, True, True).startswith("three red cats")
+    assert "blue" in speaker.caption(three, False, True)
+    assert "三只红色的猫" in speaker.caption(three, True, True)
+    assert "蓝色背景" in speaker.caption(three, True, True)
+    assert speaker.caption(three, False, False, True).endswith("cartoon style")
+    left = Scene((Thing(ROSE, -1, 0),), 1, 0)
+    assert speaker.caption(left, False, False) == "a rose on the left"
+    assert speaker.caption(left, True, False) == "左边的一朵玫瑰"
+    two = Scene((Thing(CAT), Thing(ROSE)), 1, 0, "left")
+    assert speaker.sentence(two, False) == "A cat to the left of a rose on a white background."
+    assert speaker.sentence(two, True) == "白色背景，一只猫在一朵玫瑰的左边。"
+
+
+def test_answers_are_true() -> None:
+    speaker = Speaker(CONCEPTS, Random(0))
+    scene = Scene((Thing(CAT, 3, 1, 3),), 1, 7)
+    said = {(kind, zh): questions.ask(kind, scene, speaker, zh) for kind in questions.KINDS for zh in (False, True)}
+    assert said["name", False].answer == "A red cat."
+    assert said["name", True].answer == "一只红色的猫。"
+    assert said["colour", False].answer == "Red."
+    assert said["background", True].answer == "蓝色。"
+    assert said["place", False].answer == "On the right."
+    assert said["place", True].answer == "在右边。"
+    assert said["present", False].answer == "Yes, there is a cat."
+    assert said["count", False].truth == "1"
+    absent = questions.ask("present", scene, speaker, False, other=ROSE)
+    assert (absent.answer, absent.truth) == ("No, there is no rose.", "no")
+    none = questions.ask("count", scene, speaker, True, other=ROSE)
+    assert (none.answer, none.truth) == ("没有玫瑰。", "0")
+    many = questions.ask("count", Scene((Thing(CAT),), 4, 0), Speaker(CONCEPTS, Random(3)), False)
+    assert many.answer.startswith(NUMBERS[4].capitalize())
+
+
+def test_what_cannot_be_known_is_answered_with_doubt() -> None:
+    speaker = Speaker(CONCEPTS, Random(0))
+    noise, blank = (Scene((), 0, 7, kind=kind) for kind in ("noise", "blank"))
+    assert questions.ask("name", noise, speaker, False).answer == "I am not sure what this is."
+    assert questions.ask("present", noise, speaker, True, other=CAT).answer == "我不确定。"
+    assert questions.ask("name", blank, speaker, False).answer == "Nothing but a blue background."
+    assert questions.ask("present", blank, speaker, False, other=CAT).answer == "No, there is no cat."
+
+
+def test_a_caption_that_says_less_is_true_of_more() -> None:
+    """The same thing on another background is a wrong picture for a caption that names the background."""
+    truths = torch.tensor([[CAT, 7, -1, 1], [CAT, 3, -1, 1], [ROSE, 7, -1, 1]])
+    said = torch.tensor([[CAT, 7, -1, 1], [CAT, -1, -1, 1], [-1, 7, -1, -1]])
+    assert clip.matches(truths, said).tolist() == [[True, True, True], [False, True, False], [False, False, True]]
+
+
+def test_tokens_of_a_name_are_the_same_wherever_it_stands_and_the_eyes_words_come_back_as_written() -> None:
+    captions = tokens.for_captions(CONCEPTS)
+    ids = captions("Red apple", add_special_tokens=False).input_ids
+    inside = captions("two RED APPLE", add_special_tokens=False).input_ids
+    assert inside[-len(ids) :] == ids
+    whole = captions("红苹果，蓝色背景", padding="max_length", truncation=True).input_ids
+    assert (whole[0], whole[-1], len(whole)) == (tokens.BOS, tokens.EOS, tokens.LONGEST)
+    eyes = tokens.for_eyes(CONCEPTS)
+    for text in ("A red cat, and 两只猫。", "Is there a rose?", "  Spaces  kept"):
+        assert eyes.decode(eyes(text, add_special_tokens=False).input_ids) == text
+
+
+def test_levelled_latents_have_mean_0_and_deviation_1_and_give_the_same_pictures() -> None:
+    torch.manual_seed(0)
+    model = autoencoder.autoencoder().eval()
+    pictures = torch.rand(6, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        before = model.decode(model.encode(pictures).latent_dist.mean).sample
+        autoencoder.levelled(model, pictures)
+        latents = model.encode(pictures).latent_dist
+        after = model.decode(latents.mean).sample
+    assert latents.mean.mean((0, 2, 3)).abs().max() < 1e-4
+    assert latents.mean.std((0, 2, 3)).tolist() == pytest.approx([1] * autoencoder.CHANNELS, abs=1e-3)
+    assert torch.allclose(before, after, atol=1e-4)
