@@ -114,6 +114,13 @@ def test_a_killed_server_leaves_the_conversation_and_no_process(fresh_app: Serve
     expect(page.locator('[class*="st-key-parlor-"]')).to_have_count(2)
 
 
+def test_the_empty_page_leads_to_a_call(app: Served, page: Page) -> None:
+    visit(page, app.url)
+    page.get_by_role("button", name="Talk to me").click()
+    expect(page).to_have_url(re.compile(r"/Call"))
+    expect(page.get_by_role("button", name="Start talking")).to_be_visible()
+
+
 def test_the_server_is_light(app: Served, page: Page) -> None:
     visit(page, app.url)
     process = psutil.Process(app.process.pid)

@@ -1,10 +1,10 @@
-// The four suggestions of an empty conversation. Two are sent as they stand; one opens the microphone, one the file picker.
+// The four suggestions of an empty conversation. Two are sent as they stand; one begins a call, one opens the file picker.
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
   const root = frame(parentElement, "cards");
   const press = (selector) => document.querySelector(selector)?.click();
   const acts = {
-    voice: () => press('[data-testid="stChatInputMicButton"]'),
+    voice: () => setTriggerValue("talk", true),
     picture: () => press('[data-testid="stChatInputFileUploadButton"] button, [data-testid="stChatInputFileUploadButton"]'),
   };
   root.replaceChildren(...data.cards.map((card) =>

@@ -10,6 +10,7 @@ from core.parlor import parlor
 from ui.component import component
 from ui.install import offer
 from ui.markdown import literal
+from ui.sidebar import CALL
 from ui.words import say
 
 CARDS = {"bulb": "card_explain", "code": "card_code", "voice": "card_voice", "picture": "card_picture"}
@@ -23,8 +24,11 @@ def welcome() -> str | None:
             st.title(say("greeting"), anchor=False, text_alignment="center")
             st.markdown(say("greeting_sub"), text_alignment="center")
         cards = [{"icon": icon, "title": say(key), "say": say(f"{key}_say")} for icon, key in CARDS.items()]
-        chosen: str | None = _cards(key="cards", data={"cards": cards}, on_ask_change=lambda: None).ask
+        said = _cards(key="cards", data={"cards": cards}, on_ask_change=lambda: None, on_talk_change=lambda: None)
+        if said.talk:
+            st.switch_page(CALL)
         _models()
+    chosen: str | None = said.ask
     return chosen
 
 

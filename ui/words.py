@@ -67,7 +67,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "写一个 Python 函数，找出文件夹中的重复文件。",
     ),
     "card_voice": ("Talk to me", "和我说话"),
-    "card_voice_say": ("Press to record. I answer in a voice.", "点击开始录音，我会用语音回答。"),
+    "card_voice_say": ("A live call. Interrupt me whenever you like.", "实时通话，随时可以打断我。"),
     "card_picture": ("Show a screenshot", "给我看截图"),
     "card_picture_say": ("I read the words in it. You can paste one, too.", "我会读出其中的文字，也可以直接粘贴。"),
     "models_ready": ("Ready on this machine", "本机已就绪"),
