@@ -28,7 +28,7 @@ from models.llava_open import BROKEN, broken, tensors
 from models.llava_sight import opened
 from models.torch_memory import clean, device, gpu_bytes, granted, out_of_memory
 
-FAMILIES = ("clip", "chinese_clip")
+FAMILIES = ("clip", "chinese_clip", "vision-text-dual-encoder")
 TRAINED_TOKENS = {"chinese_clip": 52}  # of a text; its BERT has room for 512, of which the others were never trained
 WORDS = ("tokenizer.json", "vocab.json", "vocab.txt")  # without any, transformers makes up a tokenizer of a few words
 

@@ -1,4 +1,4 @@
-"""Stage 2: the brush's autoencoder, 128x128 pixels to 16x16 latents of 8 channels and back.
+"""Stage 4: the brush's autoencoder, 128x128 pixels to 16x16 latents of 8 channels and back.
 
 ``python -m models.starter.autoencoder --data icons.safetensors --out DIR``. Diffusers' ``AutoencoderKL``. When it is
 trained, its latents are brought to mean 0 and deviation 1, channel by channel, by folding that into the two 1x1

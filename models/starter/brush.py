@@ -1,4 +1,4 @@
-"""Stage 3: the brush, a Stable Diffusion of 128x128 pixels whose text tower is trained along with its UNet.
+"""Stage 5: the brush, a Stable Diffusion of 128x128 pixels whose text tower is trained along with its UNet.
 
 ``python -m models.starter.brush --vae DIR/vae --data icons.safetensors --out DIR``. Velocities (arXiv:2202.00512) at
 zero terminal SNR and trailing timesteps (arXiv:2305.08891), so that a background can be all black or all white. A

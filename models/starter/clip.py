@@ -1,9 +1,10 @@
-"""Stage 1: CLIP, texts and pictures in one space, in English and Chinese.
+"""Stage 2: CLIP, texts and pictures in one space, in English and Chinese.
 
 ``python -m models.starter.clip --data icons.safetensors --out DIR``. Three losses: CLIP's own (arXiv:2103.00020) over a
 batch, in which a picture's other true captions are no negatives but the same thing in another colour is one; and for
 pictures and captions alike the cross entropy over one prototype a concept, shared by both, without which so small a
-set is not learnt.
+set is not learnt. First the convolutions are the classifier's and locked (LiT, arXiv:2111.07991): then names carry over
+to unseen styles, but a classifier has forgotten colours; a second run with ``--before`` teaches it those.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def batches(pack: scenes.Pack, tokenizer: Any, size: int, seed: int) -> Iterator
     while True:
         drawn = [composer.draw() for _ in range(size)]
         told = [_told(scene, speaker, len(pack.concepts)) for scene, _ in drawn]
-        ids = tokenizer([words for words, _, _ in told], padding="max_length", truncation=True, return_tensors="pt")
+        ids = tokenizer([words for words, _, _ in told], padding=True, truncation=True, return_tensors="pt")
         concepts = [scene.things[0].concept if len(scene.things) == 1 else -100 for scene, _ in drawn]
         yield Given(
             scenes.batched([recipe for _, recipe in drawn]), ids.input_ids, torch.tensor([true for _, true, _ in told]),
@@ -64,10 +65,10 @@ def _told(scene: Scene, speaker: Speaker, concepts: int) -> tuple[str, list[int]
     thing = first.concept if len(scene.things) == 1 else (first.concept + 1) * concepts + scene.things[1].concept
     true = [thing, scene.background, first.tint, scene.count]
     tone = colour(scene.background, chinese)
-    if random.random() < 0.06:
+    if random.random() < 0.12:
         words = f"{tone}背景" if chinese else random.choice((f"{tone} background", f"{article(tone)} background"))
         return words, true, [UNSAID, scene.background, UNSAID, UNSAID]
-    background = random.random() < 0.3
+    background = random.random() < 0.45
     words = speaker.caption(scene, chinese, background, bare=random.random() < 0.5)
     if not background and random.random() < 0.25:
         words = f"{words}的图片" if chinese else f"a picture of {words}"
@@ -178,13 +179,27 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    run, _ = loop.arguments(parser, argv, batch=1024)
+    begin = parser.add_mutually_exclusive_group(required=True)
+    begin.add_argument("--judge", type=Path, help="stage 1's classifier, whose convolutions stay as they are")
+    begin.add_argument("--before", type=Path, help="an earlier CLIP, all of which goes on learning")
+    run, told = loop.arguments(parser, argv, batch=1024)
     pack = scenes.load(run.data)
     held = pack.to(run.device)
     tokenizer = tokens.for_captions(pack.concepts)
     model = towers.clip(len(tokenizer))
+    convolutions = model.vision_model.embeddings.backbone
+    if told.before:
+        library: Any = transformers
+        earlier = library.VisionTextDualEncoderModel.from_pretrained(told.before, use_safetensors=True)
+        model.load_state_dict(earlier.float().state_dict())
+    else:
+        towers.grown(model.vision_model, told.judge)
+        convolutions.requires_grad_(False)
     losses = Losses(model, len(pack.concepts)).to(run.device)
-    trainer = loop.Trainer(run, {"losses": losses}, average=0.999)
+    if told.before:
+        losses.prototypes.data = vectors(model, tokenizer, [each.en for each in pack.concepts])
+    convolutions.eval()  # the means and deviations of the classifier's own training
+    trainer = loop.Trainer(run, {"losses": losses}, average=0.998)
 
     def loss(given: Given) -> dict[str, Tensor]:
         pixels = disturbed(scenes.compose(held, given.batch, towers.SIDE))

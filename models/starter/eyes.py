@@ -1,4 +1,4 @@
-"""Stage 5: the eyes, a LLaVA that says what is there, how many, which colour and where, in English and Chinese.
+"""Stage 3: the eyes, a LLaVA that says what is there, how many, which colour and where, in English and Chinese.
 
 ``python -m models.starter.eyes --clip DIR/clip --data icons.safetensors --out DIR``. It begins with CLIP's image tower,
 as LLaVA does (arXiv:2304.08485), and all of it is trained; two questions about each composed picture. People are
@@ -132,7 +132,7 @@ class Losses(nn.Module):
         """Next-token loss over the answers, two texts a picture, and the head's."""
         inner = self.model.model
         seen = inner.vision_tower(pixels, output_hidden_states=True)
-        cells = inner.multi_modal_projector(seen.hidden_states[-1]).repeat_interleave(2, 0)
+        cells = inner.multi_modal_projector(seen.hidden_states[-1][:, 1:]).repeat_interleave(2, 0)
         embed = inner.language_model.embed_tokens
         start = embed(torch.full((len(ids), 1), tokens.BOS, device=ids.device))
         held = inner.language_model(inputs_embeds=torch.cat([start, cells.to(start.dtype), embed(ids)], 1))
@@ -150,7 +150,9 @@ def answers(model: Any, tokenizer: Any, pictures: Tensor, asked: Sequence[str], 
     device = pictures.device
     inner = model.model
     embed = inner.language_model.embed_tokens
-    cells = inner.multi_modal_projector(inner.vision_tower(pictures, output_hidden_states=True).hidden_states[-1])
+    cells = inner.multi_modal_projector(
+        inner.vision_tower(pictures, output_hidden_states=True).hidden_states[-1][:, 1:]
+    )
     said = []
     for row, question in enumerate(asked):
         ids = [*tokenizer(question, add_special_tokens=False).input_ids, tokens.ANSWER]
@@ -172,26 +174,32 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
     """As transformers loads it, in half precision."""
     model.half().save_pretrained(folder)
     library.LlavaProcessor(
-        towers.pixels(), tokenizer, patch_size=towers.SIDE // towers.CELLS, vision_feature_select_strategy="full",
-        num_additional_image_tokens=0, chat_template=TEMPLATE,
+        towers.pixels(), tokenizer, patch_size=towers.SIDE // towers.CELLS, vision_feature_select_strategy="default",
+        num_additional_image_tokens=1, chat_template=TEMPLATE,
     ).save_pretrained(folder)  # fmt: skip
 
 
-def begun(model: Any, folder: Path) -> None:
-    """Give the tower what CLIP's has learnt."""
-    learnt = library.VisionTextDualEncoderModel.from_pretrained(folder, use_safetensors=True)
-    model.model.vision_tower.load_state_dict(learnt.vision_model.float().state_dict())
+def begun(model: Any, clip: Path, before: Path | None) -> None:
+    """Give the tower what CLIP's has learnt, its convolutions for good; and the language model what it knew before."""
+    learnt = library.VisionTextDualEncoderModel.from_pretrained(clip, use_safetensors=True)
+    tower = model.model.vision_tower
+    tower.load_state_dict(learnt.vision_model.float().state_dict())
+    tower.embeddings.backbone.requires_grad_(False).eval()
+    if before:
+        earlier = library.LlavaForConditionalGeneration.from_pretrained(before, use_safetensors=True)
+        model.model.language_model.load_state_dict(earlier.model.language_model.float().state_dict())
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clip", type=Path, required=True, help="the folder of stage 1's model")
+    parser.add_argument("--clip", type=Path, required=True, help="the folder of stage 2's model")
+    parser.add_argument("--before", type=Path, help="earlier eyes, whose language model to go on from")
     run, told = loop.arguments(parser, argv, batch=512)
     pack = scenes.load(run.data)
     held = pack.to(run.device)
     tokenizer = tokens.for_eyes(pack.concepts)
     model = towers.llava(len(tokenizer))
-    begun(model, told.clip)
+    begun(model, told.clip, told.before)
     losses = Losses(model, len(pack.concepts)).to(run.device)
     trainer = loop.Trainer(run, {"losses": losses}, average=0.999)
     random = Random(run.seed)

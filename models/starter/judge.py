@@ -1,4 +1,5 @@
-"""Stage 4: the judge of what the brush draws, a classifier that shares no weight with any of the family.
+"""Stage 1: a classifier of all concepts. It judges what the brush draws, with which it shares no weight, and its
+convolutions are where CLIP and the eyes begin.
 
 ``python -m models.starter.judge --data icons.safetensors --out DIR``. transformers' ``ResNetForImageClassification``
 over all concepts, 64x64 pixels.
@@ -16,18 +17,14 @@ import transformers
 from torch import Tensor
 from torch.nn import functional
 
-from models.starter import clip, loop, scenes
+from models.starter import clip, loop, scenes, towers
 
-SIDE = 64
 MIX = scenes.Mix(several=0, pair=0, placed=0.05, tinted=0.2, plain=0.35, scale=(0.6, 1.05), turn=0.15)
 library: Any = transformers
 
 
 def classifier(concepts: int) -> Any:
-    config = library.ResNetConfig(
-        embedding_size=64, hidden_sizes=[64, 128, 192], depths=[2, 2, 2], layer_type="basic", num_labels=concepts
-    )
-    return library.ResNetForImageClassification(config)
+    return library.ResNetForImageClassification(towers.backbone(num_labels=concepts))
 
 
 def batches(pack: scenes.Pack, size: int, seed: int) -> Iterator[tuple[scenes.Batch, Tensor]]:
@@ -41,7 +38,7 @@ def batches(pack: scenes.Pack, size: int, seed: int) -> Iterator[tuple[scenes.Ba
 @torch.no_grad()
 def ranked(model: Any, pictures: Tensor, wanted: Sequence[int]) -> Tensor:
     """The places in ``wanted`` of the concepts that pictures [n, 3, h, w] from 0 to 1 show, likeliest first."""
-    pixels = functional.interpolate(pictures, (SIDE, SIDE), mode="area") * 2 - 1
+    pixels = functional.interpolate(pictures, (towers.SIDE, towers.SIDE), mode="area") * 2 - 1
     logits = model(pixels.to(model.device, model.dtype)).logits[:, list(wanted)]
     order: Tensor = logits.float().argsort(1, descending=True).cpu()
     return order
@@ -57,14 +54,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     def loss(given: tuple[scenes.Batch, Tensor]) -> dict[str, Tensor]:
         batch, concepts = given
-        shown = clip.disturbed(scenes.compose(held, batch, SIDE)).contiguous(memory_format=torch.channels_last)
+        shown = clip.disturbed(scenes.compose(held, batch, towers.SIDE)).contiguous(memory_format=torch.channels_last)
         logits = model(shown).logits.float()
         return {"name": functional.cross_entropy(logits, concepts.to(run.device), label_smoothing=0.05)}
 
     def sheet() -> None:
         best = trainer.averaged["judge"].eval()
         batch, concepts = next(batches(pack, 1000, 777))
-        order = ranked(best, scenes.compose(held, batch, SIDE), range(len(pack.concepts)))
+        order = ranked(best, scenes.compose(held, batch, towers.SIDE), range(len(pack.concepts)))
         right = (order[:, :5] == concepts[:, None]).float()
         print(f"right first {right[:, 0].mean():.1%}, in five {right.sum(1).mean():.1%} of all", flush=True)
 

@@ -54,11 +54,12 @@ def arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None, batch
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=-1, help="processes that compose scenes")
+    parser.add_argument("--threads", type=int, default=0, help="of a CPU; all of them if not given")
     told = parser.parse_args(argv)
     gpu = told.device == "cuda"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # batches are made by processes of their own
     torch.manual_seed(told.seed)
-    torch.set_num_threads(1 if gpu else os.cpu_count() or 1)
+    torch.set_num_threads(1 if gpu else told.threads or os.cpu_count() or 1)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = gpu
     told.out.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """All stages with one command: ``python -m models.starter.train --data icons.safetensors --out DIR --minutes 25``.
 
-On a GPU three lanes run beside each other, because models this small leave it idle between their kernels: CLIP and then
-the eyes that begin with its tower; the autoencoder and then the brush that paints in its latents; the judge. On a CPU
-one stage follows the other.
+On a GPU two lanes run beside each other, because models this small leave it idle between their kernels: the judge, CLIP
+that begins with its convolutions, the eyes that begin with CLIP's tower; the autoencoder, and the brush that paints in
+its latents. On a CPU one stage follows the other.
 """
 
 from __future__ import annotations
@@ -28,9 +28,13 @@ STAGES = {
     "brush": brush.main,
     "judge": judge.main,
 }
-NEEDS = {"eyes": ("--clip", "clip/clip"), "brush": ("--vae", "autoencoder/vae")}
-LANES = ((("clip", 0.42), ("eyes", 0.58)), (("autoencoder", 0.17), ("brush", 0.83)), (("judge", 0.2),))  # of the time
-IN_A_ROW = (("clip", 0.25), ("autoencoder", 0.05), ("brush", 0.37), ("eyes", 0.25), ("judge", 0.08))
+NEEDS = {
+    "clip": ("--judge", "judge/judge"),
+    "eyes": ("--clip", "clip/clip"),
+    "brush": ("--vae", "autoencoder/vae"),
+}
+LANES = ((("judge", 0.25), ("clip", 0.25), ("eyes", 0.5)), (("autoencoder", 0.2), ("brush", 0.8)))  # of the time
+IN_A_ROW = (("judge", 0.15), ("clip", 0.15), ("eyes", 0.2), ("autoencoder", 0.1), ("brush", 0.4))
 STARTING = 6.0  # seconds until a stage takes its first step and until it has saved its last, on an H200
 
 
@@ -62,7 +66,7 @@ def stage(name: str, minutes: float, told: argparse.Namespace) -> None:
 
 def lane(stages: Sequence[tuple[str, float]], end: float, told: argparse.Namespace) -> None:
     """The stages in order, by ``end`` on the monotonic clock; each gets its share of what is left by then."""
-    rest = max(1.0, sum(share for _, share in stages))
+    rest = 1.0
     for name, share in stages:
         left = (end - time.monotonic()) / 60
         stage(name, max(0.02, left * share / rest - STARTING / 60), told)
