@@ -1,10 +1,11 @@
 """Stage 2: CLIP, texts and pictures in one space, in English and Chinese.
 
-``python -m models.starter.clip --data icons.safetensors --out DIR``. Three losses: CLIP's own (arXiv:2103.00020) over a
-batch, in which a picture's other true captions are no negatives but the same thing in another colour is one; and for
-pictures and captions alike the cross entropy over one prototype a concept, shared by both, without which so small a
-set is not learnt. First the convolutions are the classifier's and locked (LiT, arXiv:2111.07991): then names carry over
-to unseen styles, but a classifier has forgotten colours; a second run with ``--before`` teaches it those.
+``python -m models.starter.clip --data icons.safetensors --out DIR``. Its losses: CLIP's own (arXiv:2103.00020) over a
+batch, in which a picture's other true captions are no negatives but the same thing in another colour is one; the
+background's colour among twelve; and for pictures and captions alike the cross entropy over one prototype a concept,
+shared by both, without which so small a set is not learnt. First the convolutions are the classifier's and locked (LiT,
+arXiv:2111.07991): then names carry over to unseen styles, but a classifier has forgotten colours; a second run with
+``--before`` is to teach it those.
 """
 
 from __future__ import annotations
@@ -110,22 +111,38 @@ def disturbed(pictures: Tensor) -> Tensor:
 class Losses(nn.Module):
     """CLIP and its prototypes, [concepts, d], which are not kept."""
 
-    def __init__(self, model: Any, concepts: int) -> None:
+    def __init__(self, model: Any, concepts: int, colours: Tensor) -> None:
+        """``colours``: tokens of the backgrounds' names, [2 x 12, length], English and Chinese."""
         super().__init__()
         self.model = model
         self.prototypes = nn.Parameter(torch.randn(concepts, towers.WIDTH))
+        self.register_buffer("colours", colours, persistent=False)
 
-    def forward(self, pixels: Tensor, ids: Tensor, true: Tensor, concepts: Tensor, named: Tensor) -> dict[str, Tensor]:
-        """``true`` as ``matches`` gives it; ``concepts`` [n] of the pictures and ``named`` [n] of the captions."""
+    def forward(
+        self, pixels: Tensor, ids: Tensor, true: Tensor, concepts: Tensor, named: Tensor, tones: Tensor
+    ) -> dict[str, Tensor]:
+        """``true`` as ``matches`` gives it; ``concepts``, ``tones`` [n] of pictures, ``named`` [n] of captions."""
         image = functional.normalize(self.model.get_image_features(pixel_values=pixels).pooler_output.float(), dim=-1)
         text = functional.normalize(self.model.get_text_features(input_ids=ids).pooler_output.float(), dim=-1)
         scale = self.model.logit_scale.exp().clamp(max=60)
         known = functional.normalize(self.prototypes, dim=-1)
+        said = self.model.get_text_features(input_ids=self.colours).pooler_output.float()
+        toned = scale * image @ functional.normalize(said, dim=-1).T
+        english, mandarin = (functional.cross_entropy(part, tones) for part in toned.chunk(2, 1))
         return {
             "contrast": contrast(image, text, scale, true),
             "image": functional.cross_entropy(scale * image @ known.T, concepts),
             "text": functional.cross_entropy(scale * text @ known.T, named) * 0.5,
+            "colour": (english + mandarin) * 0.25,
         }
+
+
+def backgrounds(tokenizer: Any) -> Tensor:
+    """Tokens of the twelve backgrounds' names in English and then in Chinese, [24, length]."""
+    english = [f"{name} background" for name in COLOUR_NAMES]
+    mandarin = [f"{colour(at, True)}背景" for at in range(len(COLOUR_NAMES))]
+    ids: Tensor = tokenizer(english + mandarin, padding=True, return_tensors="pt").input_ids
+    return ids
 
 
 def examined(pack: scenes.Pack, count: int = 200) -> list[int]:
@@ -195,7 +212,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     else:
         towers.grown(model.vision_model, told.judge)
         convolutions.requires_grad_(False)
-    losses = Losses(model, len(pack.concepts)).to(run.device)
+    losses = Losses(model, len(pack.concepts), backgrounds(tokenizer)).to(run.device)
     if told.before:
         losses.prototypes.data = vectors(model, tokenizer, [each.en for each in pack.concepts])
     convolutions.eval()  # the means and deviations of the classifier's own training
@@ -206,7 +223,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         true = matches(given.truths, given.said).to(run.device)
         named = torch.where((given.said[:, 0] >= 0) & (given.concepts >= 0), given.concepts, -100)
         ids, concepts = given.tokens.to(run.device), given.concepts.to(run.device)
-        parts: dict[str, Tensor] = losses(pixels, ids, true, concepts, named.to(run.device))
+        parts: dict[str, Tensor] = losses(
+            pixels, ids, true, concepts, named.to(run.device), given.truths[:, 1].to(run.device)
+        )
         return parts
 
     def sheet() -> None:
