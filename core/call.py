@@ -54,6 +54,7 @@ class Call:
         self.conversation = conversation
         self.options = options
         self.sounding = (0, 0.0)  # turn and seconds of what was last reported as audible
+        self.closing = False  # it is being hung up: what was said last is kept, and then it ends
         self._app, self._clock = app, clock
         self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._events: deque[CallEvent] = deque(maxlen=EVENTS)
@@ -139,10 +140,11 @@ class Call:
 
     def hang_up(self, en: str = "", zh: str = "") -> None:
         """End the call; ``wait`` waits until it is kept."""
+        self.closing = True
         self._do(lambda: self._finish(en, zh))
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the call has ended."""
+        """Wait until the call has ended and let go of its engines."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -242,6 +244,7 @@ class Call:
         """Keep what was said last, with its words if they come soon, and end."""
         if self._conductor.phase == "ended":
             return
+        self.closing = True
         self._conductor.close()
         until = time.monotonic() + CLOSING
         while self._conductor.unkept and time.monotonic() < until:

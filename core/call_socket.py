@@ -129,8 +129,7 @@ async def opened(socket: WebSocket, asked: Asked) -> Call | None:
         if call is None:
             await tell(socket, {"event": "gone"})
         return call
-    live = calls.current()
-    if live and live.phase != "ended":
+    if live := calls.current():
         await tell(socket, {"event": "busy", "call": live.id, "conversation": live.conversation})
         return None
     try:

@@ -26,11 +26,11 @@ class Calls:
         self.recovered = call_keep.recover(app.store, app.settings.home / "calls")
 
     def start(self, conversation: str, options: CallOptions, clock: Callable[[], float] = time.monotonic) -> Call:
-        """A call in ``conversation``, or in a new one where that is empty.
+        """A call in ``conversation``, or in a new one where that is empty. One that is being hung up is waited for.
 
         Raises BadInput while another call is held, and NotInstalled when it could not hear.
         """
-        from core.call import Call
+        from core.call import CLOSING, Call
 
         with self._lock:
             if self.current():
@@ -38,14 +38,16 @@ class Calls:
                     "A call is already going on here. Hang it up, or take it over.",
                     "这里已有一个通话正在进行。请先挂断，或接管它。",
                 )
+            if self._call:
+                self._call.wait(CLOSING)
             if not conversation or not self._app.store.conversation(conversation):
                 conversation = self._app.store.create()
             self._call = Call(self._app, conversation, options, clock)
             return self._call
 
     def current(self) -> Call | None:
-        """The call that goes on now."""
-        return self._call if self._call and self._call.phase != "ended" else None
+        """The call that goes on now, and is not being hung up."""
+        return self._call if self._call and not self._call.closing else None
 
     def get(self, id: str) -> Call | None:
         """The latest call, if ``id`` is its, ended or not."""
@@ -53,6 +55,6 @@ class Calls:
 
     def close(self) -> None:
         """Hang up and wait until what was said is kept."""
-        if call := self.current():
-            call.hang_up("Parlor was closed.", "Parlor 已关闭。")
-            call.wait(8.0)
+        if self._call:
+            self._call.hang_up("Parlor was closed.", "Parlor 已关闭。")
+            self._call.wait(8.0)

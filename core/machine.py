@@ -45,9 +45,10 @@ class Build:
 
     @property
     def cmake_args(self) -> str:
-        """CMAKE_ARGS for llama-cpp-python's build; ``GGML_NATIVE`` uses every instruction this very CPU has."""
+        """CMAKE_ARGS for llama-cpp-python's build; ``GGML_NATIVE`` uses every instruction of this CPU but AMX."""
         cuda, metal = ("ON" if self.llama == kind else "OFF" for kind in ("cuda", "metal"))
-        return f"-DGGML_NATIVE=ON -DGGML_CUDA={cuda} -DGGML_METAL={metal}"
+        without = " ".join(f"-DCMAKE_{language}_FLAGS=-mno-amx-int8" for language in ("C", "CXX")) if has_amx() else ""
+        return f"-DGGML_NATIVE=ON -DGGML_CUDA={cuda} -DGGML_METAL={metal} {without}".strip()
 
 
 def choose_build(machine: Machine) -> Build:
@@ -211,6 +212,11 @@ def cpu_features() -> frozenset[str]:
         return frozenset(_output("sysctl", "-n", "machdep.cpu.features", "machdep.cpu.leaf7_features").lower().split())
     info = _cpuinfo()
     return frozenset((info.get("flags") or info.get("Features") or "").split())
+
+
+def has_amx() -> bool:
+    """Whether the CPU has AMX: GCC 11 and 12 drop ggml's set-up of it (llama.cpp #26954), so its use ends in SIGILL."""
+    return "amx_int8" in cpu_features()
 
 
 # What ggml calls an instruction set (llama_print_system_info) and what Linux calls it.

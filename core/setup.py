@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import replace
 
 from core.errors import DiskFull, Offline, ParlorError
-from core.machine import Build, Machine, compiler_advice, cpu_features, has_compiler, lacking
+from core.machine import Build, Machine, compiler_advice, cpu_features, has_amx, has_compiler, lacking
 from core.terminal import say
 from core.venv import (
     CONSTRAINTS,
@@ -50,7 +50,8 @@ _NETWORK = re.compile(
 def fingerprint(build: Build) -> str:
     """What the stamp holds: it changes with the requirements, the Python and the builds that fit the machine."""
     digest = hashlib.sha256(REQUIREMENTS.read_bytes() + CONSTRAINTS.read_bytes()).hexdigest()
-    return f"{digest} python{sys.version_info[0]}.{sys.version_info[1]} torch-{build.torch} llama-{build.llama}\n"
+    llama = f"llama-{build.llama}" + " without-amx" * has_amx()
+    return f"{digest} python{sys.version_info[0]}.{sys.version_info[1]} torch-{build.torch} {llama}\n"
 
 
 def ready(build: Build) -> bool:
@@ -229,6 +230,8 @@ def llama_misfit(build: Build) -> str:
         return "it cannot be imported"
     if missing := lacking(info, cpu_features()):
         return f"it was compiled for a CPU with {', '.join(missing)}"
+    if "AMX_INT8 = 1" in info:
+        return "it was compiled with AMX"
     return "it was compiled without the GPU" if build.llama != "cpu" and offload != "True" else ""
 
 

@@ -275,7 +275,13 @@ def spoken_words(heard: Any) -> bool:
     """Whether a decoded segment is words that somebody said."""
     if not heard.words or not any(letter.isalnum() for letter in heard.text):
         return False
-    if any(heard.text.strip().rstrip("。.") == prompt.rstrip("。") for prompt in PUNCTUATED.values()):
+    if prompted(heard.text):
         return False
     silent = heard.no_speech_prob > (NO_SPEECH_LOOPING if heard.compression_ratio > LOOPING else NO_SPEECH)
     return bool(heard.avg_logprob >= IMPOSSIBLE and not silent)
+
+
+def prompted(text: str) -> bool:
+    """Whether it is the sentence to go on from said again, its first two characters changed or not."""
+    said = text.strip().rstrip("。.")
+    return any(len(said) < len(prompt) and said.endswith(prompt[2:-1]) for prompt in PUNCTUATED.values())

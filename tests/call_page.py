@@ -7,8 +7,6 @@ is what makes it speak.
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,24 +16,35 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwrig
 
 from core.media import resampled, wav
 from core.messages import Audio
-from tests.browser import CHROMIUM, FLAGS, PATIENCE, ROOT, Served, Watch, link_models, visit
+from tests.browser import CHROMIUM, FLAGS, PATIENCE, Served, Watch, link_models, visit
+from tests.caller import end
+from tests.own_models import with_tiny_painter
 from tests.talk import spoken, talk
 
 RATE = 48_000  # Hz of the fake microphone
-BRIEF = {"PARLOR_CHAT": "smollm2-135m-instruct", "PARLOR_TEMPERATURE": "0", "PARLOR_MAX_TOKENS": "60"}
-PAINTER = """
-import sys
-from pathlib import Path
-from tests.own_models import with_tiny_painter
-with_tiny_painter(Path(sys.argv[1]))
-"""
+# A small model, the same short answers every time, and nothing made beforehand or beside them.
+BRIEF = {
+    "PARLOR_CHAT": "smollm2-135m-instruct",
+    "PARLOR_TEMPERATURE": "0",
+    "PARLOR_MAX_TOKENS": "32",
+    "PARLOR_OPENERS": "0",
+    "PARLOR_ENHANCE": "0",
+}
+# Settles once the microphone of the page has heard something, and then nothing for a second.
+HEARD = """() => new Promise((done) => {
+  let loud = 0;
+  const timer = setInterval(() => {
+    if (parlorCall.microphone.level > 0.005) loud = performance.now();
+    else if (loud && performance.now() - loud > 1000) done(clearInterval(timer));
+  }, 20);
+})"""
 STORY = "Please tell me a long story about a lighthouse keeper."
-SPIDER = "How many legs does a spider have?"
+JAPAN, FRANCE = "What is the capital of Japan?", "What is the capital of France?"
 OPTIONS = "Microphone, voices and volume"
 
 
 class Microphone:
-    """The file that every microphone of the browser hears, once, and then silence."""
+    """The file that every microphone of the browser hears, once, and then silence. It begins in a quiet room."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -55,11 +64,11 @@ class Microphone:
 
 
 @contextlib.contextmanager
-def browsing(playing: Playwright, microphone: Microphone | None, *without: str) -> Iterator[Browser]:
-    """A Chromium with that microphone, started without some of the usual flags."""
+def browsing(playing: Playwright, sound: Path | None, *without: str) -> Iterator[Browser]:
+    """A Chromium whose microphones hear that file, started without some of the usual flags."""
     flags = [flag for flag in FLAGS if flag not in without]
-    if microphone:
-        flags.append(f"--use-file-for-fake-audio-capture={microphone.file}%noloop")
+    if sound:
+        flags.append(f"--use-file-for-fake-audio-capture={sound}%noloop")
     browser = playing.chromium.launch(
         executable_path=CHROMIUM, args=flags, ignore_default_args=["--mute-audio", "--headless"]
     )
@@ -114,40 +123,55 @@ def noted(page: Page, what: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory, models_home: Path) -> Iterator[Served]:
-    """A server with a small chat model and a tiny painter, whose pictures take long enough to be seen growing."""
+    """A server with a small chat model, which begins with an opening word, and a tiny painter that shows previews."""
     home = link_models(models_home, tmp_path_factory.mktemp("parlor") / "home")
-    subprocess.run([sys.executable, "-c", PAINTER, str(home)], cwd=ROOT, check=True, capture_output=True)
-    served = Served(home, PARLOR_PAINT_STEPS="25", **BRIEF)
+    with_tiny_painter(home)
+    served = Served(home, **BRIEF | {"PARLOR_OPENERS": "1", "PARLOR_PAINT_STEPS": "25"})
     yield served
     served.stop()
 
 
 @pytest.fixture(scope="module")
-def microphone(tmp_path_factory: pytest.TempPathFactory) -> Microphone:
-    return Microphone(tmp_path_factory.mktemp("microphone") / "heard.wav")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the microphones of the browser hear."""
+    return tmp_path_factory.mktemp("microphone") / "heard.wav"
+
+
+@pytest.fixture
+def microphone(sound: Path) -> Microphone:
+    return Microphone(sound)
 
 
 @pytest.fixture(scope="module")
-def chromium(playing: Playwright, microphone: Microphone) -> Iterator[Browser]:
-    with browsing(playing, microphone) as browser:
+def chromium(playing: Playwright, sound: Path) -> Iterator[Browser]:
+    with browsing(playing, sound) as browser:
         yield browser
 
 
 @pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
+def context(chromium: Browser, microphone: Microphone) -> Iterator[BrowserContext]:
     with browser_context(chromium) as tabs:
         yield tabs
 
 
 @pytest.fixture
 def page(context: BrowserContext, watch: Watch, app: Served) -> Iterator[Page]:
+    with tab(context, watch, app) as page:
+        yield page
+
+
+@contextlib.contextmanager
+def tab(context: BrowserContext, watch: Watch, app: Served) -> Iterator[Page]:
     """A tab; what went wrong in it fails the test, and a call that is left over is hung up."""
     page = context.new_page()
     watch.over(page)
-    yield page
-    page.evaluate("window.parlorCall?.hangUp()")
-    page.wait_for_function("!window.parlorCall?.live()")
-    page.close()
+    try:
+        yield page
+    finally:
+        call = page.evaluate("window.parlorCall?.id")
+        page.close()
+        if call:
+            end(app, call)
     assert not watch.outside
     assert watch.outage or not watch.errors
 

@@ -1,7 +1,8 @@
-"""A page of a call without a browser: it sends a microphone's sound and plays what comes, both as fast as time."""
+"""A page of a call without a browser: it sends a microphone's sound as fast as time and plays what comes faster."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 import time
@@ -16,6 +17,7 @@ from tests.browser import Served
 
 RATE = 16_000
 FRAME = RATE // 50 * 2  # bytes of 20 ms
+HASTE = 4  # seconds of an answer that are played in one: nobody listens
 Event = dict[str, Any]
 
 
@@ -41,6 +43,10 @@ class Caller:
     def __exit__(self, *_: object) -> None:
         self._opening.__exit__(None, None, None)
 
+    def leave(self) -> None:
+        """Be gone, as a page that is closed; the call goes on without it."""
+        self._socket.close()
+
     def send(self, **message: Any) -> None:
         self._socket.send(json.dumps(message))
 
@@ -50,6 +56,12 @@ class Caller:
     def speak(self, sound: Audio) -> None:
         """Say it into the microphone, after what is being said; ``sound`` is at ``RATE``."""
         self._microphone += sound.pcm
+
+    def silence(self, seconds: float) -> None:
+        """Wait until all of it has been said, and so much silence."""
+        self._microphone += bytes(round(seconds * RATE) * 2)
+        while self._microphone and self.closed is None:
+            self._step()
 
     def until(self, wanted: Callable[[Event], bool], seconds: float = 60.0) -> Event:
         """Wait for an event that has not been waited for yet, and return it."""
@@ -84,11 +96,12 @@ class Caller:
         return [event for event in self.events if event.get("kind") == "sound" and event["turn"] == turn]
 
     def _step(self) -> None:
-        try:
-            while time.monotonic() >= self._due:
-                frame, self._microphone = self._microphone[:FRAME], self._microphone[FRAME:]
+        while time.monotonic() >= self._due:
+            frame, self._microphone = self._microphone[:FRAME], self._microphone[FRAME:]
+            self._due += 0.02
+            with contextlib.suppress(ConnectionClosed):  # what came before that is still to be read
                 self._socket.send(b"\1" + frame.ljust(FRAME, b"\0"))
-                self._due += 0.02
+        try:
             self._take(self._socket.recv(timeout=0.005))
         except TimeoutError:
             self._report()
@@ -106,7 +119,7 @@ class Caller:
         header = json.loads(frame[4 : 4 + size])
         self.events.append(header | {"data": frame[4 + size :]})
         if header["kind"] == "sound":
-            self._play(header["turn"], (len(frame) - 4 - size) / 2 / header["rate"])
+            self._play(header["turn"], (len(frame) - 4 - size) / 2 / header["rate"] / HASTE)
 
     def _play(self, turn: int, seconds: float) -> None:
         now = time.monotonic()
@@ -122,4 +135,13 @@ class Caller:
         whole = sum(length for _, length in self._clauses)
         if self._clauses and (heard - self._reported >= 0.1 or heard == whole != self._reported):
             self._reported = heard
-            self.send(type="played", turn=self._turn, seconds=heard)
+            with contextlib.suppress(ConnectionClosed):
+                self.send(type="played", turn=self._turn, seconds=heard * HASTE)
+
+
+def end(served: Served, call: str) -> None:
+    """Hang up ``call``, whoever carries it, and wait until it is over; nothing happens when it is so already."""
+    with Caller(served, type="watch", call=call) as steering:
+        with contextlib.suppress(ConnectionClosed):
+            steering.send(type="hangup")
+        steering.ended()

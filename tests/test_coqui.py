@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -79,7 +80,7 @@ def test_the_first_sentence_is_heard_before_the_others_are_made(ear: Transcriber
     first = next(saying)
     saying.close()  # type: ignore[attr-defined]
     heard = "".join(segment.text for segment in ear.transcribe(first, "en"))
-    assert "three floors" in heard
+    assert re.search(r"\b(three|3) floors", heard)
     assert "ticket" not in heard
     assert list(joe.speak("Another answer begins."))
 

@@ -373,12 +373,13 @@ def test_build_says_what_llama_cpp_can_do() -> None:
 @pytest.mark.parametrize(
     ("model", "question", "word"),
     [
-        ("smollm2-135m-instruct", "What is the capital of France?", "Paris"),
+        # each of its tokens is more than seven times as likely as the next best: no CPU's rounding makes another
+        ("smollm2-135m-instruct", "What is the capital city of Japan?", "Tokyo"),
         ("qwen2.5-coder-1.5b-instruct", "What is the capital of France?", "Paris"),
         ("qwen2.5-coder-1.5b-instruct", "法国的首都是哪里？", "巴黎"),
     ],
 )
-def test_a_starter_model_knows_the_capital_of_france(models_home: Path, model: str, question: str, word: str) -> None:
+def test_a_starter_model_knows_a_capital(models_home: Path, model: str, question: str, word: str) -> None:
     engine = llama.load(spec(model, context_tokens=1024), models_home / model)
     ask = (said("system", "You are a helpful assistant."), said("user", question))
     told = answer(engine, ask, Sampling(temperature=0, max_tokens=40))

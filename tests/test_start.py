@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from core import launch, setup, starter, terminal, venv
+from core import launch, machine, setup, starter, terminal, venv
 from core.errors import BadInput, DiskFull, Offline, ParlorError
 from core.machine import Gpu, Machine, choose_build, lacking
 
@@ -32,7 +32,7 @@ WITH_CUDA = choose_build(Machine("linux", "x86_64", (CARD,), "/usr/local/cuda/bi
 
 
 @pytest.mark.parametrize(
-    ("machine", "torch", "llama", "because"),
+    ("asked", "torch", "llama", "because"),
     [
         (Machine("linux", "x86_64"), "cpu", "cpu", "no NVIDIA driver"),
         (Machine("linux", "arm64"), "cpu", "cpu", "no NVIDIA driver"),
@@ -45,8 +45,8 @@ WITH_CUDA = choose_build(Machine("linux", "x86_64", (CARD,), "/usr/local/cuda/bi
         (Machine("darwin", "x86_64"), "cpu", "cpu", "not Apple silicon"),
     ],
 )
-def test_the_build_fits_the_machine_and_says_why(machine: Machine, torch: str, llama: str, because: str) -> None:
-    build = choose_build(machine)
+def test_the_build_fits_the_machine_and_says_why(asked: Machine, torch: str, llama: str, because: str) -> None:
+    build = choose_build(asked)
     assert (build.torch, build.llama) == (torch, llama)
     assert because in build.why
     assert build.why_zh
@@ -60,6 +60,13 @@ def test_a_llama_build_for_another_cpu_is_recognised() -> None:
     assert lacking(built, frozenset({"pni", "avx2", "avx512f"})) == ()
     assert lacking(built, frozenset()) == (), "a system that does not tell its features proves nothing"
     assert lacking(f"CUDA : ARCHS = 890 | {built}", frozenset({"pni"})) == ("AVX2", "AVX512")
+
+
+@pytest.mark.parametrize("amx", [True, False])
+def test_llama_is_built_without_amx(monkeypatch: pytest.MonkeyPatch, amx: bool) -> None:
+    monkeypatch.setattr(machine, "cpu_features", lambda: frozenset({"avx2", "amx_int8"} if amx else {"avx2"}))
+    assert ("-DCMAKE_CXX_FLAGS=-mno-amx-int8" in CPU_ONLY.cmake_args.split()) is amx
+    assert ("without-amx" in setup.fingerprint(CPU_ONLY)) is amx, "an environment of before is brought up to date"
 
 
 def test_the_installed_llama_fits_this_machine() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -16,14 +14,15 @@ from playwright.sync_api import Browser, BrowserContext, Frame, Page, Playwright
 from core.media import wav
 from core.messages import Audio
 from tests import screens
-from tests.browser import CHROMIUM, FLAGS, PATIENCE, ROOT, Served, Watch, link_models, playing, visit, watch
-from tests.call_page import BRIEF, PAINTER, STORY, browsing, hang_up, state, you
+from tests.browser import CHROMIUM, FLAGS, PATIENCE, Served, Watch, link_models, playing, visit, watch
+from tests.call_page import BRIEF, STORY, browsing, hang_up, state, you
+from tests.own_models import with_tiny_painter
 from tests.talk import saved, spoken, talk
 
 __all__ = ["playing", "watch"]
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
 
-FRANCE, STOP = "What is the capital of France?", "Sorry, how many legs does a spider have?"
+FRANCE, STOP = "What is the capital of France?", "Sorry, what is the capital of Japan?"
 INVOICE, FOX = "What is the total due on this invoice?", "Draw a red fox in the snow."
 QUIET, LOUD = 0.004, 0.02  # RMS of full scale: what Opus leaves of digital silence; a voice
 # Keeps every connection that is made, and the level of both directions every 10 ms of sound.
@@ -96,7 +95,7 @@ MICROPHONE = """
 def app(tmp_path_factory: pytest.TempPathFactory, models_home: Path) -> Iterator[Served]:
     """A server with a tiny painter, which would have somebody to ask for servers of others, if it asked."""
     home = link_models(models_home, tmp_path_factory.mktemp("webrtc") / "home")
-    subprocess.run([sys.executable, "-c", PAINTER, str(home)], cwd=ROOT, check=True, capture_output=True)
+    with_tiny_painter(home)
     served = Served(home, HF_TOKEN="hf_nothing", **BRIEF)
     yield served
     served.stop()
@@ -183,7 +182,7 @@ def test_a_call_is_heard_answered_interrupted_shown_something_and_asked_to_draw(
     expect(you(page, 1)).to_contain_text(re.compile("lighthouse", re.IGNORECASE))
     sounds(page, 1)
     say(page, stop)
-    expect(you(page, 2)).to_contain_text(re.compile("legs", re.IGNORECASE))
+    expect(you(page, 2)).to_contain_text("Japan")
     expect(page.locator(".turns li").first.locator(".cut")).to_be_visible()
     sounds(page, 2)
     state(page, "Listening")
@@ -198,6 +197,7 @@ def test_a_call_is_heard_answered_interrupted_shown_something_and_asked_to_draw(
     sounds(page, 3)
     state(page, "Listening")
     say(page, fox)
+    expect(you(page, 4)).to_contain_text(re.compile("draw", re.IGNORECASE))
     expect(page.locator(".drawn > img")).to_have_count(1)
     state(page, "Listening")
     hang_up(page)

@@ -44,8 +44,8 @@ def call_page(conversation: str) -> tuple[Transport, Call | None, str]:
             "voices": {code: _voices(code) for code in ("en", "zh")},
             "settings": {"en": parlor().settings.voice_en, "zh": parlor().settings.voice_zh},
         }
-        _call(key="call", data=data, height="content", on_ask_change=_asked, on_transport_change=lambda: None)
-    _go()
+        drawn = _call(key="call", data=data, height="content", on_ask_change=_asked, on_transport_change=lambda: None)
+    _leave(drawn.ask)
     return _transport(), _held(), st.session_state.get("call_microphone", "")
 
 
@@ -86,13 +86,11 @@ def _voices(code: str) -> list[tuple[str, str]]:
 
 
 def _asked() -> None:
-    """What a press in the page asked for; what draws another page waits until this one has run."""
+    """What a press in the page asked for, as far as it concerns this page."""
     asked: dict[str, Any] = st.session_state.call.ask
     match asked["what"]:
         case "begin":
             _begin(asked["value"])
-        case "open" | "chat":
-            st.session_state["call_left_for"] = asked["value"] or ""
         case "new":
             st.query_params.clear()
 
@@ -111,7 +109,7 @@ def _begin(wanted: dict[str, Any]) -> None:
     st.session_state["call_microphone"] = str(wanted["microphone"])
 
 
-def _go() -> None:
-    wanted = st.session_state.pop("call_left_for", None)
-    if wanted is not None:
-        open_chat(wanted)
+def _leave(asked: dict[str, Any] | None) -> None:
+    """Go to the chat, if that was asked for: after Parlor was closed as well, when its callbacks know nobody yet."""
+    if asked and asked["what"] in ("open", "chat"):
+        open_chat(asked["value"] or "")

@@ -4,6 +4,7 @@ const FADE = 0.005;  // seconds to silence without a click
 const LOW = 0.1;  // -20 dB, while somebody may be speaking
 const REPORT = 0.1;  // seconds of sound between two reports
 const AUDIBLE = 0.001;  // RMS of full scale (-60 dB)
+const PATIENT = 10000;  // ms to measure it in, on a machine whose cores are all at work
 
 function createSound(note, onPlayed) {
   const sound = { context: null, blocked: false, answer: null };
@@ -81,7 +82,7 @@ function createSound(note, onPlayed) {
     const rest = audible() >= answer.until;
     if (answer.reported === null) {
       note("audible", { turn: answer.turn });
-      until(() => sound.level() > AUDIBLE, 1000, () => note("measured", { turn: answer.turn }));
+      until(() => sound.level() > AUDIBLE, () => note("measured", { turn: answer.turn }));
       onPlayed(answer.turn, (answer.reported = 0));
     }
     if (heard - answer.reported >= REPORT || (heard > answer.reported && (rest || at === "hush"))) onPlayed(answer.turn, (answer.reported = heard));
@@ -100,7 +101,7 @@ function createSound(note, onPlayed) {
     timer = 0;
     const { turn } = answer;
     sound.answer = null;
-    until(() => sound.level() < AUDIBLE, 1000, () => note("silent", { turn }));
+    until(() => sound.level() < AUDIBLE, () => note("silent", { turn }));
   };
 
   sound.duck = (low) => {
@@ -122,12 +123,12 @@ function createSound(note, onPlayed) {
     return Math.sqrt(samples.reduce((sum, value) => sum + value * value, 0) / samples.length);
   };
 
-  function until(holds, patience, then) {
+  function until(holds, then) {
     const from = performance.now();
     const look = () => {
-      if (!sound.context || performance.now() - from > patience) return;
+      if (!sound.context) return;
       if (holds()) then();
-      else setTimeout(look, 2);
+      else if (performance.now() - from < PATIENT) setTimeout(look, 2);
     };
     look();
   }
