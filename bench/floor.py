@@ -35,7 +35,8 @@ from core.parlor import Parlor
 from core.voice_actions import FRAME, Began, Committed, Dropped, Ended, Frame, Reopened
 from core.worker import Worker
 
-AFTER = 4.0  # seconds of silence behind a turn, longer than any patience
+BEHIND = 4.0  # seconds of silence behind a turn, longer than any patience
+AHEAD = 1.5  # and before it, as in a call: the detector has to know its background
 MINUTE = 60.0
 TRIED: dict[str, tuple[float, ...]] = {
     "voice.START": (0.3, 0.7),
@@ -82,7 +83,8 @@ class Engines:
         self.hear, self.judge = cache(self._heard), cache(self._judged)
 
     def recorded(self, sound: Audio, turn: Turn | None) -> Recorded:
-        pcm = sound.pcm + bytes(2 * round((AFTER if turn else 0.0) * RATE))
+        ahead, behind = (bytes(2 * round(seconds * RATE)) for seconds in (AHEAD, BEHIND))
+        pcm = ahead + sound.pcm + behind if turn else sound.pcm
         pcm = pcm[: len(pcm) // BYTES * BYTES]
         _items(self._ear, "reset")
         scores = [item for item in _items(self._ear, "detect", pcm) if isinstance(item, float)]
@@ -137,7 +139,7 @@ def figures(turns: list[Recorded], noises: list[Recorded], engines: Engines) -> 
     late, soft, over, thrown, cut, missed = [], [], [], 0, 0, 0
     for one in turns:
         assert one.turn
-        first, end = voiced(one.turn.audio)[0] / RATE, one.turn.end
+        first, end = AHEAD + voiced(one.turn.audio)[0] / RATE, AHEAD + one.turn.end
         said = passed(one, engines)
         thrown += said.thrown
         if not said.began or not said.committed:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -16,24 +18,29 @@ from core.settings import Settings
 VOICES = ("am_michael", "zm_yunjian")  # not those that answer
 
 
-@functools.cache
 def spoken(models: Path, *sentences: str, voices: tuple[str, ...] = VOICES) -> tuple[Audio, ...]:
     """Each sentence as 16 kHz sound without silence around it. ``models`` is the folder with the starter set."""
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        (home / "models").symlink_to(models, target_is_directory=True)
-        pool = Pool(Settings(home=home))
-        with leased(pool, load_catalogue().by_task("speak")[0]) as worker:
-            said = [_said(worker, sentence, voices) for sentence in sentences]
-        pool.close()
-    return tuple(said)
+    return tuple(_spoken(models, sentence, voices) for sentence in sentences)
 
 
-def _said(worker: object, sentence: str, voices: tuple[str, ...]) -> Audio:
-    with worker.call("speak", sentence, voices, "", 1.0) as call:  # type: ignore[attr-defined]
+@functools.cache
+def _spoken(models: Path, sentence: str, voices: tuple[str, ...]) -> Audio:
+    speaker = load_catalogue().by_task("speak")[0]
+    with leased(_pool(models), speaker) as worker, worker.call("speak", sentence, voices, "", 1.0) as call:
         sounds = [item for item in call if isinstance(item, Audio)]
-    whole = resampled(Audio(b"".join(sound.pcm for sound in sounds), sounds[0].rate), RATE)
-    return Audio(whole.pcm.rstrip(b"\0"), RATE) if len(whole.pcm.rstrip(b"\0")) % 2 == 0 else whole
+    pcm = resampled(Audio(b"".join(sound.pcm for sound in sounds), sounds[0].rate), RATE).pcm.rstrip(b"\0")
+    return Audio(pcm + bytes(len(pcm) % 2), RATE)
+
+
+@functools.cache
+def _pool(models: Path) -> Pool:
+    """One speaker for all, which stays loaded as long as a next sentence is likely to follow."""
+    home = Path(tempfile.mkdtemp(prefix="parlor-talk-"))
+    (home / "models").symlink_to(models, target_is_directory=True)
+    pool = Pool(Settings(home=home, keep_minutes=0.5))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    atexit.register(pool.close)
+    return pool
 
 
 def talk(*pieces: Audio | float) -> Audio:

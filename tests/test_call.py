@@ -292,10 +292,10 @@ def test_words_said_before_hanging_up_are_kept_and_the_next_call_can_begin_at_on
         held.call.hang_up()
         later.append(app.calls.start("", CallOptions()))
 
-    whole = say("What is the capital of Japan, and of the countries beside it?")
+    whole = say("Please tell me what the capital of Japan looks like in the evening.")
     held = Held(app).over(0.5, Audio(whole.pcm[: -2 * 16_000], 16_000), do(again), 2.0)
     [question] = held.kept
-    assert "Japan" in question.text
+    assert "capital" in question.text
     assert [app.calls.current()] == later
 
 

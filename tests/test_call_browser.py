@@ -227,6 +227,16 @@ def test_a_reload_goes_on_with_the_call(app: Served, page: Page) -> None:
     heard(page, 2)
 
 
+def test_the_next_call_does_not_end_with_the_last(app: Served, page: Page) -> None:
+    begin(page, app.url)
+    hang_up(page)
+    page.get_by_role("button", name="Call again").click()
+    state(page, "Listening")
+    page.evaluate("new Promise((done) => setTimeout(done, 3000))")  # by then the page gives up the one it hung up
+    state(page, "Listening")
+    assert page.evaluate("parlorCall.linked")
+
+
 def test_a_second_tab_can_take_the_call_over(app: Served, page: Page, context: BrowserContext, watch: Watch) -> None:
     begin(page, app.url)
     write(page, JAPAN)

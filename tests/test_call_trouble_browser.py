@@ -174,10 +174,10 @@ def untouched(page: Page, expression: str) -> Any:
 
 
 def test_where_the_browser_forbids_sound_after_a_reload_one_press_goes_on(
-    app: Served, playing: Playwright, sound: Path
+    app: Served, playing: Playwright, microphone: Microphone
 ) -> None:
     autoplay = "--autoplay-policy=no-user-gesture-required"
-    with browsing(playing, sound, autoplay) as browser, browser_context(browser) as tabs:
+    with browsing(playing, microphone.file, autoplay) as browser, browser_context(browser) as tabs:
         page = tabs.new_page()
         begin(page, app.url)
         with Caller(app, type="watch", call=page.evaluate("parlorCall.id")) as watching:

@@ -13,9 +13,9 @@ from playwright.sync_api import Browser, BrowserContext, Frame, Page, Playwright
 
 from core.media import wav
 from core.messages import Audio
-from tests import screens
+from tests import call_page, screens
 from tests.browser import CHROMIUM, FLAGS, PATIENCE, Served, Watch, link_models, playing, visit, watch
-from tests.call_page import BRIEF, STORY, browsing, hang_up, state, you
+from tests.call_page import BRIEF, STORY, browser_context, browsing, state, tab, you
 from tests.own_models import with_tiny_painter
 from tests.talk import saved, spoken, talk
 
@@ -127,12 +127,8 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(app: Served, context: BrowserContext, watch: Watch) -> Iterator[Page]:
     """The Call page, set to WebRTC. Requests to other machines and errors in the console fail the test."""
-    page = context.new_page()
-    watch.over(page)
-    yield page
-    page.close()
-    assert not watch.outside
-    assert not watch.errors
+    with tab(context, watch, app) as page:
+        yield page
 
 
 def say(page: Page, sound: Audio) -> None:
@@ -151,6 +147,12 @@ def inside(page: Page) -> Frame:
 def begin(page: Page) -> None:
     page.get_by_role("button", name=re.compile("^(Start talking|Call again)$")).click()
     carried(page)
+
+
+def hang_up(page: Page) -> None:
+    """End the call, and wait until the frame of its connection is gone: the next one must not be taken for it."""
+    call_page.hang_up(page)
+    expect(page.locator(".st-key-webrtc_line iframe")).to_have_count(0)
 
 
 def carried(page: Page) -> None:
@@ -267,26 +269,23 @@ def test_a_page_that_is_left_holds_the_call_and_each_return_to_it_carries_sound_
 def test_a_microphone_that_is_refused_is_told_and_used_once_it_is_allowed(
     app: Served, playing: Playwright, watch: Watch
 ) -> None:
-    with browsing(playing, None, "--use-fake-ui-for-media-stream") as browser:
-        context = browser.new_context(locale="zh-CN")
-        context.set_default_timeout(PATIENCE)
+    unasked = "--use-fake-ui-for-media-stream"
+    with browsing(playing, None, unasked) as browser, browser_context(browser, "zh-CN", permissions=False) as context:
         context.add_init_script(PROBE)
         context.add_init_script(WEBRTC)
-        page = context.new_page()
-        watch.over(page)
-        visit(page, f"{app.url}/Call")
-        page.get_by_role("button", name="开始通话").click()
-        expect(page.locator(".st-key-webrtc_starter").get_by_role("alert")).to_contain_text("麦克风权限被拒绝")
-        asked = len(inside(page).evaluate("connections"))
-        context.grant_permissions(["microphone"])
-        page.locator(".st-key-webrtc_starter").get_by_role("button", name="接通").click()
-        carried(page)
-        assert len(inside(page).evaluate("connections")) == asked + 1 == 2, "it asks once for each press"
-        expect(page.locator(".st-key-webrtc_starter").get_by_role("alert")).to_have_count(0)
-        page.get_by_role("button", name="挂断").click()
-        state(page, "通话已结束")
-        context.close()
-    assert not watch.errors
+        with tab(context, watch, app) as page:
+            visit(page, f"{app.url}/Call")
+            page.get_by_role("button", name="开始通话").click()
+            starter = page.locator(".st-key-webrtc_starter")
+            expect(starter.get_by_role("alert")).to_contain_text("麦克风权限被拒绝")
+            asked = len(inside(page).evaluate("connections"))
+            context.grant_permissions(["microphone"])
+            starter.get_by_role("button", name="接通").click()
+            carried(page)
+            assert len(inside(page).evaluate("connections")) == asked + 1 == 2, "it asks once for each press"
+            expect(starter.get_by_role("alert")).to_have_count(0)
+            page.get_by_role("button", name="挂断").click()
+            state(page, "通话已结束")
 
 
 def received(page: Page) -> int:

@@ -194,7 +194,8 @@ function createCall() {
   call.hangUp = () => {
     sound.hush();
     if (!say({ type: "hangup" })) return close(call.id ? "ended" : "idle");
-    setTimeout(() => call.live() && close("ended"), 3000);
+    const { id } = call;
+    setTimeout(() => call.id === id && call.live() && close("ended"), 3000);
   };
   call.mute = (on) => { call.muted = on; microphone.mute(on); say({ type: "mute", on }); remember(); changed(); };
   call.push = (down) => { if (call.down !== down) { call.down = down; say({ type: "push", down }); changed(); } };
