@@ -17,16 +17,19 @@ from typing import Literal
 from core.turntext import agrees, echoes, murmurs, patience
 from core.voice_actions import FRAME, Action, Asked, Began, Committed, Dropped, Ducked, Ended, Frame, Hushed, Reopened
 
-# Scores of Silero: speech starts at 0.5, and goes on while they stay above 0.35, as in its own VADIterator.
+# Figures: ``bench floor``, 60 turns and six minutes of sounds that are none.
+# Scores of Silero: speech starts at 0.5, and goes on while they stay above 0.35, as in its own VADIterator. A START of
+# 0.3 begins 7 turns in noise, 0.5 begins 3, 0.7 begins 1 but 32 ms later; a STAY of 0.2 changes nothing.
 START = 0.5
 STAY = 0.35
 
-BEGIN = 0.096  # seconds of speech that begin a turn: three frames. Chosen, not measured
-REOPEN = 0.064  # seconds of speech that take a pause back
-SOFT_END = 0.128  # seconds without speech after which the answer is begun. Chosen above a closure inside a word
+BEGIN = 0.096  # seconds of speech that begin a turn: 0.064 begins as many in noise, 0.16 a third, 64 ms later
+REOPEN = 0.064  # seconds of speech that take a pause back: 0.032 to 0.16 are the same
+SOFT_END = 0.128  # seconds without speech until an answer is begun; thrown away 0.52 times a turn, at 0.064 s 0.73 times
 
 # Silero's score stays up for 0.1 s after the last sound. What is this much quieter than the loudest of the turn is its
-# end already; the loudest is forgotten at this rate, so that whoever goes on in a low voice is followed again.
+# end already: 122 ms after it, and without this rule 181 ms; at 20 dB 20 % of the turns are cut instead of 15 %. The
+# loudest is forgotten at this rate, so that whoever goes on in a low voice is followed again; at 0 20 % are cut, too.
 FALL = 25.0  # dB
 FORGET = 10.0  # dB a second
 
