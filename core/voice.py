@@ -25,7 +25,7 @@ STAY = 0.35
 
 BEGIN = 0.096  # seconds of speech that begin a turn: 0.064 begins as many in noise, 0.16 a third, 64 ms later
 REOPEN = 0.064  # seconds of speech that take a pause back: 0.032 to 0.16 are the same
-SOFT_END = 0.128  # seconds without speech until an answer is begun; thrown away 0.52 times a turn, at 0.064 s 0.73 times
+SOFT_END = 0.128  # seconds without speech until an answer is begun; thrown away 0.52 times a turn, at 0.064 s 0.73
 
 # Silero's score stays up for 0.1 s after the last sound. What is this much quieter than the loudest of the turn is its
 # end already: 122 ms after it, and without this rule 181 ms; at 20 dB 20 % of the turns are cut instead of 15 %. The
