@@ -44,6 +44,7 @@ __all__ = ["app", "chromium", "context", "microphone", "page", "playing", "sound
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
 
 STOP = "Sorry, what is the capital of Japan?"
+LONG = "Please tell me about Japan, its capital, and all of the people who live and work there nowadays."
 INVOICE = "What is the total due on this invoice?"
 FOX = "Draw a red fox in the snow."
 GROWING = """(list) => new MutationObserver(() => {
@@ -148,9 +149,10 @@ def test_with_push_to_talk_it_listens_while_the_space_bar_is_held(
     page.evaluate(HEARD)
     page.locator(".state").click()  # away from the list of microphones, where a space would mean something else
     page.keyboard.down("Space")
-    microphone.says(page, says(models_home, JAPAN))
-    page.evaluate(HEARD)
+    microphone.says(page, says(models_home, LONG))
+    expect(you(page, 1)).to_have_text(re.compile("Japan"))
     page.keyboard.up("Space")
+    expect(you(page, 1)).not_to_have_class(re.compile("growing"))
     expect(you(page, 1)).to_have_text(re.compile("Japan"))
     expect(you(page, 1)).not_to_have_text(re.compile("France"))
     heard(page, 1)
