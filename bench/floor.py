@@ -94,7 +94,7 @@ class Engines:
         return Recorded(pcm, frames, turn)
 
     def _heard(self, pcm: bytes) -> tuple[str, str]:
-        items = _items(self._hear, "hear", Audio(pcm, RATE), "", "simplified", "", False)
+        items = _items(self._hear, "hear", Audio(pcm, RATE), "", "simplified", "", True)
         return next(((one.text, one.language) for one in items if isinstance(one, Segment)), ("", ""))
 
     def _judged(self, pcm: bytes) -> float:

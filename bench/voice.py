@@ -5,8 +5,9 @@ Only ratios are claims of any machine; seconds are of this one.
 
 - ``turns``: seconds from a turn's last sample above -40 dB to the first sample of the answer; ``words`` to that of its
   own words where it begins with an opening word ("Well..."), and these alone are compared with others'. False cut-offs
-  (an answer before that end, or one turn taken for two), missed ends, errors of the hearing. Beside it others' ways to
-  take turns on the same turns and engines (``bench/voice_policies.py``).
+  (an answer's own words before that end, or one turn taken for two), ``nods`` (opening words in a pause, after which
+  the turn went on as one), missed ends, errors of the hearing. Beside it others' ways to take turns on the same turns
+  and engines (``bench/voice_policies.py``).
 - ``barge``: speech into an answer: until it is quiet, until it ends, and from that decision to its last sample; and how
   often an echo at -6 dB, coughs, typing or music ended it.
 - ``nobody``: turns and words where nobody speaks: 30 s of each sound, 10 minutes with ``--long``.
@@ -91,6 +92,7 @@ def talk(app: Parlor, turns: list[Turn]) -> Figures:
             "total": one.total,
             "words": one.words,
             "cut": one.cut,
+            "nods": one.nods,
             "costs": asdict(cost),
         }
         for one, cost in zip(answered, costs, strict=True)
@@ -106,6 +108,7 @@ def _ours(answered: Sequence[Answered]) -> Figures:
     figures |= {f"words {name}": value for name, value in own.items()}
     figures["opened"] = sum(one.total is not None and one.words != one.total for one in answered)
     cut, missed = sum(one.cut for one in answered), sum(one.missed for one in answered)
+    figures["nods"] = sum(one.nods for one in answered)
     return figures | {"cut": cut / len(answered), "missed": missed, "errors": sum(wrong) / sum(units)}
 
 

@@ -33,13 +33,15 @@ class Answered:
     """One turn of a call. ``total``: seconds from its true end to the answer's first sample, None where none came.
 
     ``words``: the same to the first sample of the answer's own words, where it began with an opening word.
-    ``cut``: an answer sounded before the end, or the turn was taken for two. ``heard``: all of it that was committed.
+    ``cut``: an answer's own words sounded before the end, or the turn was taken for two. ``nods``: opening words that
+    sounded before it, after which the speaker went on. ``heard``: all of it that was committed.
     """
 
     turn: Turn
     total: float | None
     words: float | None
     cut: bool
+    nods: int
     heard: str
 
     @property
@@ -123,19 +125,29 @@ class Held:
         found = np.flatnonzero(self.sound[first : round(until * REPLY)])
         return (first + int(found[-1]) + 1) / REPLY if len(found) else None
 
-    def committed(self, since: float, until: float) -> list[str]:
-        """The person's turns that were committed between two times."""
-        return [
-            event.text
-            for at, event in self.events
-            if isinstance(event, Caption) and event.who == "you" and event.final and event.text and since <= at < until
-        ]
+    def own_words(self, since: float, until: float) -> tuple[float | None, int]:
+        """When anything first sounds between two times that is no opening word, and how many of those did before."""
+        nods, at = 0, self.first_sound(since, until)
+        for opened, seconds in self.openers:
+            if at is not None and opened <= at < opened + seconds + STEP:
+                nods, at = nods + 1, self.first_sound(opened + seconds + STEP, until)
+        return at, nods
 
-    def opener(self, since: float, until: float) -> float:
-        """How long the opening word lasts that an answer between two times begins with; 0 where there is none."""
-        clauses = [event for at, event in self.events if isinstance(event, Clause) and since <= at < until]
-        opening = (clause for clause in clauses if clause.index == 0 and clause.text.strip() in OPENERS)
-        return next((clause.seconds for clause in opening), 0.0)
+    @property
+    def openers(self) -> list[tuple[float, float]]:
+        """When each opening word began to sound, and the seconds that it lasts."""
+        clauses = [(at, event) for at, event in self.events if isinstance(event, Clause) and event.index == 0]
+        opening = [(at, clause.seconds) for at, clause in clauses if clause.text.strip() in OPENERS]
+        begins = ((self.first_sound(at - STEP, at + seconds), seconds) for at, seconds in opening)
+        return [(begin, seconds) for begin, seconds in begins if begin is not None]
+
+    def committed(self, since: float, until: float) -> list[str]:
+        """The person's turns that were committed between two times, each as it was in the end."""
+        turns: dict[int, str] = {}
+        for at, event in self.events:
+            if isinstance(event, Caption) and event.who == "you" and event.final and event.text and since <= at < until:
+                turns[event.turn] = event.text
+        return list(turns.values())
 
     @property
     def interruptions(self) -> list[float]:
@@ -183,11 +195,11 @@ def converse(app: Parlor, turns: Sequence[Turn]) -> tuple[list[Answered], Held]:
     for turn, start, following in zip(turns, starts, [*starts[1:], held.clock.fed + 1], strict=False):
         end = start + turn.end
         heard = held.committed(start, following)
-        cut = len(heard) > 1 or held.first_sound(start, end) is not None
+        early, nods = held.own_words(start, end)
         first = held.first_sound(end, min(following, end + MISSED))
-        words = None if first is None else held.first_sound(first + held.opener(start, following), following)
+        words, _ = held.own_words(end, following) if first is not None else (None, 0)
         total, own = (None if at is None else at - end for at in (first, words))
-        found.append(Answered(turn, total, own, cut, " ".join(heard)))
+        found.append(Answered(turn, total, own, len(heard) > 1 or early is not None, nods, " ".join(heard)))
     return found, held
 
 

@@ -21,6 +21,7 @@ from core.messages import Message, Part, Text, Transcript
 if TYPE_CHECKING:
     from core.call_sketch import Sketch
 
+TAIL = 0.03  # seconds: an answer heard up to here is heard to its end
 LOG = logging.getLogger(__name__)
 
 
@@ -49,8 +50,8 @@ class Answer:
     heard: float = 0.0  # seconds of them that were audible
     node: int | None = None  # where it is kept
     committed: bool = False  # the turn it answers is over, so that it may be heard
-    audible: bool = False
-    audible_at: float = 0.0  # the clock then
+    sounded_at: float = 0.0  # the clock at its first sound
+    audible: bool = False  # more of it than the word that it was begun with
     opener: float = 0.0  # seconds of the word that it was begun with
     over: bool = False
     trouble: ParlorError | None = None
@@ -61,6 +62,12 @@ class Answer:
     @property
     def turn(self) -> int:
         return self.spoken.turn
+
+    @property
+    def opening(self) -> bool:
+        """Whether only the word that it was begun with has been heard, and more is to come."""
+        more = not self.over or self.said.seconds > self.opener + TAIL
+        return self.opener > 0 and self.heard <= self.opener + TAIL and more
 
     def message(self, cut: bool) -> Message:
         """The answer as the history keeps it: what was heard of it, or all of it when nobody broke it off."""

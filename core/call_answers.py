@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core import call_reply as reply
-from core.call_answer import Answer, Given
+from core.call_answer import TAIL, Answer, Given
 from core.call_echo import Echo
 from core.call_keep import Keeper
 from core.call_openers import Openers
+from core.call_said import Said
 from core.call_sketch import Sketch
 from core.call_turn import Spoken
 from core.errors import ParlorError
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
     from core.parlor import Parlor
 
 GROWING = 1.0  # seconds of an answer heard between two times that it is kept
-TAIL = 0.03  # seconds: an answer heard up to here is heard to its end
 
 
 class Answers:
     """One answer at a time, and the pictures that are drawn beside it. Everything runs on the call's own thread.
 
     ``line`` is where sound goes, None while nobody is connected. ``began`` is called when an answer becomes audible,
-    ``ended`` when it is over and kept.
+    ``ended`` when it is over and kept. The word that it may begin with is no answer yet, only a sign of listening:
+    whoever goes on after it goes on with the same turn.
     """
 
     def __init__(
@@ -77,10 +78,28 @@ class Answers:
         if answer is None:
             return
         answer.committed = True
-        if not answer.sounds and not answer.over and (opener := self.openers.next(answer.spoken.language)):
-            answer.opener = opener[1].seconds
-            self._add(answer, *opener)
+        if not answer.sounds and not answer.over:
+            self._open(answer)
         self._play(answer)
+
+    def nod(self) -> None:
+        """The turn may be over: let the word be heard that its answer begins with, and nothing else of it."""
+        answer = self.current
+        if answer and not answer.committed and not answer.opener and self._open(answer):
+            self._play(answer, 1)
+
+    def _open(self, answer: Answer) -> bool:
+        """Put an opening word before what there is of an answer; False when there is none."""
+        opener = self.openers.next(answer.spoken.language)
+        if opener is None:
+            return False
+        ready, answer.sounds, answer.said = answer.sounds, [], Said()
+        self._add(answer, *opener)
+        answer.opener = opener[1].seconds
+        for clause in ready:
+            assert clause.sound
+            self._add(answer, clause.text, clause.sound)
+        return True
 
     def committed(self) -> None:
         """The turn is kept: what else belongs to its answer may begin."""
@@ -108,12 +127,16 @@ class Answers:
     def played(self, turn: int, seconds: float, at: float) -> Answer | None:
         """So much of the answer to ``turn`` had been audible at the clock's ``at``; that answer while it goes on."""
         answer = self.current
-        if not answer or answer.turn != turn or not answer.committed:
+        if not answer or answer.turn != turn or not answer.queued:
             return None
         self._echo.heard(turn, seconds, at)
-        if not answer.audible:
-            self._audible(answer, at)
         kept, answer.heard = answer.heard, max(answer.heard, seconds)
+        if answer.timed is None:
+            self._sounded(answer, at)
+        if answer.opening or not answer.committed:
+            return None
+        if not answer.audible:
+            self._audible(answer)
         if answer.over and answer.heard >= answer.said.seconds - TAIL:
             self._finish(answer, cut=False)
             return None
@@ -134,13 +157,19 @@ class Answers:
         self._finish(answer, cut=True)
 
     def abandon(self) -> None:
-        """Throw an answer away of which nothing was heard."""
+        """Throw an answer away of which nothing was heard but the word that it began with."""
         answer = self.current
-        if answer and not answer.audible:
-            answer.stop()
-            if answer.committed and self.line:
+        if not answer or answer.audible:
+            return
+        answer.stop()
+        if answer.queued:
+            if self.line:
                 self.line.hush()
-            self.current = None
+            self._echo.silent()
+        if answer.drawing in self.sketches:
+            self.sketches.remove(answer.drawing)
+            answer.drawing.withdraw()
+        self.current = None
 
     def close(self) -> None:
         for sketch in self.sketches:
@@ -174,12 +203,12 @@ class Answers:
     def _words(self, answer: Answer) -> None:
         """After an opening word, tell when the answer's own words could be heard."""
         if answer.opener and answer.timed and answer.timed.words is None:
-            words = max(self._clock(), answer.audible_at + answer.opener)
-            answer.timed = answer.spoken.timed(answer.audible_at, words)
+            words = max(self._clock(), answer.sounded_at + answer.opener)
+            answer.timed = answer.spoken.timed(answer.sounded_at, words)
             self._tell(answer.timed)
 
-    def _play(self, answer: Answer) -> None:
-        while answer.queued < len(answer.sounds):
+    def _play(self, answer: Answer, most: int | None = None) -> None:
+        while answer.queued < len(answer.sounds[:most]):
             clause = answer.sounds[answer.queued]
             light = answer.sounds[answer.queued] = replace(clause, sound=None)
             answer.queued += 1
@@ -198,12 +227,15 @@ class Answers:
         if not answer.sounds or answer.heard >= answer.said.seconds - TAIL:
             self._finish(answer, cut=trouble is not None)
 
-    def _audible(self, answer: Answer, at: float) -> None:
-        answer.audible, answer.audible_at = True, at
+    def _sounded(self, answer: Answer, at: float) -> None:
+        answer.sounded_at = at
         answer.timed = answer.spoken.timed(at)
         self._tell(answer.timed)
         if len(answer.sounds) > 1:
             self._words(answer)
+
+    def _audible(self, answer: Answer) -> None:
+        answer.audible = True
         self._place(answer)
         self.began(answer)
 

@@ -22,7 +22,7 @@ from core.line import CallEvent, CallOptions, Caption, Line, Phase, Phased, Show
 from core.messages import Audio, Image, Part, Reading, Text
 from core.turntext import stops
 from core.voice import Floor
-from core.voice_actions import Action, Asked, Began, Committed, Dropped, Ducked, Ended, Hushed, Reopened
+from core.voice_actions import Action, Asked, Began, Committed, Dropped, Ducked, Ended, Hushed, Nodded, Reopened
 
 if TYPE_CHECKING:
     from core.parlor import Parlor
@@ -182,6 +182,8 @@ class Conductor:
                     self.enter("hearing")
                 case Committed():
                     self._commit()
+                case Nodded():
+                    self.answers.nod()
                 case Dropped():
                     self._drop()
                 case Ducked(low) if self.answers.line:
@@ -194,7 +196,8 @@ class Conductor:
 
     def _open(self, typed: tuple[Part, ...] = ()) -> Spoken:
         self._turns += 1
-        self.spoken = Spoken(self._turns, bytearray(self._before.take()), typed=typed)
+        waiting = self.options.push and not typed
+        self.spoken = Spoken(self._turns, bytearray(self._before.take()), typed=typed, waiting=waiting)
         self._recent[self._turns] = self.spoken
         self._recent.pop(self._turns - RECENT, None)
         if not self.answers.current:

@@ -49,6 +49,7 @@ class FileLine:
     def hush(self) -> None:
         with self._lock:
             self._queue.clear()
+            self._turn = 0  # what comes of the same turn is another answer
 
     def duck(self, low: bool) -> None:
         self._loud = QUIETER if low else 1.0

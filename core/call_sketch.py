@@ -62,6 +62,11 @@ class Sketch:
     def stop(self) -> None:
         self.answer.stop()
 
+    def withdraw(self) -> None:
+        """The turn that asked for it goes on: another answer will be given."""
+        self.stop()
+        self._tell(Drawing(self.turn, dropped=True))
+
     def _keep(self) -> None:
         if self._node is not None and self._pictures:
             self._keeper.drawn(self._node, tuple(self._pictures), tuple(self._scene.ledger.made_by))

@@ -41,11 +41,14 @@ class Spoken:
     loudest: float = -100.0
     voiced_until: float = 0.0
     barged: bool = False  # it interrupted an answer
+    waiting: bool = False  # the key to talk is down, and nobody has spoken yet
 
     def add(self, pcm: bytes, level: float, at: float, speech: bool) -> None:
         self.sound += pcm
         if speech:
-            self.loudest = max(self.loudest, level)
+            self.loudest, self.waiting = max(self.loudest, level), False
+        elif self.waiting:  # seconds of silence before the first word keep Whisper from believing it
+            del self.sound[: -2 * round(BEFORE * RATE)]
         if level > self.loudest - LOUD:
             self.voiced_until = at
 

@@ -99,13 +99,17 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A picture is taking shape beside the talk: ``fraction`` 0 to 1 or None, ``preview`` or the finished ``image``."""
+    """A picture is taking shape beside the talk: ``fraction`` 0 to 1 or None, ``preview`` or the finished ``image``.
+
+    ``dropped``: the speaker went on before the answer was heard, and nothing comes of it.
+    """
 
     turn: int
     fraction: float | None = None
     preview: Image | None = None
     image: Image | None = None
     prompt: str = ""
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +152,9 @@ def as_json(event: CallEvent) -> dict[str, Any]:
     match event:
         case Clause(turn, index, text, seconds):
             return told | {"turn": turn, "index": index, "text": text, "audio_seconds": round(seconds, 3)}
-        case Drawing(turn, fraction, preview, image, prompt):
+        case Drawing(turn, fraction, preview, image, prompt, dropped):
             shown = image or preview
-            told |= {"turn": turn, "fraction": fraction, "prompt": prompt, "done": image is not None}
+            told |= {"turn": turn, "fraction": fraction, "prompt": prompt, "done": dropped or image is not None}
             return told | ({"mime": shown.mime, "bytes": len(shown.data)} if shown else {})
     return told | asdict(event)
 

@@ -8,6 +8,7 @@ Whoever holds a lease must not wait for room for another model (``wait=False``):
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -16,7 +17,7 @@ from types import TracebackType
 
 from core import machine, measured
 from core.catalogue import ModelSpec, installed, not_installed
-from core.errors import ParlorError
+from core.errors import EngineFailed, ParlorError
 from core.events import Progress, Tick
 from core.outlook import GB, Loaded, Outlook
 from core.room import Room
@@ -57,6 +58,7 @@ class Pool:
         self._roster = Roster(settings, gpu_free, clock)
         self._changed = threading.Condition()
         self._watching: threading.Thread | None = None
+        self._closed = False
 
     @property
     def settings(self) -> Settings:
@@ -143,8 +145,9 @@ class Pool:
             self._free_again(held)
 
     def close(self) -> None:
-        """End every worker, busy or not."""
+        """End every worker, busy or not; whoever is loading one or waits for one is told."""
         with self._changed:
+            self._closed = True
             self._evict(*self._roster.held.values())
             watching, self._watching = self._watching, None
             self._changed.notify_all()
@@ -190,6 +193,7 @@ class Pool:
         try:
             while True:
                 with self._changed:
+                    self._still_open()
                     if admitted := self._admit(waiter):
                         return admitted
                     outlook = self._roster.outlook(spec)
@@ -221,21 +225,31 @@ class Pool:
         en, zh = (" on the GPU", "到显卡") if held.device != "cpu" else ("", "")
         worker = Worker(self._placed(held), self.settings.models / held.spec.id, self.settings.home / "engines.log")
         try:
-            for _ in worker.opening():
-                fraction = min(0.95, (time.monotonic() - began) / expected)
-                yield Progress("load", fraction, f"Loading {name}{en}", f"正在加载 {name}{zh}")
+            with contextlib.closing(worker.opening()) as opening:
+                for _ in opening:
+                    fraction = min(0.95, (time.monotonic() - began) / expected)
+                    yield Progress("load", fraction, f"Loading {name}{en}", f"正在加载 {name}{zh}")
+                    self._still_open()
         except ParlorError:
             with self._changed:
                 if worker.short:
                     self._roster.ran_short(held)
             raise
         with self._changed:
+            self._still_open(worker)
             if held.device != "cpu" and not worker.gpu_peak:
                 self._roster.found_on_cpu(held, worker.peak)
             held.room |= Room(worker.peak, worker.gpu_peak)
             self._roster.keep(held, load_seconds=round(time.monotonic() - began, 2))
             self._tidy()
         return worker
+
+    def _still_open(self, *opened: Worker) -> None:
+        """Raise EngineFailed, and end what was ``opened``, once the pool is closed."""
+        if self._closed:
+            for worker in opened:
+                worker.kill()
+            raise EngineFailed("Parlor is closing.", "Parlor 正在关闭。")
 
     def _placed(self, held: Held) -> ModelSpec:
         """The model's entry with what its engine has to know of this machine and of the settings."""

@@ -30,12 +30,22 @@ _OPEN = _set("""
 _OPEN_PHRASES = re.compile(
     r"\b(?:let me (?:see|think)|hold on|wait a (?:second|moment|minute)|hang on|how about|what about|you know|i mean"
     r"|i (?:want|need|would like|'d like|'m going|am going|have) to|going to|want to|such as|for example|first of all"
-    r"|kind of|sort of|in order to|as well as|due to|according to)\W*$",
+    r"|kind of|sort of|in order to|as well as|due to|according to"
+    r"|(?:can|could|would|will) you (?:please|tell me|help me))\W*$|\bbetween\W*$",
+    re.IGNORECASE,
+)
+# A clause that another one follows: "If it rains tomorrow", 如果明天下雨.
+_CONDITION = re.compile(
+    r"^\W*(?:(?:and|but|so|well|okay|ok),?\s+)?"
+    r"(?:if|although|unless|because|whenever|even though|as soon as|once i|once you|once we"
+    r"|(?:when|while|after|before|since) (?:i|you|we|they|he|she|it|the|my|your|our|their|his|her|there|people)) "
+    r"[^,，?!]{1,60}$"
+    r"|^(?:如果|要是|假如|虽然|尽管|因为|由于|即使|只要|既然)[^，,。？?！!就都才也吗呢]{1,12}[。.]?$",
     re.IGNORECASE,
 )
 _OPEN_ZH = re.compile(
     r"(?:嗯|呃|额|唔|那个|这个|那么|然后|还有|以及|和|跟|与|或者|或|但是|但|可是|不过|因为|所以|如果|要是|虽然|即使|除非|比如|比如说"
-    r"|例如|就是|就是说|也就是|我想|我要|我要去|我想去|我想要|我需要|我觉得|让我想想|让我想一下|等一下|等等|关于|对于|从|在|把|被|给|向|往|为了|的话"
+    r"|例如|就是|就是说|也就是|问一下|问一问|我想问|我想知道|你能不能|能不能|我想|我要|我要去|我想去|我想要|我需要|我觉得|让我想想|让我想一下|等一下|等等|关于|对于|从|在|把|被|给|向|往|为了|的话"
     r"|一个|一些|首先|其次|另外|此外|而且|并且|甚至|包括|请|请问|帮我|我们|你们|他们)[，,。.、…\s]*$"
 )
 _TRAILING = re.compile(r"(?:[,，、;；:：]|\.\.\.|…|-|—)\s*$")
@@ -98,7 +108,8 @@ def unfinished(text: str, language: str = "") -> bool:
     text = text.strip()
     if not text:
         return False
-    if _TRAILING.search(text) or _OPEN_PHRASES.search(text) or _reading_out(text, language):
+    cues = (_TRAILING, _OPEN_PHRASES, _CONDITION)
+    if any(cue.search(text) for cue in cues) or _reading_out(text, language):
         return True
     if _HAN.search(text[-4:]):
         return bool(_OPEN_ZH.search(text))

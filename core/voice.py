@@ -6,8 +6,9 @@ be done. Its clock is the one in the frames, so an hour of talk takes as long as
 
 A pause is a soft end: the words are transcribed and an answer is begun at once, to be thrown away if the speaker goes
 on. The turn is over when the silence has lasted as long as ``core.turntext.patience`` asks for: a moment after what
-sounds finished, up to two seconds after "and, um". Speech over an answer makes it quiet at once and ends it when it is
-words that are meant: not a cough, not "uh-huh", not the answer itself coming back through the microphone.
+sounds finished, up to two seconds after "and, um"; in so long a silence they are nodded to. Speech over an answer makes
+it quiet at once and ends it when it is words that are meant: not a cough, not "uh-huh", not the answer itself coming
+back through the microphone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,20 @@ from __future__ import annotations
 from typing import Literal
 
 from core.turntext import agrees, echoes, murmurs, patience
-from core.voice_actions import FRAME, Action, Asked, Began, Committed, Dropped, Ducked, Ended, Frame, Hushed, Reopened
+from core.voice_actions import (
+    FRAME,
+    Action,
+    Asked,
+    Began,
+    Committed,
+    Dropped,
+    Ducked,
+    Ended,
+    Frame,
+    Hushed,
+    Nodded,
+    Reopened,
+)
 
 # Figures: ``bench floor``, 60 turns and six minutes of sounds that are none.
 # Scores of Silero: speech starts at 0.5, and goes on while they stay above 0.35, as in its own VADIterator. A START of
@@ -42,6 +56,8 @@ YIELD = 0.7  # seconds: an answer with less than this left is as good as over
 ECHO = 0.6
 
 PARTIAL = 0.6  # seconds between two captions while somebody speaks
+AGAIN = 0.7  # seconds of silence at least, once a turn that was taken for finished has gone on
+NOD = 0.9  # seconds of silence after which a person wonders whether they are listened to
 LONGEST = 24.0  # seconds in one piece of a turn: Whisper takes 30
 PIECE = 8.0  # seconds: a piece as long as this is kept when the speaker goes on after SETTLED of silence
 SETTLED = 0.5  # seconds
@@ -71,6 +87,8 @@ class Floor:
         self._text: str | None = None  # heard at the current end; None until it is
         self._language = ""
         self._finished: float | None = None  # judged at the current end
+        self._nodded = False  # at the current end
+        self._again = False  # the turn was taken for finished before, and went on
         self._final = False  # the turn is over once it is heard, whatever is judged of it
         self._sounding = ""  # what can be heard of an answer, empty when nothing is
         self._left = 0.0  # seconds of it still to come
@@ -165,12 +183,13 @@ class Floor:
         if self.push or self._run < BEGIN:
             return []
         if self.state == "answer":  # nothing of it was heard yet: the same turn goes on
+            self._again = True
             return self._reopen()
         self._over = self._low = bool(self._sounding)
         return [*([Ducked(True)] if self._over else []), *self._begin()]
 
     def _begin(self) -> list[Action]:
-        self.state, self._final = "speech", False
+        self.state, self._final, self._again = "speech", False, False
         self._voiced = self._piece = self._run
         self._next = self._clock + (CHECK - BEGIN if self._over else PARTIAL)
         return [Began()]
@@ -196,6 +215,7 @@ class Floor:
         self.state, self._ended = "pause", self.voiced_until
         self._number += 1
         self._text = self._finished = None
+        self._nodded = False
         return [Ended(self._number)]
 
     def _reopen(self) -> list[Action]:
@@ -217,10 +237,17 @@ class Floor:
             if self._beside(self._text):
                 return self._drop()
             taken = self._take()
-        if not self._final and self._gap < patience(self._finished, self._text, self._language):
-            return taken
+        least = AGAIN if self._again else 0.0
+        if not self._final and self._gap < max(least, patience(self._finished, self._text, self._language)):
+            return [*taken, *self._nod()]
         self.state = "answer"
         return [*taken, Committed(self._number)]
+
+    def _nod(self) -> list[Action]:
+        if self._nodded or self._gap < NOD:
+            return []
+        self._nodded = True
+        return [Nodded()]
 
     def _beside(self, text: str) -> bool:
         """Whether words over an answer leave it the floor: agreement or a murmur, or its own echo.

@@ -56,6 +56,11 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
+class Nodded:
+    """The silence is long, and the turn perhaps not over: show that somebody listens. The speaker may still go on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """It was no turn: noise, an echo, or a word of agreement beside an answer that goes on."""
 
@@ -72,4 +77,4 @@ class Hushed:
     """Somebody takes the floor: the answer ends here."""
 
 
-Action = Began | Asked | Ended | Reopened | Committed | Dropped | Ducked | Hushed
+Action = Began | Asked | Ended | Reopened | Committed | Nodded | Dropped | Ducked | Hushed

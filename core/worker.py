@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ class Worker:
     def pid(self) -> int:
         return self._process.pid
 
-    def opening(self) -> Iterator[Tick]:
+    def opening(self) -> Generator[Tick, None, None]:
         """Wait until the engine is open; closing this ends the process. Raises what its load raised, or WorkerDied."""
         opened = False
         try:

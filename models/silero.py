@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     Samples = NDArray[np.float32]
 
 RATE = 16_000
+FRAME = 512  # samples that have one score
 LEVEL = -20.0  # dBFS that speech is brought to; speech at -55 dBFS is then heard as well as at -20
 LOUDER = 40.0  # dB of amplification at most: the last bits of a silent 16-bit recording stay quiet
 BLOCK = 300.0  # seconds looked through at once
@@ -23,6 +24,7 @@ AROUND = 200  # ms kept before and after speech
 # teeth 0.57, each for one or two frames of 32 ms. A synthetic "no" lasts 12 frames. A vibrato like a singer's passes.
 THRESHOLD = 0.5
 SHORTEST = 150  # ms
+LOUDEST = 10  # frames of 32 ms
 
 
 def spans(pcm: bytes) -> Iterator[tuple[int, int]]:
@@ -48,6 +50,16 @@ def spans(pcm: bytes) -> Iterator[tuple[int, int]]:
             after = found.pop()[0]  # speech runs on into the next block
         yield from found
         at = after
+
+
+def certainty(samples: Samples) -> float:
+    """How surely somebody speaks somewhere in ``samples``: the mean of the ``LOUDEST`` highest scores, 0 to 1."""
+    import numpy as np
+    from faster_whisper.vad import get_vad_model
+
+    whole = np.pad(samples, (0, -len(samples) % FRAME))
+    scores = np.sort(np.asarray(get_vad_model()(whole)).reshape(-1))
+    return float(scores[-LOUDEST:].mean()) if len(scores) else 0.0
 
 
 def levelled(pcm: bytes, start: int, end: int) -> Samples:

@@ -28,7 +28,7 @@ from core.provenance import Scalar
 from models.mandarin import written
 from models.repeats import twice
 from models.silero import RATE, WINDOW, levelled, spans
-from models.whisper_hear import CAPTION, FINAL, SHORTEST, aligned, decoded, encoded, surely
+from models.whisper_hear import CAPTION, FINAL, SHORTEST, aligned, clear, decoded, encoded, surely
 from models.whisper_options import LOOPING, NO_SPEECH, UNLIKELY, careful
 from models.whisper_segments import Stretch, joined, segment, spelled
 
@@ -179,7 +179,7 @@ class Whisper:
         whole = Stretch(0, len(samples), language or self._judged(encoding, len(samples), hint))
         write = surely if words else decoded
         quick = write(self._model, encoding, self._tokenizer(whole.language), len(samples) / RATE)
-        if quick.silent or (quick.doubtful and not words):
+        if quick.silent(samples) or (quick.doubtful and not words):
             return
         if quick.doubtful:
             slowly = self._decoded(samples, whole.language, script)
@@ -248,7 +248,7 @@ class Whisper:
             heard = self._generated(features, encoded(self._model, features, padding), language, script, temperatures)
             if not any(doubtful(one) for one in heard):
                 break
-        return [one for one in heard if spoken_words(one)]
+        return [one for one in heard if spoken_words(one, samples)]
 
     def _generated(
         self, features: Any, encoding: Any, language: str, script: str, temperatures: list[float]
@@ -271,14 +271,16 @@ def doubtful(heard: Any) -> bool:
     return bool(unlikely or heard.compression_ratio > LOOPING or twice(heard.text))
 
 
-def spoken_words(heard: Any) -> bool:
-    """Whether a decoded segment is words that somebody said."""
+def spoken_words(heard: Any, samples: Samples) -> bool:
+    """Whether a segment decoded of ``samples`` is words that somebody said."""
     if not heard.words or not any(letter.isalnum() for letter in heard.text):
         return False
     if prompted(heard.text):
         return False
     silent = heard.no_speech_prob > (NO_SPEECH_LOOPING if heard.compression_ratio > LOOPING else NO_SPEECH)
-    return bool(heard.avg_logprob >= IMPOSSIBLE and not silent)
+    if silent and not clear(heard.text, heard.avg_logprob, samples):
+        return False
+    return bool(heard.avg_logprob >= IMPOSSIBLE)
 
 
 def prompted(text: str) -> bool:

@@ -177,6 +177,23 @@ def test_a_pause_in_mid_sentence_is_waited_for(app: Parlor, say: Callable[[str],
     assert "like to know" in whole
 
 
+def opened(held: Held) -> bool:
+    """Whether the word that an answer begins with is heard."""
+    return bool(held.all(Timed))
+
+
+def test_whoever_goes_on_after_the_word_that_an_answer_begins_with_is_answered_once(
+    app: Parlor, say: Callable[[str], Audio]
+) -> None:
+    held = Held(app).over(0.5, say(FRANCE), opened, say(JAPAN))
+    assert len({one.turn for one in held.all(Caption)}) == 1
+    question, answer = held.kept
+    assert "France" in question.text
+    assert "Japan" in question.text
+    assert not answer.cut
+    assert not held.all(Interrupted)
+
+
 # interruptions
 
 
@@ -273,11 +290,14 @@ def test_with_a_key_only_what_is_said_while_it_is_down_is_heard(app: Parlor, say
     held = Held(app, CallOptions(push=True))
     held.over(
         *(0.5, say(JAPAN), 1.5),
-        *(do(lambda held: held.call.push(True)), say(FRANCE), 2.0, do(lambda held: held.call.push(False))),
+        *(do(lambda held: held.call.push(True)), 4.0, say(FRANCE), 2.0, do(lambda held: held.call.push(False))),
         *(0.5, idle, say(JAPAN), 0.5),
     )
     [question] = held.finals("you")
     assert "France" in question
+    sound = held.kept[0].parts[0]
+    assert isinstance(sound, Audio)
+    assert sound.seconds < say(FRANCE).seconds + 3.0, "what was waited for the first word is no part of it"
 
 
 # what goes wrong

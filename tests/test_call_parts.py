@@ -11,6 +11,7 @@ from core.call_echo import Echo, correlation
 from core.call_keep import RATE, Keeper, recover
 from core.call_said import Said, spread
 from core.call_turn import Spoken
+from core.line import Drawing, as_json
 from core.messages import Audio, Message, Text, Transcript, Word
 from core.store import Store
 
@@ -131,6 +132,15 @@ def test_a_pause_that_was_none_is_heard_again_with_what_follows() -> None:
     assert spoken.text == "I would like some tea."
 
 
+def test_silence_before_the_first_word_is_no_part_of_a_turn_with_a_key() -> None:
+    held, spoken = Spoken(1, waiting=True), Spoken(2)
+    for number in range(100):
+        for turn in (held, spoken):
+            turn.add(bytes(1024), -100.0 if number < 90 else -20.0, number * 0.032, number >= 90)
+    assert len(held.sound) == 2 * round(0.4 * RATE) + 10 * 1024
+    assert len(spoken.sound) == 100 * 1024
+
+
 # what is kept
 
 
@@ -166,3 +176,7 @@ def test_a_question_that_went_on_is_the_same_message(store: Store, tmp_path: Pat
     first = keeper.question((Text("I would like"),), None)
     assert keeper.question((Text("I would like some tea."),), first) == first
     assert [node.message.text for node in store.path(conversation)] == ["I would like some tea."]
+
+
+def test_a_picture_that_nobody_waits_for_any_more_leaves_the_page() -> None:
+    assert [as_json(Drawing(1, 0.5))["done"], as_json(Drawing(1, dropped=True))["done"]] == [False, True]

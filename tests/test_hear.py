@@ -13,7 +13,7 @@ from core.engines import Aligned, Segment
 from core.errors import BadInput
 from core.messages import Audio
 from core.worker import Worker
-from models import repeats, whisper
+from models import repeats, silero, whisper
 from models.whisper_hear import Quick
 from tests import sounds
 from tests.recordings import recording, recordings
@@ -33,6 +33,9 @@ QUIET = {
     "nothing": Audio(b"", sounds.RATE),
     "a click": Audio(bytes(200), sounds.RATE),
 }
+
+
+LEISURE = recording("en_leisure").audio
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +166,7 @@ def quick(text: str, log_probability: float = -0.3, no_speech: float = 0.1, ende
 
 
 @pytest.mark.parametrize(
-    ("heard", "silent", "doubtful"),
+    ("heard", "nothing", "doubtful"),
     [
         (quick(" How far is it from Paris to London?"), False, False),
         (quick(" The spider slept on the lamp. The spider slept on the lamp."), False, True),
@@ -172,16 +175,28 @@ def quick(text: str, log_probability: float = -0.3, no_speech: float = 0.1, ende
         (quick("好的好的"), False, False),
         (quick(" Yes.", log_probability=-1.2), False, True),
         (quick(" Yes, and then", ended=False), False, True),
-        (quick(" Thank you.", no_speech=0.7), True, False),
+        (quick(" How do I boil an egg?", no_speech=0.75), True, False),
+        (quick(" in Brazil.", no_speech=0.79, log_probability=-0.9), True, True),
         (quick(" Thank you.", no_speech=0.55, log_probability=-1.1), True, True),
         (quick(" I", log_probability=-2), True, True),
-        (quick(" ..."), True, False),
+        (quick(" ..."), True, True),
     ],
 )
 def test_what_is_believed_what_is_decoded_again_and_what_nobody_said(
-    heard: Quick, silent: bool, doubtful: bool
+    heard: Quick, nothing: bool, doubtful: bool
 ) -> None:
-    assert (heard.silent, heard.doubtful) == (silent, doubtful)
+    noise, speech = (silero.levelled(sound.pcm, 0, len(sound.pcm) // 2) for sound in (QUIET["music"], LEISURE))
+    assert (heard.silent(noise), heard.doubtful) == (nothing, doubtful)
+    assert not heard.silent(speech), "somebody speaks there, whatever the decoder makes of it"
+
+
+@pytest.mark.parametrize("name", QUIET)
+def test_how_surely_somebody_speaks_is_known_without_words(name: str) -> None:
+    pcm = turn(QUIET[name]).pcm
+    assert silero.certainty(silero.levelled(pcm, 0, len(pcm) // 2)) < 0.7
+    for one in recordings("en") + recordings("zh"):
+        pcm = turn(one.audio).pcm
+        assert silero.certainty(silero.levelled(pcm, 0, len(pcm) // 2)) > 0.95
 
 
 def test_half_of_the_cores_are_left_to_others() -> None:

@@ -240,6 +240,7 @@ def test_a_pinned_model_stays_and_the_next_one_leaves_in_its_place(settings: Set
 
 
 def test_a_model_that_nobody_uses_is_unloaded_after_a_while_but_never_a_busy_one(settings: Settings) -> None:
+    before = set(threading.enumerate())
     pool = Pool(replace(settings, keep_minutes=0.001))
     a, b = (chat_model(settings, name) for name in "ab")
     busy, _ = taken(pool.use(a))
@@ -252,7 +253,20 @@ def test_a_model_that_nobody_uses_is_unloaded_after_a_while_but_never_a_busy_one
     pool.change(replace(pool.settings, keep_minutes=0.001))
     eventually(lambda: pool.loaded() == ())
     pool.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "keep-alive"]
+    assert not [thread for thread in set(threading.enumerate()) - before if thread.name == "keep-alive"]
+
+
+def test_a_pool_that_is_closed_while_it_loads_a_model_keeps_neither_process_nor_thread(settings: Settings) -> None:
+    pool = Pool(replace(settings, keep_minutes=1))
+    loading = pool.use(chat_model(settings, "a"))
+    next(said for said in loading if isinstance(said, Progress))
+    pool.close()
+    with pytest.raises(EngineFailed, match="closing"):
+        taken(loading)
+    with pytest.raises(EngineFailed, match="closing"):
+        taken(pool.use(chat_model(settings, "b")))
+    assert pool.held() == ()
+    assert pool._watching is None
 
 
 def eventually(true: Callable[[], bool]) -> None:

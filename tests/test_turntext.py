@@ -12,7 +12,8 @@ from core.turntext import DOUBTFUL, PATIENT, QUICK, agrees, echoes, murmurs, pat
     [
         "I would like to", "We went to the", "I need eggs, milk, and", "Well, um", "Let me think.", "because",
         "My number is 415", "My phone number is 4 1 5, 5 5 5", "It is red,", "So the thing is that I...",
-        "The code is seven three", "for example",
+        "The code is seven three", "for example", "If it rains tomorrow.", "When I get home", "Can you tell me?",
+        "What is the difference between?", "如果明天下雨", "我想问一下", "虽然很贵。",
         "我想", "然后", "我要去", "因为", "嗯", "我的电话号码是 138", "我的电话是一三八零零", "苹果、香蕉、",
         "还有", "让我想想", "比如说", "那个",
     ],
@@ -25,7 +26,9 @@ def test_these_go_on(text: str) -> None:
     "text",
     [
         "What time is it?", "I was born in 1990.", "My number is 415-555-2671.", "That's it.", "I like this.",
-        "Who are you with?", "There are 25 of them.", "Version 3.5 is out.", "Yes.", "I saw him yesterday.", "",
+        "Who are you with?", "When is the next train?", "If it rains, what should we do?",
+        "如果下雨就不去了。", "因为很贵吗",
+        "There are 25 of them.", "Version 3.5 is out.", "Yes.", "I saw him yesterday.", "",
         "现在几点了？", "我住在北京。", "我的号码是 138 0013 8000。", "我有三只猫。", "好的。", "今天天气怎么样",
     ],
 )  # fmt: skip

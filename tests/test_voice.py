@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from core.voice import BEGIN, LONGEST, SOFT_END, Floor
+from core.voice import AGAIN, BEGIN, LONGEST, NOD, SOFT_END, Floor
 from core.voice_actions import (
     FRAME,
     Action,
@@ -18,6 +18,7 @@ from core.voice_actions import (
     Ended,
     Frame,
     Hushed,
+    Nodded,
     Reopened,
 )
 
@@ -123,6 +124,22 @@ def test_an_unfinished_turn_is_waited_for(says: str, finished: float, patience: 
     stopped = talk.now
     talk.run(3.0)
     assert talk.all(Committed)[0] - stopped == pytest.approx(patience, abs=2 * FRAME)
+
+
+def test_in_a_long_silence_a_speaker_is_nodded_to_once_and_a_finished_turn_is_not_kept_waiting() -> None:
+    talk = Talk(says="I would like to", finished=0.1).speak(1.5)
+    stopped = talk.now
+    talk.run(3.0)
+    assert [at - stopped for at in talk.all(Nodded)] == pytest.approx([NOD], abs=2 * FRAME)
+    assert not Talk().speak(1.5).run(3.0).count(Nodded)
+
+
+def test_whoever_went_on_after_what_sounded_finished_is_given_more_time() -> None:
+    talk = Talk().speak(1.0).run(0.6).speak(1.0)
+    stopped = talk.now
+    talk.run(2.0)
+    assert (talk.count(Began), talk.count(Reopened), talk.count(Committed)) == (1, 1, 2)
+    assert talk.all(Committed)[1] - stopped == pytest.approx(AGAIN, abs=2 * FRAME)
 
 
 def test_a_speaker_who_goes_on_takes_the_answer_back() -> None:

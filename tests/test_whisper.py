@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from core.catalogue import ModelSpec
@@ -181,7 +182,7 @@ def test_words_keep_their_places_when_the_script_changes() -> None:
 )
 def test_a_prompt_that_comes_back_is_no_speech(text: str, speech: bool) -> None:
     heard = SimpleNamespace(text=text, words=[text], avg_logprob=-0.4, no_speech_prob=0.1, compression_ratio=1)
-    assert whisper.spoken_words(heard) is speech
+    assert whisper.spoken_words(heard, np.zeros(0, np.float32)) is speech
 
 
 def test_a_model_of_the_real_architecture_is_opened_without_network_and_streams(tmp_path: Path) -> None:

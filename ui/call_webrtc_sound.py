@@ -38,6 +38,7 @@ class Playout:
         self._turn, self._left = 0, 0  # whose samples leave, and how many of them have
         self._reported = -1  # samples that had left at the last report
         self._dry = False  # the queue ran out within the turn
+        self._anew = False  # hushed: what comes of the same turn is another answer
 
     def put(self, clause: Clause) -> None:
         if clause.sound:
@@ -52,7 +53,7 @@ class Playout:
             self._clauses.clear()
             self._made = self._made[:0]
             self._resampler = None
-            self._dry = False
+            self._dry, self._anew = False, True
 
     def duck(self, low: bool) -> None:
         """From the next frame on, sliding over its 20 ms."""
@@ -90,9 +91,9 @@ class Playout:
                 return True
         if turn is None or not sound:
             return False
-        if turn != self._turn:
+        if turn != self._turn or self._anew:
             self._tell(heard, ended=True)
-            self._turn, self._left, self._reported, self._dry = turn, 0, -1, False
+            self._turn, self._left, self._reported, self._dry, self._anew = turn, 0, -1, False, False
         self.underruns += self._dry
         self._dry = False
         after = done + sound.rate // 50 * 2
