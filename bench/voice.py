@@ -4,7 +4,7 @@ Turns whose true end is known are said into a call, fast; everything is measured
 Only ratios are claims of any machine; seconds are of this one.
 
 - ``turns``: seconds from a turn's last sample above -40 dB to the first sample of the answer; ``words`` to that of its
-  own words where it begins with an opening word ("Well..."), and these alone are compared with others'. False cut-offs
+  own words where it begins with an opening word ("Well..."). Both are held against others' ways. False cut-offs
   (an answer's own words before that end, or one turn taken for two), ``nods`` (opening words in a pause, after which
   the turn went on as one), missed ends, errors of the hearing. Beside it others' ways to take turns on the same turns
   and engines (``bench/voice_policies.py``).
@@ -84,7 +84,7 @@ def talk(app: Parlor, turns: list[Turn]) -> Figures:
     ours = _ours(answered) | {"p50 by its own marks": spread(held.totals)["p50"]}
     theirs = {way: spread([cost.total(way) for cost in costs]) for way in WAYS}
     theirs["pipeline"]["cut"] = sum(cost.cut for cost in costs) / len(costs)
-    over = {way: ours["words p50"] and ours["words p50"] / theirs[way]["p50"] for way in WAYS}
+    over = {name: {way: _over(ours[name], theirs[way]["p50"]) for way in WAYS} for name in ("p50", "words p50")}
     each = [
         {
             "said": one.turn.text,
@@ -98,7 +98,11 @@ def talk(app: Parlor, turns: list[Turn]) -> Figures:
         for one, cost in zip(answered, costs, strict=True)
     ]
     figures = {"turns": len(turns), "starved": held.starved, "troubles": held.troubles, "ours": ours, "others": theirs}
-    return figures | {"words p50 over": over, "engines": _parts(costs), "factors": _factors(turns, costs), "each": each}
+    return figures | {"over": over, "engines": _parts(costs), "factors": _factors(turns, costs), "each": each}
+
+
+def _over(ours: float | None, theirs: float) -> float | None:
+    return None if ours is None else ours / theirs
 
 
 def _ours(answered: Sequence[Answered]) -> Figures:
@@ -199,14 +203,13 @@ def claims(chat: str, language: str, figures: Figures) -> dict[str, bool]:
     """What is promised, and whether this run kept it; seconds are promised of the small model only."""
     where, kept = f"{chat}, {language}", {}
     if ours := figures.get("ours"):
-        over = figures["words p50 over"]["open webui"]
-        kept[f"{where}: words p50 at most {OF_OPEN_WEBUI} of Open WebUI's way"] = (
-            over is not None and over <= OF_OPEN_WEBUI
-        )
+        for name in ("p50", "words p50"):
+            over = figures["over"][name]["open webui"]
+            kept[f"{where}: {name} at most {OF_OPEN_WEBUI} of Open WebUI's way"] = bool(over) and over <= OF_OPEN_WEBUI
         kept[f"{where}: false cut-offs at most {CUT:.0%}"] = ours["cut"] <= CUT
         kept[f"{where}: no end missed"] = not ours["missed"]
         if chat == SMALL:
-            for name, most in (("p50", P50), ("p95", P95), ("words p50", P50), ("words p95", P95)):
+            for name, most in (("p50", P50), ("p95", P95)):
                 kept[f"{where}: {name} at most {most} s"] = ours[name] is not None and ours[name] <= most
     if barged := figures.get("barge"):
         kept[f"{where}: every interruption is taken for one"] = not barged["not interrupted"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.voice_turns import RATE, Turn, silence, voiced
-from core.call_file import REPLY, STEP, FileClock, FileLine, hold, pieces
+from core.call_file import REPLY, STEP, FileClock, hold, pieces
 from core.call_openers import WORDS
 from core.line import CallEvent, CallOptions, Caption, Clause, Interrupted, Phased, Timed, Told
 from core.messages import Audio
@@ -91,7 +91,7 @@ class Held:
                 self.events.append((self.clock.fed, event))
                 if isinstance(event, Phased) and event.phase == "speaking":
                     self.spoke = self.clock.fed
-            if (now := quiet(line)) != low:
+            if (now := line.low) != low:
                 low = now
                 self.lows += [self.clock.fed] if low else []
         events, _ = self.call.after(seen)
@@ -176,11 +176,6 @@ class Held:
             return self.idle() and (self.spoke > over or self.clock.fed > over + MISSED)
 
         return step
-
-
-def quiet(line: FileLine) -> bool:
-    """Whether the line plays in a low voice at the moment."""
-    return line._loud < 1
 
 
 def converse(app: Parlor, turns: Sequence[Turn]) -> tuple[list[Answered], Held]:

@@ -24,6 +24,7 @@ from core.respond import respond
 if TYPE_CHECKING:
     from core.parlor import Parlor
 
+OPENERS = 2  # in one turn: one that its own echo reopens must not go on for ever
 GROWING = 1.0  # seconds of an answer heard between two times that it is kept
 
 
@@ -81,6 +82,8 @@ class Answers:
         if not answer.sounds and not answer.over:
             self._open(answer)
         self._play(answer)
+        if len(answer.sounds) > 1:
+            self._words(answer)
 
     def nod(self) -> None:
         """The turn may be over: let the word be heard that its answer begins with, and nothing else of it."""
@@ -90,9 +93,10 @@ class Answers:
 
     def _open(self, answer: Answer) -> bool:
         """Put an opening word before what there is of an answer; False when there is none."""
-        opener = self.openers.next(answer.spoken.language)
-        if opener is None:
+        spoken = answer.spoken
+        if spoken.openers == OPENERS or (opener := self.openers.next(spoken.language)) is None:
             return False
+        spoken.openers += 1
         ready, answer.sounds, answer.said = answer.sounds, [], Said()
         self._add(answer, *opener)
         answer.opener = opener[1].seconds
@@ -188,7 +192,7 @@ class Answers:
                 self._add(answer, text, audio)
                 if answer.committed:
                     self._play(answer)
-                self._words(answer)
+                    self._words(answer)
             case Understood(message) if spoken.shown:
                 spoken.shown = tuple(part for part in message.parts if isinstance(part, Image | Reading))
                 if spoken.question is not None:
@@ -204,7 +208,7 @@ class Answers:
         """After an opening word, tell when the answer's own words could be heard."""
         if answer.opener and answer.timed and answer.timed.words is None:
             words = max(self._clock(), answer.sounded_at + answer.opener)
-            answer.timed = answer.spoken.timed(answer.sounded_at, words)
+            answer.timed = answer.spoken.timed(answer.sounded_at, words, answer.zero)
             self._tell(answer.timed)
 
     def _play(self, answer: Answer, most: int | None = None) -> None:
@@ -228,10 +232,10 @@ class Answers:
             self._finish(answer, cut=trouble is not None)
 
     def _sounded(self, answer: Answer, at: float) -> None:
-        answer.sounded_at = at
+        answer.sounded_at, answer.zero = at, answer.spoken.voiced_until
         answer.timed = answer.spoken.timed(at)
         self._tell(answer.timed)
-        if len(answer.sounds) > 1:
+        if answer.committed and len(answer.sounds) > 1:
             self._words(answer)
 
     def _audible(self, answer: Answer) -> None:

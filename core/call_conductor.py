@@ -15,7 +15,7 @@ from core.call_answers import Answers
 from core.call_desk import Desks, Result
 from core.call_ear import Sounded
 from core.call_keep import Keeper
-from core.call_turn import RATE, Before, Pictures, Spoken
+from core.call_turn import RATE, Pictures, Spoken, Turns
 from core.engines import Aligned, Segment
 from core.errors import ParlorError
 from core.line import CallEvent, CallOptions, Caption, Line, Phase, Phased, Shown, Told
@@ -26,8 +26,6 @@ from core.voice_actions import Action, Asked, Began, Committed, Dropped, Ducked,
 
 if TYPE_CHECKING:
     from core.parlor import Parlor
-
-RECENT = 4  # turns whose words may still be aligned
 
 
 class Conductor:
@@ -47,15 +45,17 @@ class Conductor:
         self.desks, self.answers, self.clock, self.tell = desks, answers, clock, tell
         self.floor = Floor(options.push)
         self.phase: Phase = "opening"
-        self.spoken: Spoken | None = None
         self._muted = False
         self._closing = False
-        self._turns = 0
+        self._turns = Turns()
         self._pictures = Pictures()
-        self._before = Before()
-        self._recent: dict[int, Spoken] = {}
         self._language = ""
         answers.began, answers.ended = self._began, self._ended_answer
+
+    @property
+    def spoken(self) -> Spoken | None:
+        """The turn that is open."""
+        return self._turns.open
 
     @property
     def busy(self) -> bool:
@@ -72,23 +72,23 @@ class Conductor:
     @property
     def unkept(self) -> bool:
         """Whether words were said that are not in the store yet."""
-        return self.spoken is not None and self.spoken.question is None
+        going_on = self.floor.state in ("speech", "pause")
+        return self.spoken is not None and (self.spoken.question is None or going_on)
 
     # what comes in
 
     def sounded(self, sound: Sounded) -> None:
         """The next frame of the microphone."""
-        if self._muted or self.phase in ("opening", "held", "ended"):
-            self._before.add(sound.pcm)
+        if self._muted:
             return
-        actions = self.floor.frame(sound.frame)
-        if self.spoken:
-            frame = sound.frame
-            self.spoken.add(sound.pcm, frame.level, frame.at, self.floor.voiced_until == frame.at)
-            if self.floor.state in ("speech", "pause"):
-                self.keeper.speaking(self.spoken.sound)
-        else:
-            self._before.add(sound.pcm)
+        if self.phase in ("opening", "held", "ended"):
+            self._turns.add(sound.pcm)
+            return
+        frame = sound.frame
+        actions = self.floor.frame(frame)
+        self._turns.add(sound.pcm, frame.level, frame.at, self.floor.voiced_until == frame.at)
+        if self.spoken and self.floor.state in ("speech", "pause"):
+            self.keeper.speaking(self.spoken.sound)
         self.act(actions)
 
     def result(self, result: Result) -> None:
@@ -195,14 +195,13 @@ class Conductor:
         self.desks.transcribe(key, sound, self.app.settings.script, self._language, words)
 
     def _open(self, typed: tuple[Part, ...] = ()) -> Spoken:
-        self._turns += 1
-        waiting = self.options.push and not typed
-        self.spoken = Spoken(self._turns, bytearray(self._before.take()), typed=typed, waiting=waiting)
-        self._recent[self._turns] = self.spoken
-        self._recent.pop(self._turns - RECENT, None)
+        answer = self.answers.current
+        if answer and answer.committed and not answer.audible:  # to written words: whoever speaks now has the floor
+            self.answers.break_off()
+        spoken = self._turns.begin(typed, waiting=self.options.push and not typed)
         if not self.answers.current:
             self.enter("hearing")
-        return self.spoken
+        return spoken
 
     def _end(self, spoken: Spoken, number: int) -> None:
         spoken.mark("ended", self.clock())
@@ -218,7 +217,7 @@ class Conductor:
         self.enter("hearing")
 
     def _drop(self) -> None:
-        spoken, self.spoken = self.spoken, None
+        spoken, self._turns.open = self.spoken, None
         if spoken:
             self.tell(Caption(spoken.turn, "you", "", final=True))
             if spoken.question is None:
@@ -229,7 +228,7 @@ class Conductor:
     # what was heard
 
     def _understand(self, number: int, result: Result) -> None:
-        spoken = next((one for one in self._recent.values() if number in one.pieces), None)
+        spoken = self._turns.ended_by(number)
         if spoken is None:
             return
         if isinstance(result.item, Aligned):
@@ -283,7 +282,8 @@ class Conductor:
         """Begin to answer, if somebody is there to hear it and it is not silence that is asked for."""
         if self._closing or self.answers.line is None or (spoken.barged and stops(text)):
             return
-        spoken.shown = tuple(self._pictures.parts)
+        before = spoken.shown if spoken.question is not None else ()
+        spoken.shown = (*before, *self._pictures.parts)
         self.answers.begin(spoken, self.options)
 
     def _commit(self) -> None:
@@ -304,7 +304,7 @@ class Conductor:
         if self.answers.current:
             self.answers.committed()
             return
-        self.keeper.parent, self.spoken = spoken.question, None
+        self.keeper.parent, self._turns.open = spoken.question, None
         self.floor.answered()
         if self.phase not in ("held", "ended"):
             self.enter("listening")
@@ -312,12 +312,12 @@ class Conductor:
     def _began(self, answer: Answer) -> None:
         """An answer is audible: its turn can no longer go on."""
         if self.spoken is answer.spoken:
-            self.spoken = None
+            self._turns.open = None
         self.enter("speaking")
 
     def _ended_answer(self, answer: Answer) -> None:
         if self.spoken is answer.spoken:
-            self.spoken = None
+            self._turns.open = None
         self.act(self.floor.answered() if self.spoken is None else self.floor.sounding("", 0.0))
         if self.phase in ("speaking", "thinking"):
             self.enter("hearing" if self.spoken else "listening")

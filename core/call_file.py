@@ -23,12 +23,13 @@ QUIETER = 0.1  # of its loudness, while somebody may be speaking: -20 dB
 
 
 class FileLine:
-    """Plays into a recording of the call, one step of its clock after another."""
+    """Plays into a recording of the call, one step of its clock after another; ``record`` tells whether to keep it."""
 
     kind = "file"
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, record: bool = True) -> None:
         self._call = call
+        self._record = record
         self._lock = threading.Lock()
         self._queue: list[tuple[int, bytes]] = []  # turn and sound, not played yet
         self._turn, self._seconds = 0, 0.0
@@ -72,8 +73,14 @@ class FileLine:
                 self._seconds += len(sound) / 2 / REPLY
                 self._call.played(turn, self._seconds)
         sound = _scaled(sound, self._loud).ljust(size, b"\0")
-        self._reply += sound
+        if self._record:
+            self._reply += sound
         return sound
+
+    @property
+    def low(self) -> bool:
+        """Whether it plays in a low voice at the moment."""
+        return self._loud < 1
 
     @property
     def reply(self) -> Audio:
@@ -100,13 +107,15 @@ def pieces(audio: Audio) -> Iterator[bytes]:
         yield pcm[at : at + size].ljust(size, b"\0")
 
 
-def hold(call: Call, clock: FileClock, microphone: Iterator[bytes], echo: float = 0.0) -> Iterator[FileLine]:
+def hold(
+    call: Call, clock: FileClock, microphone: Iterator[bytes], echo: float = 0.0, record: bool = True
+) -> Iterator[FileLine]:
     """Feed ``microphone`` (``pieces``) into ``call``, then silence until all is answered, and hang up.
 
     Yields its line after every step. A fast call waits for the engines only, in real time, so that its figures are
     those of a real one. ``echo`` is how loud the microphone hears the answers (0.5 is -6 dB).
     """
-    line = FileLine(call)
+    line = FileLine(call, record)
     call.connect(line)
     while call.phase == "opening":
         time.sleep(BEHIND)

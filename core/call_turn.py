@@ -12,6 +12,7 @@ from core.voice_actions import FRAME
 
 RATE = 16_000
 BEFORE = 0.4  # seconds kept before speech is noticed: its score rises a tenth of a second late, after BEGIN
+RECENT = 4  # turns whose words may still be aligned
 LOUD = 30.0  # dB below its loudest moment: what is quieter is no longer speech
 
 
@@ -41,6 +42,7 @@ class Spoken:
     loudest: float = -100.0
     voiced_until: float = 0.0
     barged: bool = False  # it interrupted an answer
+    openers: int = 0  # words that its answers began with: it may have gone on after one
     waiting: bool = False  # the key to talk is down, and nobody has spoken yet
 
     def add(self, pcm: bytes, level: float, at: float, speech: bool) -> None:
@@ -63,6 +65,7 @@ class Spoken:
         return self.piece
 
     def reopen(self, number: int, kept: bool) -> None:
+        self.marks.clear()
         if kept:
             self.start = self.pieces[number].end
         else:
@@ -110,9 +113,13 @@ class Spoken:
     def mark(self, name: str, at: float) -> None:
         self.marks[name] = at
 
-    def timed(self, audible: float, words: float | None = None) -> Timed:
-        """The waterfall, once the answer's first sample was ``audible``; ``words``: when its own words followed."""
-        zero, marks = self.voiced_until, self.marks
+    def timed(self, audible: float, words: float | None = None, zero: float | None = None) -> Timed:
+        """The waterfall, once the answer's first sample was ``audible``; ``words``: when its own words followed.
+
+        ``zero``: where it was begun, when that is told again: the microphone may have heard something since.
+        """
+        marks = self.marks
+        zero = self.voiced_until if zero is None else zero
         ready = {"spoken", "committed"} & marks.keys()
         spans = (
             ("silence", zero, marks.get("ended")),
@@ -150,6 +157,33 @@ class Pictures:
     def hand_over(self, shown: tuple[Part, ...]) -> None:
         """These belong to a turn now."""
         self.parts = [part for part in self.parts if part not in shown]
+
+
+class Turns:
+    """The turn that is open, and the last few whose words may still come. Its first sound is from before it began."""
+
+    def __init__(self) -> None:
+        self.open: Spoken | None = None
+        self._count = 0
+        self._before = Before()
+        self._recent: deque[Spoken] = deque(maxlen=RECENT)
+
+    def begin(self, typed: tuple[Part, ...] = (), waiting: bool = False) -> Spoken:
+        self._count += 1
+        self.open = Spoken(self._count, bytearray(self._before.take()), typed=typed, waiting=waiting)
+        self._recent.append(self.open)
+        return self.open
+
+    def add(self, pcm: bytes, level: float = -100.0, at: float = 0.0, speech: bool = False) -> None:
+        """The next frame of the microphone, into the open turn or for the beginning of the next one."""
+        if self.open:
+            self.open.add(pcm, level, at, speech)
+        else:
+            self._before.add(pcm)
+
+    def ended_by(self, number: int) -> Spoken | None:
+        """The turn that has a piece which end ``number`` closed."""
+        return next((one for one in self._recent if number in one.pieces), None)
 
 
 class Before:

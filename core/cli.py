@@ -70,7 +70,9 @@ def _parser() -> OneLine:
     doctor.set_defaults(run=_doctor)
 
     bench = commands.add_parser("bench", help="measure", add_help=False)
-    bench.add_argument("name", choices=["chat", "floor", "gpu", "hearing", "memory", "see", "starter", "ui", "voice"])
+    bench.add_argument(
+        "name", choices=["chat", "floor", "gpu", "hearing", "hour", "memory", "see", "starter", "ui", "voice"]
+    )
     bench.add_argument("rest", nargs=argparse.REMAINDER)
     bench.set_defaults(run=lambda options: importlib.import_module(f"bench.{options.name}").main(options.rest))
     return parser

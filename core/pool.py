@@ -87,12 +87,12 @@ class Pool:
             return Lease(self, held, held.worker)
         try:
             yield from notes
-            held.worker = yield from self._load(held)
+            worker = yield from self._load(held)
         finally:
             if held.worker is None:
                 with self._changed:
                     self._evict(held)
-        return Lease(self, held, held.worker)
+        return Lease(self, held, worker)
 
     def outlook(self, spec: ModelSpec) -> Outlook:
         """What loading ``spec`` would take and who would have to leave. Changes nothing."""
@@ -237,6 +237,7 @@ class Pool:
             raise
         with self._changed:
             self._still_open(worker)
+            held.worker = worker
             if held.device != "cpu" and not worker.gpu_peak:
                 self._roster.found_on_cpu(held, worker.peak)
             held.room |= Room(worker.peak, worker.gpu_peak)

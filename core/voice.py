@@ -259,9 +259,9 @@ class Floor:
 
     def _take(self) -> list[Action]:
         """The answer ends, and the speaker has the floor."""
-        self._over = self._low = False
+        self._over = False
         self._sounding, self._left = "", 0.0
-        return [Hushed()]
+        return [Hushed(), *self._loud()]
 
     def _drop(self) -> list[Action]:
         self.state, self._over = "quiet", False

@@ -278,8 +278,9 @@ def spoken_words(heard: Any, samples: Samples) -> bool:
     if prompted(heard.text):
         return False
     silent = heard.no_speech_prob > (NO_SPEECH_LOOPING if heard.compression_ratio > LOOPING else NO_SPEECH)
-    if silent and not clear(heard.text, heard.avg_logprob, samples):
-        return False
+    if silent:
+        spoken = samples[round(heard.start * RATE) : round(heard.end * RATE)]
+        return heard.compression_ratio <= LOOPING and clear(heard.text, heard.avg_logprob, spoken)
     return bool(heard.avg_logprob >= IMPOSSIBLE)
 
 

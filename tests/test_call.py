@@ -185,13 +185,27 @@ def opened(held: Held) -> bool:
 def test_whoever_goes_on_after_the_word_that_an_answer_begins_with_is_answered_once(
     app: Parlor, say: Callable[[str], Audio]
 ) -> None:
-    held = Held(app).over(0.5, say(FRANCE), opened, say(JAPAN))
+    picture = invoice("en").image.data
+    show = do(lambda held: held.call.show(picture, "invoice.png"))
+    held = Held(app).over(show, 8.0, say(FRANCE), opened, say(JAPAN))
     assert len({one.turn for one in held.all(Caption)}) == 1
     question, answer = held.kept
     assert "France" in question.text
     assert "Japan" in question.text
+    assert len(list(question.images)) == 1
     assert not answer.cut
     assert not held.all(Interrupted)
+    assert all(timed.total > 0 for timed in held.all(Timed))
+
+
+def test_whoever_speaks_before_written_words_are_answered_is_answered_instead(
+    app: Parlor, say: Callable[[str], Audio]
+) -> None:
+    held = Held(app).over(0.5, do(lambda held: held.call.say("Tell me a joke.")), say(FRANCE))
+    joke, *_, france, answer = held.kept
+    assert joke.text == "Tell me a joke."
+    assert "France" in france.text
+    assert (answer.role, answer.cut) == ("assistant", False)
 
 
 # interruptions

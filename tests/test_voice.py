@@ -204,6 +204,7 @@ def test_words_over_an_answer_make_it_quiet_at_once_and_end_it() -> None:
     assert talk.all(Ducked)[0] - began == pytest.approx(BEGIN, abs=FRAME)
     assert talk.count(Hushed) == 1
     assert talk.all(Hushed)[0] - began < 0.6
+    assert [action.low for _, action in talk.done if isinstance(action, Ducked)] == [True, False], "the next is loud"
     talk.run(1.0)
     assert talk.count(Committed) == 1
 
