@@ -36,8 +36,8 @@ class Keeper:
         self.parent = path[-1].id if path else None
 
     def history(self) -> tuple[Message, ...]:
-        """What was said before, as a model reads it."""
-        nodes = self._store.ancestors(self.parent) if self.parent is not None else []
+        """What was said before, as a model reads it: without the recordings, of which an hour has 70 MB."""
+        nodes = self._store.ancestors(self.parent, sound=False) if self.parent is not None else []
         messages = (node.message for node in nodes if node.message.parts)
         return tuple(without_opener(each) if each.role == "assistant" else each for each in messages)
 

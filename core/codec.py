@@ -44,7 +44,7 @@ def encode(message: Message, put: Put) -> dict[str, Any]:
     return value
 
 
-def decode(value: object, get: Get) -> Message:
+def decode(value: object, get: Get, sound: bool = True) -> Message:
     """The message that ``encode`` was given. Raises BadInput for anything else, such as parts of a later version."""
     fields = as_object(value, "message")
     role = take(fields, "role", str)
@@ -53,7 +53,7 @@ def decode(value: object, get: Get) -> Message:
     figures = fields.get("figures")
     return Message(
         role=role,  # type: ignore[arg-type]
-        parts=tuple(_decode_part(as_object(item, "part"), get) for item in take(fields, "parts", list)),
+        parts=tuple(_decode_part(as_object(item, "part"), get, sound) for item in take(fields, "parts", list)),
         made_by=tuple(_decode_provenance(as_object(item, "made_by")) for item in take(fields, "made_by", list, [])),
         figures=None if figures is None else _decode_figures(as_object(figures, "figures")),
         cut=take(fields, "cut", bool, False),
@@ -102,7 +102,7 @@ def _encode_part(part: Part, put: Put) -> dict[str, Any]:
             return {"type": "reading", "lines": printed, "width": width, "height": height}
 
 
-def _decode_part(fields: dict[str, object], get: Get) -> Part:
+def _decode_part(fields: dict[str, object], get: Get, sound: bool) -> Part:
     kind = take(fields, "type", str)
     match kind:
         case "text":
@@ -110,7 +110,8 @@ def _decode_part(fields: dict[str, object], get: Get) -> Part:
         case "image":
             return Image(get(take(fields, "sha256", str)), take(fields, "mime", str))
         case "audio":
-            return _audio(get(take(fields, "sha256", str)), take(fields, "rate", int))
+            name = take(fields, "sha256", str)
+            return _audio(get(name) if sound else b"", take(fields, "rate", int))
         case "transcript":
             words = tuple(_word(item) for item in take(fields, "words", list, []))
             return Transcript(take(fields, "text", str), take(fields, "language", str, ""), words)

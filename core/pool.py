@@ -107,6 +107,12 @@ class Pool:
         with self._changed:
             return tuple(each for each in self._roster.everyone() if self._roster.held[each.spec.id].worker)
 
+    def processes(self) -> dict[str, int]:
+        """The process of each loaded model, by the model's id."""
+        with self._changed:
+            held = self._roster.held.items()
+            return {id: one.worker.pid for id, one in held if one.worker}
+
     def held(self) -> tuple[Loaded, ...]:
         """The models in memory and those on their way there."""
         with self._changed:

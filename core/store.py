@@ -143,8 +143,8 @@ class Store:
         rows = self._read("SELECT selected FROM conversations WHERE id = ? AND selected IS NOT NULL", conversation)
         return self.ancestors(rows[0][0]) if rows else []
 
-    def ancestors(self, id: int) -> list[Node]:
-        """The messages from the root to ``id``, itself included."""
+    def ancestors(self, id: int, sound: bool = True) -> list[Node]:
+        """The messages from the root to ``id``, itself included; their recordings are empty without ``sound``."""
         return self._nodes(
             f"""
             WITH RECURSIVE up (id, parent) AS (
@@ -154,6 +154,7 @@ class Store:
             SELECT {NODE} FROM up JOIN messages m ON m.id = up.id ORDER BY m.id
             """,
             id,
+            sound=sound,
         )
 
     def select(self, id: int) -> None:
@@ -246,6 +247,6 @@ class Store:
         with self._lock, spoken(self._database):
             return self._sql.execute(sql, values).fetchall()
 
-    def _nodes(self, sql: str, *values: object) -> list[Node]:
+    def _nodes(self, sql: str, *values: object, sound: bool = True) -> list[Node]:
         with self._lock, spoken(self._database):
-            return self._tables.nodes(self._sql.execute(sql, values).fetchall())
+            return self._tables.nodes(self._sql.execute(sql, values).fetchall(), sound)

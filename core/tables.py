@@ -189,19 +189,19 @@ class Tables:
         self._media.sweep({name for (name,) in self._sql.execute("SELECT sha256 FROM media")})
         return count
 
-    def nodes(self, rows: Sequence[NodeRow]) -> list[Node]:
-        """Rows of ``NODE`` of one conversation, with their messages and siblings."""
+    def nodes(self, rows: Sequence[NodeRow], sound: bool = True) -> list[Node]:
+        """Rows of ``NODE`` of one conversation, with messages and siblings; recordings are empty without ``sound``."""
         if not rows:
             return []
         children: dict[int | None, list[int]] = defaultdict(list)
         family = "SELECT id, parent FROM messages WHERE conversation = ? ORDER BY id"
         for id, parent in self._sql.execute(family, (rows[0][1],)):
             children[parent].append(id)
-        return [self._node(row, tuple(children[row[2]])) for row in rows]
+        return [self._node(row, tuple(children[row[2]]), sound) for row in rows]
 
-    def _node(self, row: NodeRow, siblings: tuple[int, ...]) -> Node:
+    def _node(self, row: NodeRow, siblings: tuple[int, ...], sound: bool) -> Node:
         id, conversation, parent, body, state, trouble_en, trouble_zh, feedback, created = row
-        message = codec.decode(json.loads(body), self._media.get)
+        message = codec.decode(json.loads(body), self._media.get, sound)
         return Node(id, conversation, parent, message, state, trouble_en, trouble_zh, feedback, created, siblings)
 
     def _index(self, row: int, text: str) -> None:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.catalogue import ModelSpec
@@ -14,6 +15,7 @@ from core.errors import BadInput
 from core.messages import Audio
 from core.worker import Worker
 from models import repeats, silero, whisper
+from models import whisper_hear as hear
 from models.whisper_hear import Quick
 from tests import sounds
 from tests.recordings import recording, recordings
@@ -197,6 +199,15 @@ def test_how_surely_somebody_speaks_is_known_without_words(name: str) -> None:
     for one in recordings("en") + recordings("zh"):
         pcm = turn(one.audio).pcm
         assert silero.certainty(silero.levelled(pcm, 0, len(pcm) // 2)) > 0.95
+
+
+@pytest.mark.models
+def test_only_a_few_lengths_are_ever_encoded(ear: whisper.Whisper) -> None:
+    lengths = {
+        hear.encoded(ear._model, np.zeros((80, frames), np.float32), hear.FINAL).shape[1]
+        for frames in range(30, 330, 7)
+    }
+    assert len(lengths) <= 9
 
 
 def test_half_of_the_cores_are_left_to_others() -> None:

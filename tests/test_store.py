@@ -51,6 +51,14 @@ def media_files(tmp_path: Path) -> list[Path]:
 # Branches
 
 
+def test_what_a_model_reads_again_is_had_without_its_recordings(store: Store) -> None:
+    conversation, sound, words = store.create(), Audio(b"\1\2" * 800, 16_000), Transcript("hello", "en", ())
+    question = store.add(conversation, user(sound, Image(b"png", "image/png"), words), None)
+    [whole], [light] = store.ancestors(question), store.ancestors(question, sound=False)
+    assert whole.message.parts == (sound, Image(b"png", "image/png"), words)
+    assert light.message.parts == (Audio(b"", 16_000), Image(b"png", "image/png"), words)
+
+
 def test_a_conversation_is_the_path_from_its_first_message_to_its_newest(store: Store) -> None:
     conversation = store.create()
     question = store.add(conversation, user("hello"), None)
