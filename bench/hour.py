@@ -31,7 +31,7 @@ from core.parlor import Parlor
 
 MINUTE = 60.0
 BETWEEN = 30.0  # seconds from an answer's end to the next turn
-SETTLED = 10.0  # minutes: allocators, caches and the context's memory have their size by then
+SETTLED = 15.0  # minutes: allocators, caches and the context's memory have their size by then
 GROWTH = 0.05  # of the memory at that time
 SLACK = 8_000_000  # bytes: the conversation itself, and what an allocator leaves free
 PATIENCE = 60.0  # seconds that an answer is waited for

@@ -262,3 +262,16 @@ def _output(*command: str) -> str:
 
 def _succeeds(*command: str) -> bool:
     return bool(_output(*command))
+
+
+def return_large_blocks(least: int = 1_000_000) -> None:
+    """Have this process give blocks of ``least`` bytes and more back to the system as soon as they are free.
+
+    glibc otherwise keeps them for later, up to 32 MB each, and lengths that are never the same leave holes between
+    them. Does nothing where the C library has no ``mallopt``.
+    """
+    trim_threshold, mmap_threshold = -1, -3  # of <malloc.h>; setting them also ends their growth
+    library = ctypes.CDLL(None) if platform.system() == "Linux" else None
+    if library and hasattr(library, "mallopt"):
+        library.mallopt(trim_threshold, least)
+        library.mallopt(mmap_threshold, least)
