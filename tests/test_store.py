@@ -431,7 +431,7 @@ def test_a_name_from_outside_never_leads_out_of_the_folder(store: Store, tmp_pat
 def test_many_threads_write_and_read_at_once(store: Store) -> None:
     conversation = store.create()
     root = store.add(conversation, user("root"), None)
-    failures: list[BaseException] = []
+    failures: list[Exception] = []
 
     def work(number: int) -> None:
         try:
@@ -441,7 +441,7 @@ def test_many_threads_write_and_read_at_once(store: Store) -> None:
                 store.finish(id, answer(f"word{number}x{step} done"))
                 assert store.search(f"word{number}x{step}")
                 assert store.path(conversation)
-        except BaseException as error:
+        except Exception as error:
             failures.append(error)
             raise
 

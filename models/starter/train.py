@@ -53,7 +53,7 @@ def stage(name: str, minutes: float, told: argparse.Namespace) -> None:
         os.dup2(log.fileno(), 2)
         try:
             STAGES[name](argv)
-        except BaseException:
+        except Exception:
             traceback.print_exc()
             raise
         finally:
