@@ -6,6 +6,10 @@ and one that none of them ever saw.
 - ``judge``: the classifier's right names among 200, first and in the first five, in each style.
 - ``clip``: the picture's own name first among 200, in English and Chinese, in each style; the background's colour among
   twelve, in the unseen style.
+- ``brush``: prompts in both languages for one thing on a coloured background: the right thing first, and in the first
+  five of 200, by the classifier, which shares no weight with it (and on real pictures beside it); the background's
+  colour; seconds to a picture and to its first preview.
+- ``drawn and seen``: the right name from the eyes for 100 of those pictures.
 - ``eyes``: composed scenes of the unseen style, a question each: name, count, background, dye, place, presence with as
   many "no" as "yes"; and how often a blank or a noisy picture is named as a thing.
 """
@@ -28,6 +32,7 @@ import transformers
 from PIL import Image as Pillow
 from torch import Tensor
 
+from bench import starter_brush
 from core.catalogue import ModelSpec, Task
 from core.engines import Sampling
 from core.messages import Image, Message, Text
@@ -127,14 +132,25 @@ def _coloured(exam: Exam, images: Callable[[Sequence[Tensor]], Any], texts: Call
     return {key: float(((vectors @ texts(said).T).argmax(1) == right).mean()) for key, said in words.items()}
 
 
-def looked(exam: Exam, count: int) -> Figures:
+class Eyes:
+    """The starter eyes, asked one question about one picture at a time."""
+
+    def __init__(self) -> None:
+        self._engine = llava_engine.load(spec("see", "llava"), WEIGHTS / "eyes")
+
+    def __call__(self, picture: Image, question: str) -> str:
+        said = self._engine.reply((Message("user", (picture, Text(question))),), GREEDY)
+        return "".join(part for part in said if isinstance(part, str)).strip()
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+def looked(eyes_of: Eyes, exam: Exam, count: int) -> Figures:
     """The eyes on ``count`` scenes a language, the kinds of question in turn."""
-    engine = llava_engine.load(spec("see", "llava"), WEIGHTS / "eyes")
 
     def answer(picture: Tensor, question: str) -> str:
-        message = Message("user", (png(picture), Text(question)))
-        said = engine.reply((message,), GREEDY)
-        return "".join(part for part in said if isinstance(part, str)).strip()
+        return eyes_of(png(picture), question)
 
     figures: Figures = {}
     for chinese in (False, True):
@@ -145,7 +161,6 @@ def looked(exam: Exam, count: int) -> Figures:
             del scene
         figures["zh" if chinese else "en"] = {kind: sum(each) / len(each) for kind, each in rights.items()}
     figures["named as a thing"] = _invented(exam, answer)
-    engine.close()
     return figures
 
 
@@ -186,6 +201,10 @@ def _invented(exam: Exam, answer: Callable[[Tensor, str], str]) -> float:
     return sum(not any(each in words for each in honest) for words in said) / len(said)
 
 
+def _shown(part: str, key: str, value: float) -> str:
+    return f"{key} {value:.2f} s" if part.startswith("seconds") else f"{key} {value:.1%}".strip()
+
+
 def _share(right: Tensor) -> float:
     return float(right.float().mean())
 
@@ -201,10 +220,17 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench starter", description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--scenes", type=int, default=SCENES, help="for the eyes, in each language")
+    parser.add_argument("--prompts", type=int, default=200, help="for the brush, in each language")
+    parser.add_argument("--sheet", type=Path, help="where to write 64 of its pictures")
     parser.add_argument("--json", action="store_true")
     told = parser.parse_args(argv)
     held = exams(told.data)
-    figures = {"judge": judged(held), "clip": seen(held), "eyes": looked(held[-1], told.scenes)}
+    figures = {"judge": judged(held), "clip": seen(held)}
+    figures["brush"], drawn = starter_brush.brush(held[0].pack, WEIGHTS, told.prompts, told.sheet)
+    look = Eyes()
+    figures["eyes"] = looked(look, held[-1], told.scenes)
+    figures["drawn and seen"] = {"named rightly": starter_brush.seen(held[0].pack, drawn, look)}
+    look.close()
     if told.json:
         json.dump(figures, sys.stdout, indent=2)
         return 0
@@ -212,5 +238,5 @@ def main(argv: list[str]) -> int:
         print(name)
         for part, values in parts.items():
             shown = values if isinstance(values, dict) else {"": values}
-            print(f"  {part}: " + ", ".join(f"{key} {value:.1%}".strip() for key, value in shown.items()))
+            print(f"  {part}: " + ", ".join(_shown(part, key, value) for key, value in shown.items()))
     return 0

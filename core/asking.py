@@ -96,7 +96,7 @@ def settings_of(options: argparse.Namespace, settings: Settings, catalogue: Cata
 
 def _check_adapter(name: str, settings: Settings, catalogue: Catalogue) -> None:
     choice = choose(catalogue, settings)
-    spec = choice.see or choice.chat
+    spec = choice.see if choice.see and not choice.see.miniature else choice.chat
     folder = settings.models / spec.id / "adapters" if spec else settings.models
     known = sorted(file.parent.name for file in folder.glob("*/adapter_model.safetensors"))
     if name not in known:

@@ -87,7 +87,8 @@ class ModelSpec:
 
     ``gpu_memory`` is bytes on the GPU when it computes there, 0 for an engine that never does. ``languages`` are ISO
     639-1 codes; ``defaults`` are settings the engine may read; ``revision`` is the pinned commit or version;
-    ``starter`` marks the set that start.py fetches. ``terms`` is the address of a licence that has to be accepted
+    ``starter`` marks the set that start.py fetches, ``miniature`` a model that knows little and stands in only where
+    nothing better is installed. ``terms`` is the address of a licence that has to be accepted
     before the model is fetched, ``voices`` the speakers inside it; one that ``clones`` can also
     speak in the voice of a recording. A model has ``files``, or a ``repository`` whose
     files are not known yet and an estimate of their size, ``download``, in bytes.
@@ -103,6 +104,7 @@ class ModelSpec:
     revision: str
     files: tuple[File, ...]
     starter: bool = False
+    miniature: bool = False
     about: str = ""
     about_zh: str = ""
     defaults: tuple[tuple[str, Scalar], ...] = field(default=())

@@ -29,7 +29,7 @@ def choose(catalogue: Catalogue, settings: Settings) -> Choice:
     seeing, chat = first("see", settings.see), first("chat", settings.chat)
     if seeing and not (settings.see or installed(seeing, settings.models)):
         seeing = None
-    if seeing and not settings.chat and not (chat and installed(chat, settings.models)):
+    if seeing and not seeing.miniature and not settings.chat and not (chat and installed(chat, settings.models)):
         chat = seeing
     return Choice(
         listen=first("hear", settings.hear),

@@ -21,6 +21,16 @@ from core.router import Plan
 from core.settings import Settings
 from core.styles import find, styled
 
+NOTE = Progress(
+    "note",
+    None,
+    "The starter brush drew this. It knows 250 everyday things, colours, places and small numbers, and draws them "
+    "small and like emoji. For more, get Stable Diffusion, on the page Models or with: "
+    "python start.py models get sd-turbo",
+    "由入门画笔绘制：它只认识 250 种日常事物、颜色、位置和小数目，画得很小，像表情符号。"
+    "如需更多，请在“模型”页面或用此命令获取 Stable Diffusion：python start.py models get sd-turbo",
+)
+
 
 def draw(scene: Scene, plan: Plan) -> Generator[Event, None, None]:
     """Prompt once, then Progress and a Picture for each that is finished. ``scene.ledger`` holds what there is so far.
@@ -87,6 +97,9 @@ def _composed(scene: Scene, plan: Plan, painter: ModelSpec) -> Generator[Event, 
         raise BadInput(
             "Say what to draw: there are no words to paint from.", "请说明要画什么：没有可以用来作画的文字。"
         )
+    if painter.miniature:
+        yield NOTE
+        return replace(scene.turn.painting or Painting(), prompt=prompt, seed=painting.seed)
     style = find(scene.settings.paint_style)
     if scene.settings.enhance and wants_words(prompt, painter):
         writer = plan.chat

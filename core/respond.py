@@ -11,6 +11,7 @@ from core.catalogue import ModelSpec
 from core.draw import draw
 from core.engines import Dropped, Usage
 from core.events import Delta, Done, Event, Progress, Tick, Understood
+from core.glances import NOTE, asked
 from core.ledger import Ledger, Scene, leased, needed
 from core.messages import Audio, Image, Message, Text
 from core.pool import Pool
@@ -83,6 +84,10 @@ def _write(scene: Scene, spec: ModelSpec, question: Message, voice: Voice | None
     """The answer's words, with the sounds that are ready between them."""
     ledger, sampling = scene.ledger, replace(scene.sampling, adapter=_adapter(scene, spec))
     messages = (instructions(scene, spec), *scene.history, question)
+    if spec.miniature:
+        turn, language = replace(scene.turn, parts=question.parts), scene.turn.language or scene.settings.language
+        messages, sampling = (asked(turn, scene.history, language),), replace(sampling, temperature=0.0)
+        yield NOTE
     with (yield from leased(ledger, scene.pool, spec)) as worker:
         settings = {name: value for name, value in asdict(sampling).items() if name not in {"seed", "stop", "grammar"}}
         ledger.made("chat", spec, sampling.seed, **settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.catalogue import ModelSpec
+from core.glances import glance
 from core.messages import Audio, Image, Message, Part, Reading, Text, Transcript, Turn
 from core.wishes import wants_picture as wants_picture
 
@@ -63,6 +64,8 @@ def route(turn: Turn, history: tuple[Message, ...], choice: Choice) -> Plan:
 
 
 def _answering(turn: Turn, history: tuple[Message, ...], choice: Choice) -> ModelSpec | None:
+    if choice.see and choice.see.miniature and choice.see is not choice.chat:
+        return choice.see if glance(turn, history) else choice.chat
     return choice.see if choice.see and _shown(turn, history) else choice.chat
 
 

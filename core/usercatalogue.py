@@ -63,8 +63,7 @@ def entry(spec: ModelSpec) -> dict[str, Any]:
         "defaults": dict(spec.defaults),
     }
     given |= {key: value for key, value in optional.items() if value}
-    if spec.starter:
-        given["starter"] = True
+    given |= {name: True for name in ("starter", "miniature") if getattr(spec, name)}
     if spec.repository:
         given["download_mb"] = _megabytes(spec.download)
         kept = spec.repository

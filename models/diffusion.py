@@ -193,7 +193,7 @@ class Diffusion:
             if allowance.allows(perf_counter()):
                 denoising.wait()
                 began = perf_counter()
-                shown = preview(denoising.estimate(), hasattr(self._pipe, "text_encoder_2"))
+                shown = preview(self._pipe, denoising.estimate())
                 allowance.spend(perf_counter() - began)
             step = math.ceil((number + 1) * one.steps / len(denoising))
             said, said_zh = f"Step {step} of {one.steps}", f"第 {step} 步，共 {one.steps} 步"

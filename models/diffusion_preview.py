@@ -1,14 +1,18 @@
-"""A picture taking shape: latents to RGB by a linear map, and how much of the time such previews may take."""
+"""A picture taking shape: latents to RGB by a linear map, and how much of the time such previews may take.
+
+Latents of another number of channels than Stable Diffusion's four are of a small model's own, whose VAE is as quick.
+"""
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.messages import Image
 
 if TYPE_CHECKING:
+    import PIL.Image
     import torch
 
 SHARE = 0.02  # of the time spent painting
@@ -50,11 +54,27 @@ class Allowance:
         self.spent += seconds
 
 
-def preview(latents: torch.Tensor, xl: bool) -> Image:
-    """A small JPEG of ``latents``, shape (1, 4, height / 8, width / 8), scaled as the UNet sees them.
+def preview(pipe: Any, latents: torch.Tensor) -> Image:
+    """A small JPEG of ``latents``, shape (1, channels, height / 8, width / 8), scaled as the UNet sees them.
 
-    Its longer side has at most LONGEST_SIDE pixels and four a latent.
+    Its longer side has at most LONGEST_SIDE pixels and four a latent; of a small model, all that there are.
     """
+    if latents.shape[1] != len(STABLE_DIFFUSION):
+        return _decoded(pipe, latents)
+    return mapped(latents, hasattr(pipe, "text_encoder_2"))
+
+
+def _decoded(pipe: Any, latents: torch.Tensor) -> Image:
+    import torch
+
+    with torch.no_grad():
+        told = (latents / pipe.vae.config.scaling_factor).to(pipe.vae.dtype)
+        shown = pipe.vae.decode(told, return_dict=False)[0].float().cpu()
+    return _jpeg(pipe.image_processor.postprocess(shown.nan_to_num(), output_type="pil")[0])
+
+
+def mapped(latents: torch.Tensor, xl: bool) -> Image:
+    """Stable Diffusion's four channels, or SDXL's, as colours."""
     import PIL.Image
     import torch
 
@@ -65,9 +85,12 @@ def preview(latents: torch.Tensor, xl: bool) -> Image:
         colours = (small @ torch.tensor(STABLE_DIFFUSION) + 1) * 127.5
     picture = PIL.Image.fromarray(colours.nan_to_num().clamp(0, 255).byte().numpy())
     scale = min(4.0, LONGEST_SIDE / max(picture.size))
-    picture = picture.resize(
-        (round(picture.width * scale), round(picture.height * scale)), PIL.Image.Resampling.BICUBIC
+    return _jpeg(
+        picture.resize((round(picture.width * scale), round(picture.height * scale)), PIL.Image.Resampling.BICUBIC)
     )
+
+
+def _jpeg(picture: PIL.Image.Image) -> Image:
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=80)
     return Image(file.getvalue(), "image/jpeg")

@@ -119,8 +119,8 @@ def test_errors_are_one_line_in_the_persons_language(home: Path, tmp_path: Path,
         (("hello", "--lang", "fr"), 2),
         (("hello", "--unheard-of"), 2),
         ((), 2),
-        (("draw me a cat",), 3),
-        (("a cat", "--draw"), 3),
+        (("draw me a cat", "--painter", "sd-turbo"), 3),
+        (("a cat", "--draw", "--painter", "sd-turbo"), 3),
     ],
 )
 def test_every_kind_of_failure_has_its_exit_status(home: Path, arguments: tuple[str, ...], status: int) -> None:

@@ -281,7 +281,10 @@ def test_what_is_no_picture_is_refused(app: Parlor) -> None:
 
 
 def test_without_a_painter_it_says_so_and_the_call_goes_on(app: Parlor, say: Callable[[str], Audio]) -> None:
+    before = app.settings
+    app.settings = replace(before, paint="sd-turbo")
     held = Held(app).over(0.5, say("Please draw a red fox."), idle, say(FRANCE))
+    app.settings = before
     assert "cannot draw" in held.finals("parlor")[0]
     assert any(told.trouble for told in held.all(Told))
     assert "France" in held.finals("you")[1]

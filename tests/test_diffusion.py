@@ -28,7 +28,7 @@ from core.painting import Painted, Painting
 from models import diffusion, diffusion_steps, torch_memory
 from models.diffusion_files import contents
 from models.diffusion_means import Facts, Means, choose_means, leaner, needs
-from models.diffusion_preview import SHARE, Allowance, preview
+from models.diffusion_preview import SHARE, Allowance, mapped
 from models.diffusion_wish import SCHEDULERS, native
 from tests.tiny_diffusion import Kind, write_tiny_diffusion
 
@@ -199,7 +199,7 @@ def test_a_preview_is_a_small_picture_of_the_same_shape(painters: dict[Kind, dif
 def test_a_preview_has_the_colour_of_its_latents() -> None:
     bright, dark = torch.zeros(1, 4, 8, 8), torch.zeros(1, 4, 8, 8)
     bright[:, 0], dark[:, 0] = 2, -2
-    light, shade = (pixels(preview(each, False).data).mean() for each in (bright, dark))
+    light, shade = (pixels(mapped(each, False).data).mean() for each in (bright, dark))
     assert light > 160
     assert shade < 100
 

@@ -1,11 +1,14 @@
 """A turn goes to the models it needs, and a wish to draw is told from talk about drawing (router_cases.toml)."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.catalogue import ModelSpec, Task
+from core.errors import BadInput
+from core.glances import asked
 from core.messages import Audio, Image, Line, Message, Reading, Text, Transcript, Turn
 from core.router import Choice, Plan, route, wants_picture
 
@@ -100,3 +103,56 @@ def test_where_a_picture_was_shown_the_model_that_sees_answers(
     turn: Turn, history: tuple[Message, ...], plan: Plan
 ) -> None:
     assert route(turn, history, SEEING) == plan
+
+
+EYES = replace(SEE, id="eyes", miniature=True)
+GLANCING = replace(SEEING, see=EYES)
+WORDLESS = Reading((), 9, 9)
+WORDED = Reading((Line("Total: 1,042.00 EUR", (0, 0, 9, 9), 1.0),), 9, 9)
+SIGN = Reading((Line("JULY", (0, 0, 9, 9), 1.0),), 9, 9)
+SEEN = (Message("user", (PHOTO, WORDLESS)), Message("assistant", (Text("A cat."),)))
+READ_BEFORE = (Message("user", (PHOTO, WORDED)), Message("assistant", (Text("42"),)))
+
+
+@pytest.mark.parametrize(
+    ("turn", "history", "plan"),
+    [
+        (Turn((PHOTO, WORDLESS, Text("What is this?"))), (), Plan(chat=EYES)),
+        (Turn((PHOTO, WORDLESS)), READ_BEFORE, Plan(chat=EYES)),
+        (Turn((PHOTO, WORDED, Text("What is this?"))), (), Plan(chat=CHAT)),
+        (Turn((PHOTO, SIGN, Text("What is this?"))), (), Plan(chat=EYES)),
+        (Turn((PHOTO, SIGN, Text("What does it say?"))), (), Plan(chat=CHAT)),
+        (Turn((PHOTO, SIGN, Text("上面写着什么？"))), (), Plan(chat=CHAT)),
+        (Turn((PHOTO, WORDLESS, Text("Guess my mood from it."))), (), Plan(chat=EYES)),
+        (Turn((PHOTO, WORDED, Text("What is this?"))), SEEN, Plan(chat=CHAT)),
+        (Turn((Text("How many are there?"),)), SEEN, Plan(chat=EYES)),
+        (Turn((Text("背景是什么颜色？"),)), SEEN, Plan(chat=EYES)),
+        (Turn((Text("What is the capital of France?"),)), SEEN, Plan(chat=CHAT)),
+        (Turn((Text("给我讲个笑话"),)), SEEN, Plan(chat=CHAT)),
+        (Turn((Text("How many are there?"),)), READ_BEFORE, Plan(chat=CHAT)),
+        (Turn((Text("What is this?"),)), (), Plan(chat=CHAT)),
+    ],
+)
+def test_miniature_eyes_look_only_where_there_is_nothing_to_read_and_they_can_answer(
+    turn: Turn, history: tuple[Message, ...], plan: Plan
+) -> None:
+    assert route(turn, history, GLANCING) == plan
+
+
+def test_miniature_eyes_that_were_chosen_to_chat_answer_everything() -> None:
+    assert route(Turn((Text("hello"),)), (), replace(GLANCING, chat=EYES)) == Plan(chat=EYES)
+
+
+@pytest.mark.parametrize(
+    ("said", "language", "question"),
+    [((Text("How many?"),), "", "How many?"), ((), "", "What is in the picture?"), ((), "zh", "图片里有什么？")],
+)
+def test_miniature_eyes_get_one_picture_and_one_question(said: tuple[Text, ...], language: str, question: str) -> None:
+    other = Image(b"another", "image/png")
+    assert asked(Turn((*said, other)), SEEN, language) == Message("user", (other, Text(question)))
+    assert asked(Turn(said), SEEN, language) == Message("user", (PHOTO, Text(question)))
+
+
+def test_miniature_eyes_without_a_picture_say_what_they_need() -> None:
+    with pytest.raises(BadInput, match="picture"):
+        asked(Turn((Text("hello"),)), (), "")

@@ -12,8 +12,9 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from torch.nn import functional
 
-from models.starter import autoencoder, clip, questions, scenes, tokens, words
+from models.starter import autoencoder, clip, eyes, questions, repertoire, scenes, tokens, words
 from models.starter.words import COLOUR_NAMES, NUMBERS, PLACE_NAMES, PLACES, Concept, Scene, Speaker, Thing
 
 CAT, RED_APPLE, ROSE = range(3)
@@ -219,20 +220,52 @@ def test_tokens_of_a_name_are_the_same_wherever_it_stands_and_the_eyes_words_com
     assert inside[-len(ids) :] == ids
     whole = captions("红苹果，蓝色背景", padding="max_length", truncation=True).input_ids
     assert (whole[0], whole[-1], len(whole)) == (tokens.BOS, tokens.EOS, tokens.LONGEST)
-    eyes = tokens.for_eyes(CONCEPTS)
+    written = tokens.for_eyes(CONCEPTS)
     for text in ("A red cat, and 两只猫。", "Is there a rose?", "  Spaces  kept"):
-        assert eyes.decode(eyes(text, add_special_tokens=False).input_ids) == text
+        assert written.decode(written(text, add_special_tokens=False).input_ids) == text
 
 
-def test_levelled_latents_have_mean_0_and_deviation_1_and_give_the_same_pictures() -> None:
+def test_latents_are_the_principal_components_of_patches() -> None:
     torch.manual_seed(0)
     model = autoencoder.autoencoder().eval()
-    pictures = torch.rand(6, 3, 64, 64) * 2 - 1
+    mixing = torch.randn(40, 3 * 64) * torch.logspace(0, -2, 40)[:, None]
+    patches = torch.randn(6 * 64, 40) @ mixing * 0.1
+    pictures = functional.fold(patches.view(6, 64, 192).transpose(1, 2), (64, 64), 8, stride=8)
+    autoencoder.encode_by_components(model.encoder, pictures)
     with torch.no_grad():
-        before = model.decode(model.encode(pictures).latent_dist.mean).sample
-        autoencoder.levelled(model, pictures)
-        latents = model.encode(pictures).latent_dist
-        after = model.decode(latents.mean).sample
-    assert latents.mean.mean((0, 2, 3)).abs().max() < 1e-4
-    assert latents.mean.std((0, 2, 3)).tolist() == pytest.approx([1] * autoencoder.CHANNELS, abs=1e-3)
-    assert torch.allclose(before, after, atol=1e-4)
+        latents = model.encode(pictures).latents
+    rows = latents.permute(0, 2, 3, 1).flatten(0, 2)
+    spread = autoencoder.SPREAD
+    assert rows.mean(0).abs().max() < 1e-4
+    assert rows.std(0).tolist() == pytest.approx([spread] * autoencoder.CHANNELS, rel=1e-2)
+    middle = patches - patches.mean(0)
+    strengths = torch.linalg.svdvals(middle)
+    rest = middle - rows @ torch.linalg.lstsq(rows, middle).solution
+    assert rest.norm() == pytest.approx(float(strengths[autoencoder.CHANNELS :].norm()), rel=1e-3)
+
+
+def test_questions_about_one_picture_do_not_see_each_other() -> None:
+    tokenizer = tokens.for_eyes(CONCEPTS)
+    talk = [
+        questions.Asked("name", "What is this?", "A cat.", "cat"),
+        questions.Asked("count", "几个？", "两个。", "2"),
+    ]
+    ids, answers, texts, places = eyes.encoded(tokenizer, [talk], Random(3))
+    learnt = [ids[0][(texts[0] == number) & answers[0]].tolist() for number in (1, 2)]
+    assert [tokenizer.decode(each[:-1]) for each in learnt] == ["A cat.", "两个。"]
+    assert all(each[-1] == tokens.EOS for each in learnt)
+    mask = eyes.seen_by(texts, torch.float32)[0, 0] == 0
+    second = eyes.PREFIX + (texts[0] == 2).nonzero()[:, 0]
+    assert mask[second[-1]].nonzero()[:, 0].tolist() == [*range(eyes.PREFIX), *second.tolist()]
+    assert places[0][texts[0] == 2].tolist() == list(range(eyes.PREFIX, eyes.PREFIX + len(second)))
+
+
+def test_the_brush_learns_everyday_things_first_and_by_what_people_call_them() -> None:
+    known = (*CONCEPTS, Concept("deciduous tree", "落叶树"), Concept("ox", "牛"), Concept("nerd face", "书呆子脸"))
+    names = [(each.en, each.zh) for each in repertoire.called(known)[-3:]]
+    assert names == [("tree", "树"), ("ox", "牛"), ("nerd face", "书呆子脸")]
+    empty = torch.zeros(len(known), 4, 128, 128, dtype=torch.uint8)
+    numbers = list(range(len(known)))
+    whole = scenes.Pack(empty, empty, numbers, ["twemoji"] * len(known), known, numbers)
+    first = repertoire.drawn(whole, repertoire.Repertoire(64, 4, ("twemoji",)))
+    assert {known[at].en for at in first} == {"cat", "red apple", "deciduous tree", "ox"}

@@ -133,7 +133,7 @@ class Losses(nn.Module):
             "contrast": contrast(image, text, scale, true),
             "image": functional.cross_entropy(scale * image @ known.T, concepts),
             "text": functional.cross_entropy(scale * text @ known.T, named) * 0.5,
-            "colour": (english + mandarin) * 0.25,
+            "colour": (english + mandarin) * 0.4,
         }
 
 

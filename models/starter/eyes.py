@@ -1,8 +1,9 @@
 """Stage 3: the eyes, a LLaVA that says what is there, how many, which colour and where, in English and Chinese.
 
 ``python -m models.starter.eyes --clip DIR/clip --data icons.safetensors --out DIR``. It begins with CLIP's image tower,
-as LLaVA does (arXiv:2304.08485), and all of it is trained; two questions about each composed picture. People are
-"person", and what shows nothing that can be known (noise, shreds) is answered with doubt.
+as LLaVA does (arXiv:2304.08485), but for the convolutions all of it is trained. As many questions about each composed
+picture as there is room for stand behind its cells, and none sees another. People are "person", and what shows nothing
+that can be known (noise, shreds) is answered with doubt.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ MIX = scenes.Mix(
     several=0.22, pair=0.14, placed=0.2, tinted=0.15, plain=0.35, scale=(0.5, 1.05), shift=0.15, turn=0.25, people=0.02
 )
 NOISE, BLANK = 0.04, 0.03
-CELLS = towers.CELLS**2
-ROOM = 34  # tokens of a question and its answer
+QUESTIONS = 7  # about a picture, at most
+PREFIX = 2 + towers.CELLS**2  # <s>, the tower's token for the whole, its cells
+ROOM = 64  # tokens of the questions about a picture and their answers
 TEMPLATE = (
     "<s>{% for message in messages %}{% if loop.last %}{% if message.content is string %}{{ message.content }}"
     "{% else %}{% for part in message.content if part.type == 'image' %}{{ '<image>' }}{% endfor %}"
@@ -39,12 +41,18 @@ library: Any = transformers
 
 @dataclass(slots=True)
 class Given:
-    """A batch: scenes, of which ``noise`` [n] are none; two texts each, [2 n, ROOM], and where its answer is."""
+    """A batch: scenes, of which ``noise`` [n] are none, and their texts.
+
+    All of ``ids``, ``answers`` (what is to be learnt), ``texts`` (which text a token is of, from 1; 0 behind the last)
+    and ``places`` (in its text) are [n, ROOM].
+    """
 
     batch: scenes.Batch
     noise: Tensor
     ids: Tensor
     answers: Tensor
+    texts: Tensor
+    places: Tensor
     concepts: Tensor
 
 
@@ -82,19 +90,29 @@ def asked(scene: Scene, composer: scenes.Composer, speaker: Speaker, chinese: bo
 
 
 def batches(pack: scenes.Pack, tokenizer: Any, size: int, seed: int) -> Iterator[Given]:
-    """Without end: ``size`` scenes with two questions each."""
+    """Without end: ``size`` scenes with questions."""
     random = Random(seed)
     composer = scenes.Composer(pack, range(len(pack.concept)), MIX, random)
     speaker = Speaker(plain(pack.concepts), random)
     while True:
         drawn = [_drawn(composer, random) for _ in range(size)]
-        talk = [asked(scene, composer, speaker, random.random() < 0.5) for scene, _ in drawn for _ in range(2)]
-        ids, answers = encoded(tokenizer, talk, random)
+        talk = [
+            [asked(scene, composer, speaker, random.random() < 0.5) for _ in range(QUESTIONS)] for scene, _ in drawn
+        ]
         concepts = [each.things[0].concept if each.count == 1 and len(each.things) == 1 else -100 for each, _ in drawn]
         yield Given(
             scenes.batched([recipe for _, recipe in drawn]),
-            torch.tensor([scene.kind == "noise" for scene, _ in drawn]), ids, answers, torch.tensor(concepts),
+            torch.tensor([scene.kind == "noise" for scene, _ in drawn]), *encoded(tokenizer, talk, random),
+            torch.tensor(concepts),
         )  # fmt: skip
+
+
+def placed(given: Given, device: str) -> Given:
+    """The texts on ``device``."""
+    there = {
+        name: getattr(given, name).to(device) for name in ("ids", "answers", "texts", "places", "concepts")
+    }  # fmt: skip
+    return replace(given, **there)
 
 
 def _drawn(composer: scenes.Composer, random: Random) -> tuple[Scene, scenes.Recipe]:
@@ -105,19 +123,45 @@ def _drawn(composer: scenes.Composer, random: Random) -> tuple[Scene, scenes.Rec
     return composer.draw()
 
 
-def encoded(tokenizer: Any, talk: Sequence[questions.Asked], random: Random) -> tuple[Tensor, Tensor]:
-    """``question <answer> answer </s>`` as ids [n, ROOM], and a mask of what is to be learnt of it."""
-    asked = [each.question.lower() if random.random() < 0.2 else each.question for each in talk]
-    first = tokenizer(asked, add_special_tokens=False).input_ids
-    second = tokenizer([each.answer for each in talk], add_special_tokens=False).input_ids
-    ids = torch.full((len(talk), ROOM), tokens.PAD)
-    mask = torch.zeros(len(talk), ROOM, dtype=torch.bool)
-    for row, (question, answer) in enumerate(zip(first, second, strict=True)):
-        said = [*answer, tokens.EOS]
-        whole = [*question[: ROOM - 1 - len(said)], tokens.ANSWER, *said][:ROOM]
-        ids[row, : len(whole)] = torch.tensor(whole)
-        mask[row, len(whole) - len(said) : len(whole)] = True
-    return ids, mask
+def encoded(
+    tokenizer: Any, talk: Sequence[Sequence[questions.Asked]], random: Random
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """``ids``, ``answers``, ``texts`` and ``places`` of a Given: ``question <answer> answer </s>``, and so on."""
+    flat = [each for one in talk for each in one]
+    wanted = [each.question.lower() if random.random() < 0.2 else each.question for each in flat]
+    first = tokenizer(wanted, add_special_tokens=False).input_ids
+    second = tokenizer([each.answer for each in flat], add_special_tokens=False).input_ids
+    pairs = iter(zip(first, second, strict=True))
+    rows = [_row([next(pairs) for _ in one]) for one in talk]
+    ids, answers, texts, places = (torch.tensor(part) for part in zip(*rows, strict=True))
+    return ids, answers.bool(), texts, places
+
+
+def _row(pairs: Sequence[tuple[list[int], list[int]]]) -> tuple[list[int], list[int], list[int], list[int]]:
+    """As many of the ``pairs`` of question and answer as fit, each list ROOM long."""
+    ids: list[int] = []
+    answers: list[int] = []
+    texts: list[int] = []
+    places: list[int] = []
+    for number, (question, answer) in enumerate(pairs, 1):
+        whole = [*question, tokens.ANSWER, *answer, tokens.EOS]
+        if len(ids) + len(whole) > ROOM:
+            continue
+        ids += whole
+        answers += [0] * (len(question) + 1) + [1] * (len(answer) + 1)
+        texts += [number] * len(whole)
+        places += range(PREFIX, PREFIX + len(whole))
+    rest = ROOM - len(ids)
+    return ids + [tokens.PAD] * rest, answers + [0] * rest, texts + [0] * rest, places + [0] * rest
+
+
+def seen_by(texts: Tensor, dtype: torch.dtype) -> Tensor:
+    """The attention mask, [n, 1, PREFIX + ROOM, PREFIX + ROOM], to be added: a text sees the picture and itself."""
+    whole = functional.pad(texts, (PREFIX, 0), value=-1)
+    same = (whole[:, :, None] == whole[:, None]) | (whole == -1)[:, None]
+    allowed = same.tril()
+    mask = torch.zeros(allowed.shape, dtype=dtype, device=texts.device)
+    return mask.masked_fill(~allowed, torch.finfo(dtype).min)[:, None]
 
 
 class Losses(nn.Module):
@@ -128,19 +172,24 @@ class Losses(nn.Module):
         self.model = model
         self.head = nn.Linear(towers.WIDTH, concepts)
 
-    def forward(self, pixels: Tensor, ids: Tensor, mask: Tensor, concepts: Tensor) -> dict[str, Tensor]:
-        """Next-token loss over the answers, two texts a picture, and the head's."""
+    def forward(self, pixels: Tensor, given: Given) -> dict[str, Tensor]:
+        """Next-token loss over the answers, and the head's. ``given`` lies where the model is."""
         inner = self.model.model
         seen = inner.vision_tower(pixels, output_hidden_states=True)
-        cells = inner.multi_modal_projector(seen.hidden_states[-1][:, 1:]).repeat_interleave(2, 0)
+        cells = inner.multi_modal_projector(seen.hidden_states[-1])
         embed = inner.language_model.embed_tokens
-        start = embed(torch.full((len(ids), 1), tokens.BOS, device=ids.device))
-        held = inner.language_model(inputs_embeds=torch.cat([start, cells.to(start.dtype), embed(ids)], 1))
-        hidden = held.last_hidden_state[:, CELLS:-1]
-        logits = self.model.lm_head(hidden[mask]).float()
+        start = embed(torch.full((len(pixels), 1), tokens.BOS, device=pixels.device))
+        row = torch.cat([start, cells.to(start.dtype), embed(given.ids)], 1)
+        before = torch.arange(PREFIX, device=pixels.device).expand(len(pixels), -1)
+        held = inner.language_model(
+            inputs_embeds=row, attention_mask=seen_by(given.texts, row.dtype),
+            position_ids=torch.cat([before, given.places], 1), use_cache=False,
+        )  # fmt: skip
+        hidden = held.last_hidden_state[:, PREFIX - 1 : -1]
+        logits = self.model.lm_head(hidden[given.answers]).float()
         return {
-            "answer": functional.cross_entropy(logits, ids[mask]),
-            "name": functional.cross_entropy(self.head(seen.pooler_output).float(), concepts) * 0.2,
+            "answer": functional.cross_entropy(logits, given.ids[given.answers]),
+            "name": functional.cross_entropy(self.head(seen.pooler_output).float(), given.concepts) * 0.2,
         }
 
 
@@ -150,9 +199,7 @@ def answers(model: Any, tokenizer: Any, pictures: Tensor, asked: Sequence[str], 
     device = pictures.device
     inner = model.model
     embed = inner.language_model.embed_tokens
-    cells = inner.multi_modal_projector(
-        inner.vision_tower(pictures, output_hidden_states=True).hidden_states[-1][:, 1:]
-    )
+    cells = inner.multi_modal_projector(inner.vision_tower(pictures, output_hidden_states=True).hidden_states[-1])
     said = []
     for row, question in enumerate(asked):
         ids = [*tokenizer(question, add_special_tokens=False).input_ids, tokens.ANSWER]
@@ -174,7 +221,7 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
     """As transformers loads it, in half precision."""
     model.half().save_pretrained(folder)
     library.LlavaProcessor(
-        towers.pixels(), tokenizer, patch_size=towers.SIDE // towers.CELLS, vision_feature_select_strategy="default",
+        towers.pixels(), tokenizer, patch_size=towers.SIDE // towers.CELLS, vision_feature_select_strategy="full",
         num_additional_image_tokens=1, chat_template=TEMPLATE,
     ).save_pretrained(folder)  # fmt: skip
 
@@ -209,8 +256,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if given.noise.any():
             rows = given.noise.nonzero()[:, 0].to(run.device)
             pictures[rows] = scenes.noise(len(rows), towers.SIDE, random, held)
-        ids, mask = given.ids.to(run.device), given.answers.to(run.device)
-        parts: dict[str, Tensor] = losses(clip.disturbed(pictures), ids, mask, given.concepts.to(run.device))
+        parts: dict[str, Tensor] = losses(clip.disturbed(pictures), placed(given, run.device))
         return parts
 
     def sheet() -> None:

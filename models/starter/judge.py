@@ -18,13 +18,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.starter import clip, loop, scenes, towers
+from models.starter.words import Concept
 
 MIX = scenes.Mix(several=0, pair=0, placed=0.05, tinted=0.2, plain=0.35, scale=(0.6, 1.05), turn=0.15)
 library: Any = transformers
 
 
-def classifier(concepts: int) -> Any:
-    return library.ResNetForImageClassification(towers.backbone(num_labels=concepts))
+def classifier(concepts: Sequence[Concept]) -> Any:
+    names = {number: concept.en for number, concept in enumerate(concepts)}
+    return library.ResNetForImageClassification(towers.backbone(id2label=names))
 
 
 def batches(pack: scenes.Pack, size: int, seed: int) -> Iterator[tuple[scenes.Batch, Tensor]]:
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     run, _ = loop.arguments(parser, argv, batch=1024)
     pack = scenes.load(run.data)
     held = pack.to(run.device)
-    model = classifier(len(pack.concepts)).to(run.device, memory_format=torch.channels_last)
+    model = classifier(pack.concepts).to(run.device, memory_format=torch.channels_last)
     trainer = loop.Trainer(run, {"judge": model}, average=0.998)
 
     def loss(given: tuple[scenes.Batch, Tensor]) -> dict[str, Tensor]:

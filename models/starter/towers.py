@@ -58,15 +58,15 @@ def clip(words: int) -> Any:
 
 
 def llava(words: int) -> Any:
-    """The image tower, two layers of projector, and a Llama of six layers."""
+    """The image tower, two layers of projector, and a Llama of four layers."""
     language = library.LlamaConfig(
-        vocab_size=words, hidden_size=WIDTH, intermediate_size=3 * WIDTH, num_hidden_layers=6, num_attention_heads=4,
+        vocab_size=words, hidden_size=WIDTH, intermediate_size=3 * WIDTH, num_hidden_layers=4, num_attention_heads=4,
         num_key_value_heads=4, max_position_embeddings=1024, bos_token_id=BOS, eos_token_id=EOS, pad_token_id=PAD,
         tie_word_embeddings=True,
     )  # fmt: skip
     config = library.LlavaConfig(
         vision_config=vision(), text_config=language, image_token_index=IMAGE, vision_feature_layer=-1,
-        vision_feature_select_strategy="default", tie_word_embeddings=True,
+        vision_feature_select_strategy="full", tie_word_embeddings=True,
     )  # fmt: skip
     return library.LlavaForConditionalGeneration(config)
 

@@ -1,8 +1,9 @@
-"""All stages with one command: ``python -m models.starter.train --data icons.safetensors --out DIR --minutes 25``.
+"""All stages with one command: ``python -m models.starter.train --data icons.safetensors --out DIR``.
 
-On a GPU two lanes run beside each other, because models this small leave it idle between their kernels: the judge, CLIP
-that begins with its convolutions, the eyes that begin with CLIP's tower; the autoencoder, and the brush that paints in
-its latents. On a CPU one stage follows the other.
+Two lanes run beside each other: the classifier, CLIP that begins with its convolutions, CLIP once more for colours,
+the eyes that begin with its tower; and the autoencoder, then the brush, whose text tower begins as CLIP's. Models this
+small leave a GPU idle between their kernels, and on two CPU cores two processes of one thread do more than one of two.
+With ``--judge`` the classifier is not trained but taken from a folder.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # looking for a GPU must not keep the lanes from forking
@@ -21,38 +23,47 @@ import torch
 
 from models.starter import autoencoder, brush, clip, eyes, judge, scenes
 
-STAGES = {
-    "clip": clip.main,
-    "eyes": eyes.main,
-    "autoencoder": autoencoder.main,
-    "brush": brush.main,
-    "judge": judge.main,
-}
-NEEDS = {
-    "clip": ("--judge", "judge/judge"),
-    "eyes": ("--clip", "clip/clip"),
-    "brush": ("--vae", "autoencoder/vae"),
-}
-LANES = ((("judge", 0.25), ("clip", 0.25), ("eyes", 0.5)), (("autoencoder", 0.2), ("brush", 0.8)))  # of the time
-IN_A_ROW = (("judge", 0.15), ("clip", 0.15), ("eyes", 0.2), ("autoencoder", 0.1), ("brush", 0.4))
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """``ends``: when it is to be done, as a part of the whole time. ``needs``: flags, and folders of earlier stages."""
+
+    name: str
+    ends: float
+    main: Callable[[Sequence[str]], None]
+    needs: tuple[tuple[str, str], ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+LANES = (
+    (
+        Stage("judge", 0.17, judge.main),
+        Stage("clip", 0.32, clip.main, (("--judge", "judge/judge"),)),
+        Stage("colours", 0.44, clip.main, (("--before", "clip/clip"),), ("--rate", "3e-4")),
+        Stage("eyes", 1.0, eyes.main, (("--clip", "colours/clip"),)),
+    ),
+    (
+        Stage("autoencoder", 0.33, autoencoder.main, (), ("--rate", "2e-3")),
+        Stage("brush", 1.0, brush.main, (("--vae", "autoencoder/vae"), ("--clip", "clip/clip"))),
+    ),
+)
 STARTING = 6.0  # seconds until a stage takes its first step and until it has saved its last, on an H200
 
 
-def stage(name: str, minutes: float, told: argparse.Namespace) -> None:
+def run(stage: Stage, minutes: float, told: argparse.Namespace) -> None:
     """Train one stage in this process, its words into DIR/NAME.log."""
-    argv = ["--data", str(told.data), "--out", str(told.out / name), "--minutes", f"{minutes:.3f}"]
-    argv += ["--seed", str(told.seed), "--device", told.device]
-    if name in NEEDS:
-        flag, folder = NEEDS[name]
-        argv += [flag, str(told.out / folder)]
+    argv = ["--data", str(told.data), "--out", str(told.out / stage.name), "--minutes", f"{minutes:.3f}"]
+    argv += ["--seed", str(told.seed), "--device", told.device, "--threads", "1", *stage.flags]
+    for flag, folder in stage.needs:
+        argv += [flag, str(told.judge if told.judge and flag == "--judge" else told.out / folder)]
     began = time.monotonic()
-    print(f"{name}: {minutes:.1f} minutes", flush=True)
+    print(f"{stage.name}: {minutes:.1f} minutes", flush=True)
     kept = os.dup(1), os.dup(2)
-    with (told.out / f"{name}.log").open("a") as log:
+    with (told.out / f"{stage.name}.log").open("a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
-            STAGES[name](argv)
+            stage.main(argv)
         except Exception:
             traceback.print_exc()
             raise
@@ -61,38 +72,45 @@ def stage(name: str, minutes: float, told: argparse.Namespace) -> None:
             sys.stderr.flush()
             os.dup2(kept[0], 1)
             os.dup2(kept[1], 2)
-    print(f"{name}: done after {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{stage.name}: done after {time.monotonic() - began:.0f} s", flush=True)
 
 
-def lane(stages: Sequence[tuple[str, float]], end: float, told: argparse.Namespace) -> None:
-    """The stages in order, by ``end`` on the monotonic clock; each gets its share of what is left by then."""
-    rest = 1.0
-    for name, share in stages:
-        left = (end - time.monotonic()) / 60
-        stage(name, max(0.02, left * share / rest - STARTING / 60), told)
-        rest -= share
+def lane(stages: Sequence[Stage], began: float, told: argparse.Namespace) -> None:
+    """The stages in order, each until its time of the ``told.minutes`` since ``began`` on the monotonic clock."""
+    for stage in stages:
+        if stage.name == "judge" and told.judge:
+            continue
+        for flag, folder in stage.needs:
+            given = told.judge is not None and flag == "--judge"
+            while not given and not (told.out / folder / "config.json").exists():
+                time.sleep(1)
+        left = stage.ends * told.minutes - (time.monotonic() - began) / 60
+        run(stage, max(0.02, left - STARTING / 60), told)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--judge", type=Path, help="a trained classifier's folder")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--minutes", type=float, default=0.0, help="in all; 25 on a GPU and 150 on a CPU if not given")
     parser.add_argument("--seed", type=int, default=0)
     told = parser.parse_args()
     told.out.mkdir(parents=True, exist_ok=True)
-    gpu = told.device == "cuda"
-    end = time.monotonic() + 60 * (told.minutes or (25 if gpu else 150))
+    told.minutes = told.minutes or (25 if told.device == "cuda" else 150)
     torch.set_num_threads(1)  # no thread may be running when the lanes are forked
     scenes.load(told.data)
+    began = time.monotonic()
     forking = multiprocessing.get_context("fork")
-    lanes = LANES if gpu else (IN_A_ROW,)
-    running = [forking.Process(target=lane, args=(stages, end, told)) for stages in lanes]
+    running = [forking.Process(target=lane, args=(stages, began, told)) for stages in LANES]
     for each in running:
         each.start()
-    for each in running:
-        each.join()
+    while any(each.is_alive() for each in running):
+        if any(each.exitcode for each in running):  # one waits for what the other makes
+            for each in running:
+                each.terminate()
+        time.sleep(1)
     return max(abs(each.exitcode or 0) for each in running)
 
 
