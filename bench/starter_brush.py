@@ -24,7 +24,8 @@ from core.events import Progress
 from core.messages import Image
 from core.painting import Painted, Painting
 from models import diffusion
-from models.starter import judge, repertoire, scenes
+from models.starter import clip, judge, repertoire, scenes
+from models.starter.repertoire import Repertoire
 from models.starter.words import COLOUR_NAMES, Concept, Scene, Speaker, Thing
 
 NAMES = 200  # that the classifier chooses from
@@ -58,10 +59,16 @@ class Drawn:
         return torch.from_numpy(np.stack(held)).permute(0, 3, 1, 2).float() / 255
 
 
-def known(pack: scenes.Pack, wish: repertoire.Repertoire = repertoire.ON_CPU) -> list[int]:
-    """The concepts of the test: NAMES of those that the brush learnt to draw, always the same."""
+def known(pack: scenes.Pack, wish: Repertoire) -> list[int]:
+    """The concepts that are asked for: those that the brush learnt to draw, NAMES of them at most."""
     drawn = repertoire.drawn(pack, wish)
     return sorted(Random(7).sample(drawn, min(NAMES, len(drawn))))
+
+
+def choices(pack: scenes.Pack, asked: Sequence[int]) -> list[int]:
+    """The NAMES that the classifier chooses from: what is ``asked`` for, and as many others as are missing."""
+    others = [each for each in clip.examined(pack) if each not in asked]
+    return sorted([*asked, *others[: NAMES - len(asked)]])
 
 
 def wishes(pack: scenes.Pack, names: Sequence[int], chinese: bool, count: int, seed: int) -> list[Wish]:
@@ -151,12 +158,13 @@ def brush(pack: scenes.Pack, weights: Path, count: int, file: Path | None) -> tu
     """All figures of the brush, and 100 of its pictures, of prompts in both languages, for the eyes."""
     spec = catalogue.load().find("starter-brush")
     engine = diffusion.load(spec, weights / "brush")
-    names = known(pack)
+    names = known(pack, repertoire.of(engine.own.width))
     both = [paint(engine, wishes(pack, names, chinese, count, 40 + chinese), 1000) for chinese in (False, True)]
     engine.close()
+    among = choices(pack, names)
     figures: Figures = {}
     for language, drawn in zip(("en", "zh"), both, strict=True):
-        figures[language] = subjects(pack, drawn, names, weights / "judge") | {"background": backgrounds(drawn)}
+        figures[language] = subjects(pack, drawn, among, weights / "judge") | {"background": backgrounds(drawn)}
     figures["seconds"] = _spread([each for drawn in both for each in drawn.seconds])
     figures["seconds to a preview"] = _spread([each for drawn in both for each in drawn.previews])
     shown = Drawn(both[0].wishes[:50] + both[1].wishes[:50], both[0].pictures[:50] + both[1].pictures[:50])

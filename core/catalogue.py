@@ -143,7 +143,8 @@ class Catalogue:
         )
 
     def by_task(self, task: Task) -> tuple[ModelSpec, ...]:
-        return tuple(spec for spec in self.models if spec.task == task)
+        """Best first: in the catalogue's order, a person's own behind the shipped ones, miniatures behind all."""
+        return tuple(sorted((spec for spec in self.models if spec.task == task), key=lambda spec: spec.miniature))
 
     def starter(self) -> tuple[ModelSpec, ...]:
         """The models that a fresh install fetches."""

@@ -24,10 +24,10 @@ from core.styles import find, styled
 NOTE = Progress(
     "note",
     None,
-    "The starter brush drew this. It knows 250 everyday things, colours, places and small numbers, and draws them "
+    "The starter brush drew this. It knows 160 everyday things, colours, places and small numbers, and draws them "
     "small and like emoji. For more, get Stable Diffusion, on the page Models or with: "
     "python start.py models get sd-turbo",
-    "由入门画笔绘制：它只认识 250 种日常事物、颜色、位置和小数目，画得很小，像表情符号。"
+    "由入门画笔绘制：它只认识 160 种日常事物、颜色、位置和小数目，画得很小，像表情符号。"
     "如需更多，请在“模型”页面或用此命令获取 Stable Diffusion：python start.py models get sd-turbo",
 )
 

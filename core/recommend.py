@@ -22,7 +22,8 @@ def recommended(specs: Iterable[ModelSpec], memory: int, gpu: int, language: str
     """
     tasks: dict[Task, list[ModelSpec]] = {}
     for spec in specs:
-        tasks.setdefault(spec.task, []).append(spec)
+        if not spec.miniature:
+            tasks.setdefault(spec.task, []).append(spec)
     best = (_best(task, each, memory, gpu, language) for task, each in tasks.items())
     return frozenset(spec.id for spec in best if spec)
 

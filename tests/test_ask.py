@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from core.settings import load
 from core.store import Store
@@ -215,3 +216,25 @@ def test_an_invoice_is_answered_from_its_words(
     done = events(ask(question, "--image", picture, "--json", "--seed", "1"))[-1]
     assert answer in done["text"]
     assert [entry["stage"] for entry in done["made_by"]["with"]] == ["read"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "question", "colour", "lang"),
+    [
+        ("a key on a blue background", "What colour is the background?", "blue", "en"),
+        ("黄色背景上的一个钥匙", "背景是什么颜色？", "黄色", "zh"),
+    ],
+)
+def test_the_starter_set_draws_and_sees_what_it_drew(
+    home: Path, tmp_path: Path, wish: str, question: str, colour: str, lang: str
+) -> None:
+    out = tmp_path / "drawn.png"
+    drawn = events(ask(wish, "--draw", "--out", out, "--seed", "3", "--json", "--lang", lang))
+    assert drawn[-1]["made_by"]["model"] == "starter-brush"
+    with Image.open(out) as picture:
+        assert picture.size == (64, 64)
+    seen = events(ask(question, "--image", out, "--json", "--lang", lang))
+    assert seen[-1]["made_by"]["model"] == "starter-eyes"
+    assert colour in seen[-1]["text"].lower()
+    for told, name in ((drawn, "starter brush"), (seen, "starter eyes")):
+        assert any(name in event["text"] for event in told if event["event"] == "progress")

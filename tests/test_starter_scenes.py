@@ -3,53 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import io
-import json
 from random import Random
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
-from safetensors.torch import save_file
 from torch.nn import functional
 
 from models.starter import autoencoder, clip, eyes, questions, repertoire, scenes, tokens, words
 from models.starter.words import COLOUR_NAMES, NUMBERS, PLACE_NAMES, PLACES, Concept, Scene, Speaker, Thing
+from tests.starter_pack import CONCEPTS, write_pack
 
 CAT, RED_APPLE, ROSE = range(3)
-CONCEPTS = (
-    Concept("cat", "猫", ("animal",), ("动物",), "只"),
-    Concept("red apple", "红苹果", (), (), coloured=True),
-    Concept("rose", "玫瑰", ("flower",), (), "朵"),
-)
 STILL = scenes.Mix(several=0, pair=0, placed=0, tinted=0, turn=0, mirror=False)
 
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> scenes.Pack:
-    """Three things in one style, each a disc in one colour: gray, red, green."""
-    webps = []
-    for shade in ("gray", "red", "green"):
-        pixels = np.zeros((128, 128, 4), np.uint8)
-        rows, columns = np.mgrid[:128, :128]
-        pixels[(rows - 63.5) ** 2 + (columns - 63.5) ** 2 < 60**2] = (*words.COLOURS[shade][1], 255)
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "WEBP", lossless=True)
-        webps.append(file.getvalue())
-    told = [
-        {"slug": each.en, "en": each.en, "zh": each.zh, "tags_en": each.tags_en, "tags_zh": each.tags_zh, "group": 3,
-         "people": False, "confusable": False} for each in CONCEPTS
-    ]  # fmt: skip
-    tensors = {
-        "webp": torch.frombuffer(bytearray(b"".join(webps)), dtype=torch.uint8),
-        "ends": torch.tensor(np.cumsum([len(each) for each in webps])),
-        "concept": torch.tensor([0, 1, 2], dtype=torch.int16),
-        "style": torch.zeros(3, dtype=torch.int16),
-    }
-    file_ = tmp_path_factory.mktemp("pack") / "icons.safetensors"
-    save_file(tensors, file_, {"concepts": json.dumps(told), "styles": '["noto"]', "licences": "{}"})
-    return scenes.load(file_)
+    return scenes.load(write_pack(tmp_path_factory.mktemp("pack") / "icons.safetensors"))
 
 
 def composer(pack: scenes.Pack, mix: scenes.Mix = STILL, seed: int = 0) -> scenes.Composer:

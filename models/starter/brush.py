@@ -27,7 +27,7 @@ from models.starter.repertoire import Repertoire
 from models.starter.words import Scene, Speaker
 
 MIX = scenes.Mix(
-    several=0.12, pair=0.06, placed=0.1, tinted=0.12, plain=0.25, scale=(0.82, 0.95), shift=0.04, turn=0.0,
+    several=0.07, pair=0.03, placed=0.07, tinted=0.1, plain=0.25, scale=(0.82, 0.95), shift=0.04, turn=0.0,
     mirror=False, people=0.25,
 )  # fmt: skip
 SHOWN = (

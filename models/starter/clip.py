@@ -148,7 +148,7 @@ def backgrounds(tokenizer: Any) -> Tensor:
 def examined(pack: scenes.Pack, count: int = 200) -> list[int]:
     """The concepts of the 200-way tests: no people, none that looks like another; always the same ones."""
     known = [at for at, each in enumerate(pack.concepts) if not (each.people or each.confusable) and at in pack.concept]
-    return sorted(Random(7).sample(known, count))
+    return sorted(Random(7).sample(known, min(count, len(known))))
 
 
 @torch.no_grad()

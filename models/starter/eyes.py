@@ -1,7 +1,8 @@
 """Stage 3: the eyes, a LLaVA that says what is there, how many, which colour and where, in English and Chinese.
 
 ``python -m models.starter.eyes --clip DIR/clip --data icons.safetensors --out DIR``. It begins with CLIP's image tower,
-as LLaVA does (arXiv:2304.08485), but for the convolutions all of it is trained. As many questions about each composed
+as LLaVA does (arXiv:2304.08485), but for the convolutions all of it is trained; every name is one token, whose vector
+begins as CLIP's of that name, and the tower goes on naming things as CLIP does. As many questions about each composed
 picture as there is room for stand behind its cells, and none sees another. People are "person", and what shows nothing
 that can be known (noise, shreds) is answered with doubt.
 """
@@ -27,9 +28,10 @@ MIX = scenes.Mix(
     several=0.22, pair=0.14, placed=0.2, tinted=0.15, plain=0.35, scale=(0.5, 1.05), shift=0.15, turn=0.25, people=0.02
 )
 NOISE, BLANK = 0.04, 0.03
-QUESTIONS = 7  # about a picture, at most
+QUESTIONS = 6  # about a picture, at most
+NAMED = 0.6  # length of a name's vector at the beginning
 PREFIX = 2 + towers.CELLS**2  # <s>, the tower's token for the whole, its cells
-ROOM = 64  # tokens of the questions about a picture and their answers
+ROOM = 48  # tokens of the questions about a picture and their answers
 TEMPLATE = (
     "<s>{% for message in messages %}{% if loop.last %}{% if message.content is string %}{{ message.content }}"
     "{% else %}{% for part in message.content if part.type == 'image' %}{{ '<image>' }}{% endfor %}"
@@ -65,7 +67,7 @@ def kinds(scene: Scene) -> list[str]:
     """The questions that can be asked about ``scene``, the more often the more there is to learn."""
     if scene.kind != "things":
         return ["name", "describe", "count", "background", "present"]
-    known = ["name", "name", "name", "describe", "present", "present", "background"]
+    known = ["name", "name", "name", "name", "describe", "present", "present", "background"]
     if len(scene.things) == 2:
         return [*known, "count"]
     known += ["count", "count"] if scene.count > 1 else ["count"]
@@ -165,12 +167,15 @@ def seen_by(texts: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class Losses(nn.Module):
-    """The eyes, and a head that names concepts from the tower's mean, which is not kept."""
+    """The eyes, and what keeps their tower as in ``clip``: its projection, and its vectors of all ``names``, [n, d]."""
 
-    def __init__(self, model: Any, concepts: int) -> None:
+    names: Tensor
+
+    def __init__(self, model: Any, clip: Any, names: Tensor) -> None:
         super().__init__()
         self.model = model
-        self.head = nn.Linear(towers.WIDTH, concepts)
+        self.projection = clip.visual_projection.requires_grad_(False)
+        self.register_buffer("names", names * clip.logit_scale.detach().exp(), persistent=False)
 
     def forward(self, pixels: Tensor, given: Given) -> dict[str, Tensor]:
         """Next-token loss over the answers, and the head's. ``given`` lies where the model is."""
@@ -187,9 +192,10 @@ class Losses(nn.Module):
         )  # fmt: skip
         hidden = held.last_hidden_state[:, PREFIX - 1 : -1]
         logits = self.model.lm_head(hidden[given.answers]).float()
+        whole = functional.normalize(self.projection(seen.pooler_output).float(), dim=-1)
         return {
             "answer": functional.cross_entropy(logits, given.ids[given.answers]),
-            "name": functional.cross_entropy(self.head(seen.pooler_output).float(), given.concepts) * 0.2,
+            "name": functional.cross_entropy(whole @ self.names.T, given.concepts) * 0.2,
         }
 
 
@@ -226,28 +232,47 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
     ).save_pretrained(folder)  # fmt: skip
 
 
-def begun(model: Any, clip: Path, before: Path | None) -> None:
-    """Give the tower what CLIP's has learnt, its convolutions for good; and the language model what it knew before."""
-    learnt = library.VisionTextDualEncoderModel.from_pretrained(clip, use_safetensors=True)
+@torch.no_grad()
+def begun(model: Any, learnt: Any, pieces: Any, concepts: Sequence[Concept]) -> Tensor:
+    """Give the tower what the CLIP ``learnt``, its convolutions for good, and every name of ``pieces`` its vector.
+
+    Returns CLIP's vectors of the English names, [n, d].
+    """
     tower = model.model.vision_tower
-    tower.load_state_dict(learnt.vision_model.float().state_dict())
+    tower.load_state_dict(learnt.vision_model.state_dict())
     tower.embeddings.backbone.requires_grad_(False).eval()
-    if before:
-        earlier = library.LlavaForConditionalGeneration.from_pretrained(before, use_safetensors=True)
-        model.model.language_model.load_state_dict(earlier.model.language_model.float().state_dict())
+    captions = tokens.for_captions(tuple(concepts))
+    english, chinese = (
+        torch.cat([clip.vectors(learnt, captions, part) for part in batched(told, 256)])
+        for told in ([each.en for each in concepts], [each.zh for each in concepts])
+    )
+    embed = model.get_input_embeddings().weight
+    for concept, *vectors in zip(plain(concepts), english, english, chinese, strict=True):
+        if not concept.people:
+            places = pieces.convert_tokens_to_ids(list(tokens.names(concept)))
+            embed[places] = NAMED * torch.stack(vectors)
+    return english
+
+
+def batched(texts: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (texts[at : at + size] for at in range(0, len(texts), size))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clip", type=Path, required=True, help="the folder of stage 2's model")
-    parser.add_argument("--before", type=Path, help="earlier eyes, whose language model to go on from")
+    parser.add_argument("--before", type=Path, help="earlier eyes to go on from")
     run, told = loop.arguments(parser, argv, batch=512)
     pack = scenes.load(run.data)
     held = pack.to(run.device)
-    tokenizer = tokens.for_eyes(pack.concepts)
+    tokenizer = tokens.for_eyes(plain(pack.concepts))
     model = towers.llava(len(tokenizer))
-    begun(model, told.clip, told.before)
-    losses = Losses(model, len(pack.concepts)).to(run.device)
+    learnt = library.VisionTextDualEncoderModel.from_pretrained(told.clip, use_safetensors=True).float().eval()
+    names = begun(model, learnt, tokenizer, pack.concepts)
+    if told.before:
+        earlier = library.LlavaForConditionalGeneration.from_pretrained(told.before, use_safetensors=True)
+        model.load_state_dict(earlier.float().state_dict())
+    losses = Losses(model, learnt, names).to(run.device)
     trainer = loop.Trainer(run, {"losses": losses}, average=0.999)
     random = Random(run.seed)
 

@@ -80,7 +80,7 @@ class Trainer:
             {"params": [each for each in self._parameters if each.dim() > 1], "weight_decay": decay},
             {"params": [each for each in self._parameters if each.dim() < 2], "weight_decay": 0.0},
         ]
-        self._optimizer = torch.optim.AdamW(groups, lr=run.rate, betas=(0.9, 0.98), fused=run.device == "cuda")
+        self._optimizer = torch.optim.AdamW(groups, lr=run.rate, betas=(0.9, 0.98), fused=True)
         self.averaged = {name: copy.deepcopy(module).eval() for name, module in modules.items()} if average else modules
         self._step, self._spent = 0, 0.0
         self._curve: list[tuple[float, ...]] = []

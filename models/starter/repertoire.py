@@ -30,8 +30,14 @@ EVERYDAY = (
     "crocodile", "airplane", "bicycle", "motorcycle", "helicopter", "sailboat", "tractor", "ambulance",
     "fire engine", "castle", "camera", "bell", "umbrella", "scissors", "sunflower", "cactus", "strawberry",
     "watermelon", "pineapple", "carrot", "cherries", "tomato", "eggplant", "mushroom", "butterfly", "honeybee",
-    "lady beetle", "hamburger", "french fries", "ice cream", "doughnut", "lollipop", "violin", "headphone",
-    "laptop", "basketball", "mountain", "palm tree", "dragon", "jack-o-lantern", "snowflake", "grinning face",
+    "lady beetle", "hamburger", "french fries", "ice cream", "doughnut", "lollipop", "violin", "headphone", "laptop",
+    "basketball", "mountain", "palm tree", "dragon", "jack-o-lantern", "snowflake", "grinning face", "house",
+    "banana", "pizza", "rocket", "guitar", "train", "bus", "robot", "chair", "crown", "penguin", "balloon", "lemon",
+    "bread", "owl", "panda", "shark", "whale", "snail", "turtle", "frog", "duck", "rainbow", "volcano", "trumpet",
+    "glasses", "hammer", "pencil", "candle", "cookie", "grapes", "spider", "parrot", "teapot", "t-shirt", "dress",
+    "tulip", "cloud", "sun", "star", "fire", "key", "ghost", "lion", "fox", "rose", "onion", "potato", "squid",
+    "octopus", "koala", "zebra", "bed", "egg", "fish", "bird", "bear", "ship", "door", "bomb", "coin", "gear",
+    "ring", "tent", "snake", "drum",
 )  # fmt: skip
 CALLED = {
     "red apple": ("apple", "苹果"), "red heart": ("heart", "爱心"), "automobile": ("car", "汽车"),
@@ -43,13 +49,18 @@ CALLED = {
     "snowman without snow": ("snowman", "雪人"), "soccer ball": ("football", "足球"),
     "hot pepper": ("pepper", "辣椒"),
 }  # fmt: skip
-ON_CPU = Repertoire(64, 250, ("twemoji",))
+ON_CPU = Repertoire(64, 160, ("twemoji",))
 ON_GPU = Repertoire(128, 1000, tuple(STYLES))
+
+
+def of(side: int) -> Repertoire:
+    """The repertoire of a brush that draws pictures of ``side`` pixels."""
+    return ON_GPU if side == ON_GPU.side else ON_CPU
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--side", type=int, choices=(64, 128), help="pixels of a picture; 128 on a GPU, else 64")
-    parser.add_argument("--concepts", type=int, help="how many things it learns to draw; 1000 on a GPU, else 250")
+    parser.add_argument("--concepts", type=int, help="how many things it learns to draw; 1000 on a GPU, else 160")
     parser.add_argument("--styles", nargs="+", choices=list(STYLES), help="the art sets that it learns from")
 
 

@@ -1,13 +1,18 @@
-"""The tokenizers of the starter family: byte-level BPE over both languages, each Han character a word of its own.
+"""The tokenizers of the starter family, in both languages, built from the concepts' names alone: the same data gives
+the same tokens.
 
-One for what CLIP and the brush are told (lower case, every word with its space, so that a name is the same tokens
-wherever it stands) and one for what the eyes read and write (as written). Built from the concepts' names alone, so the
-same data gives the same tokens.
+What CLIP and the brush are told becomes byte-level BPE: lower case, each Han character a word of its own, every word
+with its space, so that a name is the same tokens wherever it stands. What the eyes read and write is cut into as few
+pieces as possible, and there every name is one piece: to name a thing is one choice, and its vector can begin as
+CLIP's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import string
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
 
@@ -15,12 +20,14 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import PreTrainedTokenizerFast
 
 from models.starter import questions
-from models.starter.words import COLOUR_NAMES, PLACE_NAMES, STYLES, Concept, Scene, Speaker, Thing
+from models.starter.words import COLOUR_NAMES, PLACE_NAMES, STYLES, Concept, Scene, Speaker, Thing, plural
 
 SPECIAL = ("<unk>", "<s>", "<pad>", "</s>", "<image>", "<answer>")
 UNK, BOS, PAD, EOS, IMAGE, ANSWER = range(len(SPECIAL))  # an eos of 2 would put CLIPTextModel into a mode of its own
 WORDS = 4096
 LONGEST = 32  # tokens of a caption
+SPACE = "\u2581"  # in a piece, as SentencePiece writes it
+COMMON = 8  # times that a word is said before it becomes a piece
 
 
 def for_captions(concepts: tuple[Concept, ...]) -> Any:
@@ -33,8 +40,25 @@ def for_captions(concepts: tuple[Concept, ...]) -> Any:
 
 
 def for_eyes(concepts: tuple[Concept, ...]) -> Any:
-    """A tokenizer as transformers loads it; a text's tokens and nothing else."""
-    return _wrapped(_trained(_talk(concepts), lower=False), 1024, "<pad>")
+    """A tokenizer as transformers loads it; a text's tokens and nothing else. ``concepts`` by the eyes' names."""
+    pieces: dict[str, float] = dict.fromkeys(SPECIAL, 0.0)
+    pieces |= dict.fromkeys((f"<0x{byte:02X}>" for byte in range(256)), -30.0)
+    talk = list(_talk(concepts))
+    pieces |= dict.fromkeys(sorted({*"".join(talk), *string.printable[:95], SPACE} - {" "}), -11.0)
+    words = Counter(word for text in talk for word in re.findall(r" ?[A-Za-z]+", text))
+    common = sorted(word for word, count in words.items() if count >= COMMON)
+    pieces |= dict.fromkeys((word.replace(" ", SPACE) for word in common), -10.0)
+    pieces |= dict.fromkeys((name for concept in concepts for name in names(concept)), -9.0)
+    made = Tokenizer(models.Unigram(list(pieces.items()), UNK, byte_fallback=True))
+    made.normalizer = normalizers.Replace(" ", SPACE)
+    made.decoder = decoders.Sequence([decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()])
+    return _wrapped(made, 1024, "<pad>")
+
+
+def names(concept: Concept) -> Sequence[str]:
+    """The eyes' pieces for a concept: its English name and that of several, a space before each; its Chinese name."""
+    english = (concept.en, plural(concept.en))
+    return (*(SPACE + name.replace(" ", SPACE) for name in english), concept.zh)
 
 
 def _trained(texts: Iterator[str], lower: bool) -> Tokenizer:

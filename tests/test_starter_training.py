@@ -1,0 +1,90 @@
+"""Every stage of the starter models' training, two steps of each: what one writes the next begins with, and in the end
+the app's engines open it. A run that was cut off goes on.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+from PIL import Image as Pillow
+
+from core.catalogue import ModelSpec, Task
+from core.engines import Embedding, Sampling
+from core.messages import Message, Text
+from core.painting import Painted, Painting
+from models import clip as clip_engine
+from models import diffusion, llava
+from models.starter import autoencoder, brush, clip, eyes, judge, loop
+from tests.starter_pack import write_pack
+from tests.test_starter_models import shown
+
+pytestmark = pytest.mark.slow
+ON_CPU = (("device", "cpu"), ("threads", 1))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with every stage's."""
+    folder = tmp_path_factory.mktemp("starter")
+    data = write_pack(folder / "icons.safetensors", ("noto", "twemoji"))
+    usual = ["--data", str(data), "--steps", "2", "--batch", "4", "--threads", "1", "--device", "cpu"]
+    judge.main([*usual, "--out", str(folder / "judge")])
+    clip.main([*usual, "--out", str(folder / "clip"), "--judge", str(folder / "judge/judge")])
+    clip.main([*usual, "--out", str(folder / "colours"), "--before", str(folder / "clip/clip")])
+    eyes.main([*usual, "--out", str(folder / "eyes"), "--clip", str(folder / "colours/clip")])
+    autoencoder.main([*usual, "--out", str(folder / "autoencoder")])
+    latents = ["--vae", str(folder / "autoencoder/vae"), "--clip", str(folder / "clip/clip")]
+    brush.main([*usual, "--out", str(folder / "brush"), *latents])
+    return folder
+
+
+def spec(task: Task, engine: str) -> ModelSpec:
+    return ModelSpec(engine, engine, task, engine, "MIT", ("en", "zh"), 0, "1", (), defaults=ON_CPU)
+
+
+@pytest.mark.parametrize("stage", ["judge", "clip", "colours", "eyes", "autoencoder", "brush"])
+def test_a_stage_leaves_its_loss_curve_and_a_state_to_go_on_from(trained: Path, stage: str) -> None:
+    rows = (trained / stage / "loss.csv").read_text("utf-8").splitlines()
+    assert rows[0].startswith("step,seconds,")
+    assert rows[-1].startswith("2,")
+    assert (trained / stage / "loss.png").stat().st_size
+    assert (trained / stage / loop.STATE).stat().st_size
+
+
+def test_clip_is_opened_by_its_engine(trained: Path) -> None:
+    engine = clip_engine.load(spec("embed", "clip"), trained / "colours/clip")
+    made = [*engine.embed_texts(("a cat", "一只猫")), *engine.embed_images((shown(Pillow.new("RGB", (90, 70))),))]
+    engine.close()
+    assert [len(each) for each in made if isinstance(each, Embedding)] == [256] * 3
+
+
+def test_the_eyes_are_opened_by_their_engine(trained: Path) -> None:
+    engine = llava.load(spec("see", "llava"), trained / "eyes/eyes")
+    asked = Message("user", (shown(Pillow.new("RGB", (90, 70), "red")), Text("What is this?")))
+    said = list(engine.reply((asked,), Sampling(temperature=0.0, max_tokens=4)))
+    engine.close()
+    assert said
+
+
+def test_the_brush_is_opened_by_its_engine(trained: Path) -> None:
+    engine = diffusion.load(spec("paint", "diffusion"), trained / "brush/brush")
+    made = [item for item in engine.paint(Painting(prompt="a red apple", steps=2)) if isinstance(item, Painted)]
+    engine.close()
+    assert (made[0].painting.width, made[0].painting.height) == (64, 64)
+
+
+def test_the_brush_begins_with_the_words_of_clip_and_the_eyes_with_its_sight(trained: Path) -> None:
+    library = transformers.VisionTextDualEncoderModel
+    learnt = library.from_pretrained(trained / "colours/clip").vision_model.embeddings.backbone.state_dict()
+    seen = transformers.LlavaForConditionalGeneration.from_pretrained(trained / "eyes/eyes")
+    kept = seen.model.vision_tower.embeddings.backbone.state_dict()
+    assert all(torch.equal(value, kept[name]) for name, value in learnt.items())
+
+
+def test_a_run_that_was_cut_off_goes_on_where_it_stood(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    usual = ["--data", str(trained / "icons.safetensors"), "--batch", "4", "--threads", "1", "--device", "cpu"]
+    judge.main([*usual, "--out", str(trained / "judge"), "--steps", "3"])
+    assert "step 3 100%" in capsys.readouterr().out
