@@ -64,7 +64,7 @@ def test_every_file_of_the_starter_set_can_be_had_without_the_hub() -> None:
 
 def test_a_miniature_stands_behind_everything_better_of_its_task() -> None:
     for small in (spec for spec in shipped() if spec.miniature):
-        assert catalogue.load().by_task(small.task)[-1] is small
+        assert catalogue.load().by_task(small.task)[-1] == small
 
 
 ENGINES = {

@@ -237,5 +237,5 @@ def test_the_brush_learns_everyday_things_first_and_by_what_people_call_them() -
     empty = torch.zeros(len(known), 4, 128, 128, dtype=torch.uint8)
     numbers = list(range(len(known)))
     whole = scenes.Pack(empty, empty, numbers, ["twemoji"] * len(known), known, numbers)
-    first = repertoire.drawn(whole, repertoire.Repertoire(64, 4, ("twemoji",)))
-    assert {known[at].en for at in first} == {"cat", "red apple", "deciduous tree", "ox"}
+    first = repertoire.drawn(whole, repertoire.Repertoire(64, 5, ("twemoji",)))
+    assert {known[at].en for at in first} == {"cat", "red apple", "rose", "deciduous tree", "ox"}
