@@ -360,7 +360,7 @@ def test_interrupted_in_mid_picture_the_command_line_leaves_nothing(home: Path, 
 
 @pytest.mark.models
 def test_without_a_painter_the_model_to_get_is_named(home: Path, tmp_path: Path) -> None:
-    done = ask("a cat", "--draw", "--out", tmp_path / "p.png")
+    done = ask("a cat", "--draw", "--painter", "sd-turbo", "--out", tmp_path / "p.png")
     assert done.returncode == 3
     assert "models get" in done.stderr
     assert "GB" in done.stderr or "MB" in done.stderr
