@@ -41,6 +41,8 @@ def draw(scene: Scene, plan: Plan) -> Generator[Event, None, None]:
     if not installed(painter, scene.settings.models):
         raise not_installed(painter)
     painting = yield from _composed(scene, plan, painter)
+    if painter.miniature:
+        yield NOTE
     yield Prompt(painting)
     with (yield from leased(scene.ledger, scene.pool, painter)) as worker:
         began = time.monotonic()
@@ -98,7 +100,6 @@ def _composed(scene: Scene, plan: Plan, painter: ModelSpec) -> Generator[Event, 
             "Say what to draw: there are no words to paint from.", "请说明要画什么：没有可以用来作画的文字。"
         )
     if painter.miniature:
-        yield NOTE
         return replace(scene.turn.painting or Painting(), prompt=prompt, seed=painting.seed)
     style = find(scene.settings.paint_style)
     if scene.settings.enhance and wants_words(prompt, painter):

@@ -243,8 +243,7 @@ def begun(model: Any, learnt: Any, pieces: Any, concepts: Sequence[Concept]) -> 
     tower.embeddings.backbone.requires_grad_(False).eval()
     captions = tokens.for_captions(tuple(concepts))
     english, chinese = (
-        torch.cat([clip.vectors(learnt, captions, part) for part in batched(told, 256)])
-        for told in ([each.en for each in concepts], [each.zh for each in concepts])
+        clip.vectors(learnt, captions, [getattr(each, language) for each in concepts]) for language in ("en", "zh")
     )
     embed = model.get_input_embeddings().weight
     for concept, *vectors in zip(plain(concepts), english, english, chinese, strict=True):
@@ -252,10 +251,6 @@ def begun(model: Any, learnt: Any, pieces: Any, concepts: Sequence[Concept]) -> 
             places = pieces.convert_tokens_to_ids(list(tokens.names(concept)))
             embed[places] = NAMED * torch.stack(vectors)
     return english
-
-
-def batched(texts: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    return (texts[at : at + size] for at in range(0, len(texts), size))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

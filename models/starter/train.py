@@ -47,6 +47,7 @@ LANES = (
         Stage("brush", 1.0, brush.main, (("--vae", "autoencoder/vae"), ("--clip", "clip/clip"))),
     ),
 )
+DONE = "done"  # a file in a stage's folder: its weights are whole
 STARTING = 6.0  # seconds until a stage takes its first step and until it has saved its last, on an H200
 
 
@@ -72,6 +73,7 @@ def run(stage: Stage, minutes: float, told: argparse.Namespace) -> None:
             sys.stderr.flush()
             os.dup2(kept[0], 1)
             os.dup2(kept[1], 2)
+    (told.out / stage.name / DONE).touch()
     print(f"{stage.name}: done after {time.monotonic() - began:.0f} s", flush=True)
 
 
@@ -82,7 +84,7 @@ def lane(stages: Sequence[Stage], began: float, told: argparse.Namespace) -> Non
             continue
         for flag, folder in stage.needs:
             given = told.judge is not None and flag == "--judge"
-            while not given and not (told.out / folder / "config.json").exists():
+            while not given and not (told.out / Path(folder).parts[0] / DONE).exists():
                 time.sleep(1)
         left = stage.ends * told.minutes - (time.monotonic() - began) / 60
         run(stage, max(0.02, left - STARTING / 60), told)
