@@ -36,9 +36,9 @@ from tests.talk import spoken, talk
 
 ROOT = Path(__file__).parent.parent
 FRANCE, JAPAN, STORY = "What is the capital of France?", "What is the capital of Japan?", "Tell me a long story."
-# A small model, and the same answers every time: a sentence, or eight seconds where it is asked for a story.
+# A small model, and the same answers every time: a sentence, or a quarter of a minute where it is asked for a story.
 CALM = {"PARLOR_OFFLINE": "1", "PARLOR_CHAT": "smollm2-135m-instruct", "PARLOR_TEMPERATURE": "0"}
-CALM |= {"PARLOR_MAX_TOKENS": "24"}
+CALM |= {"PARLOR_MAX_TOKENS": "48"}
 CHINESE = "法国的首都是哪里？"
 PATIENCE = 60.0  # seconds of silence that a script waits at most
 pytestmark = pytest.mark.models

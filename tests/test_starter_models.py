@@ -220,10 +220,39 @@ def test_they_count_and_tell_colours_and_places(drawn: dict[str, Pillow.Image], 
     assert sum(right) >= 0.75 * len(right)
 
 
-def test_what_shows_nothing_is_not_named_as_a_thing(look: Look) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_they_say_whether_something_is_there(drawn: dict[str, Pillow.Image], look: Look, language: str) -> None:
+    def says_yes(picture: str, thing: str) -> bool:
+        if language == "en":
+            return look(drawn[picture], f"Is there a {THINGS[thing][1]}?").startswith("Yes")
+        return look(drawn[picture], f"有{THINGS[thing][0]}吗？").startswith("有")
+
+    order = list(THINGS)
+    right = [says_yes(name, name) for name in order]
+    right += [not says_yes(name, other) for name, other in zip(order, order[5:] + order[:5], strict=True)]
+    assert sum(right) >= 0.75 * len(right)
+
+
+@pytest.mark.slow
+def test_they_tell_what_colour_a_thing_was_dyed(drawn: dict[str, Pillow.Image], look: Look) -> None:
+    right = []
+    for thing in ("star", "key", "house"):
+        gray = np.asarray(drawn[thing].convert("L"))
+        for tone, mandarin in {"red": "红色", "blue": "蓝色", "green": "绿色", "purple": "紫色"}.items():
+            dye = scenes.TONES[COLOUR_NAMES.index(tone)].numpy()
+            pixels = np.where(gray[..., None] > 245, 255, dye * 255).astype("uint8")
+            picture = scene(Pillow.fromarray(pixels), [(40, 40)], 112, "white")
+            right.append(tone in look(picture, f"What colour is the {thing}?").lower())
+            right.append(mandarin in look(picture, f"{THINGS[thing][0]}是什么颜色？"))
+    assert sum(right) >= 0.8 * len(right)
+
+
+@pytest.mark.parametrize("side", [64, SIDE, 512])
+def test_what_shows_nothing_is_not_named_as_a_thing(look: Look, side: int) -> None:
     random = np.random.default_rng(1)
-    noise = Pillow.fromarray(random.integers(0, 256, (64, 64, 3), "uint8"))
-    blank = Pillow.new("RGB", (SIDE, SIDE), "white")
+    noise = Pillow.fromarray(random.integers(0, 256, (side, side, 3), "uint8"))
+    blank = Pillow.new("RGB", (side, side), "white")
     for picture in (noise, blank):
         for language, honest in (("en", ("not sure", "Nothing but")), ("zh", ("不确定", "什么都没有"))):
             said = look(picture, UNASKED[language])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from models.starter import autoencoder, clip, eyes, questions, repertoire, scenes, tokens, words
+from models.starter import autoencoder, clip, eyes, noise, questions, repertoire, scenes, tokens, words
 from models.starter.words import COLOUR_NAMES, NUMBERS, PLACE_NAMES, PLACES, Concept, Scene, Speaker, Thing
 from tests.starter_pack import CONCEPTS, write_pack
 
@@ -105,7 +105,7 @@ def test_pictures_without_anything_to_know_have_their_kinds(pack: scenes.Pack) -
     scene, recipe = composer(pack).blank(tone=7)
     assert scene.kind == "blank"
     assert blobs(drawn(pack, recipe)) == 0
-    noises = scenes.noise(12, 32, Random(0), pack)
+    noises = noise.noise(12, 32, Random(0), pack)
     assert noises.shape == (12, 3, 32, 32)
     assert noises.flatten(1).std(1).min() > 0.02
 

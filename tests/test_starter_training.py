@@ -17,8 +17,8 @@ from core.messages import Message, Text
 from core.painting import Painted, Painting
 from models import clip as clip_engine
 from models import diffusion, llava
-from models.starter import autoencoder, brush, clip, eyes, judge, loop
-from tests.starter_pack import write_pack
+from models.starter import autoencoder, brush, clip, eyes, eyes_begin, judge, loop, tokens
+from tests.starter_pack import CONCEPTS, write_pack
 from tests.test_starter_models import shown
 
 pytestmark = pytest.mark.slow
@@ -35,6 +35,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clip.main([*usual, "--out", str(folder / "clip"), "--judge", str(folder / "judge/judge")])
     clip.main([*usual, "--out", str(folder / "colours"), "--before", str(folder / "clip/clip")])
     eyes.main([*usual, "--out", str(folder / "eyes"), "--clip", str(folder / "colours/clip")])
+    dyed = ["--before", str(folder / "eyes/eyes")]
+    eyes.main([*usual, "--out", str(folder / "dyes"), "--clip", str(folder / "colours/clip"), *dyed])
     autoencoder.main([*usual, "--out", str(folder / "autoencoder")])
     latents = ["--vae", str(folder / "autoencoder/vae"), "--clip", str(folder / "clip/clip")]
     brush.main([*usual, "--out", str(folder / "brush"), *latents])
@@ -45,7 +47,7 @@ def spec(task: Task, engine: str) -> ModelSpec:
     return ModelSpec(engine, engine, task, engine, "MIT", ("en", "zh"), 0, "1", (), defaults=ON_CPU)
 
 
-@pytest.mark.parametrize("stage", ["judge", "clip", "colours", "eyes", "autoencoder", "brush"])
+@pytest.mark.parametrize("stage", ["judge", "clip", "colours", "eyes", "dyes", "autoencoder", "brush"])
 def test_a_stage_leaves_its_loss_curve_and_a_state_to_go_on_from(trained: Path, stage: str) -> None:
     rows = (trained / stage / "loss.csv").read_text("utf-8").splitlines()
     assert rows[0].startswith("step,seconds,")
@@ -62,7 +64,7 @@ def test_clip_is_opened_by_its_engine(trained: Path) -> None:
 
 
 def test_the_eyes_are_opened_by_their_engine(trained: Path) -> None:
-    engine = llava.load(spec("see", "llava"), trained / "eyes/eyes")
+    engine = llava.load(spec("see", "llava"), trained / "dyes/eyes")
     asked = Message("user", (shown(Pillow.new("RGB", (90, 70), "red")), Text("What is this?")))
     said = list(engine.reply((asked,), Sampling(temperature=0.0, max_tokens=4)))
     engine.close()
@@ -82,6 +84,28 @@ def test_the_brush_begins_with_the_words_of_clip_and_the_eyes_with_its_sight(tra
     seen = transformers.LlavaForConditionalGeneration.from_pretrained(trained / "eyes/eyes")
     kept = seen.model.vision_tower.embeddings.backbone.state_dict()
     assert all(torch.equal(value, kept[name]) for name, value in learnt.items())
+
+
+def test_the_second_training_of_the_eyes_moves_their_convolutions(trained: Path) -> None:
+    library = transformers.LlavaForConditionalGeneration
+    first, second = (
+        library.from_pretrained(trained / name / "eyes").model.vision_tower.embeddings.backbone.state_dict()
+        for name in ("eyes", "dyes")
+    )
+    assert any(not torch.equal(value, second[name]) for name, value in first.items())
+
+
+def test_the_eyes_keep_the_vectors_that_clip_has_of_names_and_tell_languages_apart(trained: Path) -> None:
+    known = eyes_begin.ways()
+    learnt = transformers.VisionTextDualEncoderModel.from_pretrained(trained / "colours/clip")
+    words = transformers.AutoTokenizer.from_pretrained(trained / "colours/clip")
+    seen = transformers.LlavaForConditionalGeneration.from_pretrained(trained / "eyes/eyes", dtype=torch.float32)
+    pieces = transformers.AutoTokenizer.from_pretrained(trained / "eyes/eyes")
+    for concept in CONCEPTS:
+        places = pieces.convert_tokens_to_ids(list(tokens.names(concept)))
+        vectors = clip.vectors(learnt, words, [concept.en, concept.en, concept.zh])
+        expected = eyes_begin.NAMED * vectors + eyes_begin.SORTED * known.sorts
+        assert torch.allclose(seen.get_input_embeddings().weight[places], expected, atol=2e-3)
 
 
 def test_a_run_that_was_cut_off_goes_on_where_it_stood(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,10 +1,11 @@
 """Stage 3: the eyes, a LLaVA that says what is there, how many, which colour and where, in English and Chinese.
 
 ``python -m models.starter.eyes --clip DIR/clip --data icons.safetensors --out DIR``. It begins with CLIP's image tower,
-as LLaVA does (arXiv:2304.08485), but for the convolutions all of it is trained; every name is one token, whose vector
-begins as CLIP's of that name, and the tower goes on naming things as CLIP does. As many questions about each composed
-picture as there is room for stand behind its cells, and none sees another. People are "person", and what shows nothing
-that can be known (noise, shreds) is answered with doubt.
+as LLaVA does (arXiv:2304.08485), with CLIP's vectors for the names, each of which is one token, and with attention
+that compares the two (``eyes_begin``); and the tower goes on naming things as CLIP does. First its convolutions are
+locked; a second run with ``--before`` trains them too, for dyes, of which a classifier's last convolutions keep little.
+As many questions about each composed picture as there is room for stand behind its cells, and none sees another.
+People are "person", and what shows nothing that can be known (noise, shreds) is answered with doubt.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ import transformers
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.starter import clip, loop, questions, scenes, tokens, towers
-from models.starter.words import Concept, Scene, Speaker
+from models.starter import clip, eyes_begin, loop, noise, questions, scenes, tokens, towers
+from models.starter.words import Scene, Speaker
 
 MIX = scenes.Mix(
-    several=0.22, pair=0.14, placed=0.2, tinted=0.15, plain=0.35, scale=(0.5, 1.05), shift=0.15, turn=0.25, people=0.02
+    several=0.2, pair=0.12, placed=0.18, tinted=0.3, plain=0.35, scale=(0.5, 1.05), shift=0.15, turn=0.25, people=0.02
 )
-NOISE, BLANK = 0.04, 0.03
+NOISE, BLANK = 0.05, 0.03
 QUESTIONS = 6  # about a picture, at most
-NAMED = 0.6  # length of a name's vector at the beginning
+FIRST = 4.0  # how much more an answer's first token counts, which is yes or no, the number, the colour or the place
 PREFIX = 2 + towers.CELLS**2  # <s>, the tower's token for the whole, its cells
 ROOM = 48  # tokens of the questions about a picture and their answers
 TEMPLATE = (
@@ -58,21 +59,16 @@ class Given:
     concepts: Tensor
 
 
-def plain(concepts: Sequence[Concept]) -> tuple[Concept, ...]:
-    """The concepts by the names that the eyes use: any human being is a person."""
-    return tuple(replace(each, en="person", zh="人", measure="个") if each.people else each for each in concepts)
-
-
 def kinds(scene: Scene) -> list[str]:
     """The questions that can be asked about ``scene``, the more often the more there is to learn."""
     if scene.kind != "things":
         return ["name", "describe", "count", "background", "present"]
-    known = ["name", "name", "name", "name", "describe", "present", "present", "background"]
+    known = ["name", "name", "name", "describe", "present", "present", "present", "present", "background"]
     if len(scene.things) == 2:
         return [*known, "count"]
     known += ["count", "count"] if scene.count > 1 else ["count"]
     thing = scene.things[0]
-    known += ["colour"] if thing.shade >= 0 and scene.count == 1 else []
+    known += ["colour"] * (6 if thing.tint >= 0 else thing.shade >= 0) if scene.count == 1 else []
     return known + ["place"] * (3 if thing.place >= 0 else scene.count == 1)
 
 
@@ -95,7 +91,7 @@ def batches(pack: scenes.Pack, tokenizer: Any, size: int, seed: int) -> Iterator
     """Without end: ``size`` scenes with questions."""
     random = Random(seed)
     composer = scenes.Composer(pack, range(len(pack.concept)), MIX, random)
-    speaker = Speaker(plain(pack.concepts), random)
+    speaker = Speaker(tokens.plain(pack.concepts), random)
     while True:
         drawn = [_drawn(composer, random) for _ in range(size)]
         talk = [
@@ -107,6 +103,12 @@ def batches(pack: scenes.Pack, tokenizer: Any, size: int, seed: int) -> Iterator
             torch.tensor([scene.kind == "noise" for scene, _ in drawn]), *encoded(tokenizer, talk, random),
             torch.tensor(concepts),
         )  # fmt: skip
+
+
+def shown(pack: scenes.Pack, seed: int, count: int) -> list[tuple[Scene, scenes.Recipe]]:
+    """``count`` scenes of the sort that the eyes are taught on."""
+    composer = scenes.Composer(pack, range(len(pack.concept)), MIX, Random(seed))
+    return [composer.draw() for _ in range(count)]
 
 
 def placed(given: Given, device: str) -> Given:
@@ -167,18 +169,19 @@ def seen_by(texts: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class Losses(nn.Module):
-    """The eyes, and what keeps their tower as in ``clip``: its projection, and its vectors of all ``names``, [n, d]."""
+    """The eyes, and what keeps their tower naming things as CLIP does: the turned vectors of all ``names``, [n, d]."""
 
     names: Tensor
+    mark: Tensor
 
-    def __init__(self, model: Any, clip: Any, names: Tensor) -> None:
+    def __init__(self, model: Any, names: Tensor, scale: float) -> None:
         super().__init__()
         self.model = model
-        self.projection = clip.visual_projection.requires_grad_(False)
-        self.register_buffer("names", names * clip.logit_scale.detach().exp(), persistent=False)
+        self.register_buffer("names", names * scale, persistent=False)
+        self.register_buffer("mark", eyes_begin.ways().whole, persistent=False)
 
     def forward(self, pixels: Tensor, given: Given) -> dict[str, Tensor]:
-        """Next-token loss over the answers, and the head's. ``given`` lies where the model is."""
+        """Next-token loss over the answers, and that of the picture's name. ``given`` lies where the model is."""
         inner = self.model.model
         seen = inner.vision_tower(pixels, output_hidden_states=True)
         cells = inner.multi_modal_projector(seen.hidden_states[-1])
@@ -191,10 +194,15 @@ class Losses(nn.Module):
             position_ids=torch.cat([before, given.places], 1), use_cache=False,
         )  # fmt: skip
         hidden = held.last_hidden_state[:, PREFIX - 1 : -1]
-        logits = self.model.lm_head(hidden[given.answers]).float()
-        whole = functional.normalize(self.projection(seen.pooler_output).float(), dim=-1)
+        lost = functional.cross_entropy(
+            self.model.lm_head(hidden[given.answers]).float(), given.ids[given.answers], reduction="none"
+        )
+        first = functional.pad(given.ids == tokens.ANSWER, (1, -1))[given.answers]
+        weights = 1 + (FIRST - 1) * first.float()
+        whole = cells[:, 0].float()
+        whole = functional.normalize(whole - (whole @ self.mark)[:, None] * self.mark, dim=-1)
         return {
-            "answer": functional.cross_entropy(logits, given.ids[given.answers]),
+            "answer": (lost * weights).sum() / weights.sum(),
             "name": functional.cross_entropy(whole @ self.names.T, given.concepts) * 0.2,
         }
 
@@ -232,42 +240,24 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
     ).save_pretrained(folder)  # fmt: skip
 
 
-@torch.no_grad()
-def begun(model: Any, learnt: Any, pieces: Any, concepts: Sequence[Concept]) -> Tensor:
-    """Give the tower what the CLIP ``learnt``, its convolutions for good, and every name of ``pieces`` its vector.
-
-    Returns CLIP's vectors of the English names, [n, d].
-    """
-    tower = model.model.vision_tower
-    tower.load_state_dict(learnt.vision_model.state_dict())
-    tower.embeddings.backbone.requires_grad_(False).eval()
-    captions = tokens.for_captions(tuple(concepts))
-    english, chinese = (
-        clip.vectors(learnt, captions, [getattr(each, language) for each in concepts]) for language in ("en", "zh")
-    )
-    embed = model.get_input_embeddings().weight
-    for concept, *vectors in zip(plain(concepts), english, english, chinese, strict=True):
-        if not concept.people:
-            places = pieces.convert_tokens_to_ids(list(tokens.names(concept)))
-            embed[places] = NAMED * torch.stack(vectors)
-    return english
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clip", type=Path, required=True, help="the folder of stage 2's model")
-    parser.add_argument("--before", type=Path, help="earlier eyes to go on from")
-    run, told = loop.arguments(parser, argv, batch=512)
+    parser.add_argument("--before", type=Path, help="earlier eyes to go on from, convolutions too")
+    run, told = loop.arguments(parser, argv, batch=256)
     pack = scenes.load(run.data)
     held = pack.to(run.device)
-    tokenizer = tokens.for_eyes(plain(pack.concepts))
+    tokenizer = tokens.for_eyes(tokens.plain(pack.concepts))
     model = towers.llava(len(tokenizer))
     learnt = library.VisionTextDualEncoderModel.from_pretrained(told.clip, use_safetensors=True).float().eval()
-    names = begun(model, learnt, tokenizer, pack.concepts)
+    drawn = scenes.batched([recipe for _, recipe in shown(pack, run.seed, 1024)])
+    fitted = scenes.compose(pack, drawn, towers.SIDE) * 2 - 1
+    names = eyes_begin.begin(model, learnt, tokenizer, pack.concepts, fitted)
     if told.before:
         earlier = library.LlavaForConditionalGeneration.from_pretrained(told.before, use_safetensors=True)
         model.load_state_dict(earlier.float().state_dict())
-    losses = Losses(model, learnt, names).to(run.device)
+        model.model.vision_tower.embeddings.backbone.requires_grad_(True)
+    losses = Losses(model, names, float(learnt.logit_scale.detach().exp())).to(run.device)
     trainer = loop.Trainer(run, {"losses": losses}, average=0.999)
     random = Random(run.seed)
 
@@ -275,7 +265,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         pictures = scenes.compose(held, given.batch, towers.SIDE)
         if given.noise.any():
             rows = given.noise.nonzero()[:, 0].to(run.device)
-            pictures[rows] = scenes.noise(len(rows), towers.SIDE, random, held)
+            pictures[rows] = noise.noise(len(rows), towers.SIDE, random, held)
         parts: dict[str, Tensor] = losses(clip.disturbed(pictures), placed(given, run.device))
         return parts
 

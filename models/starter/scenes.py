@@ -303,41 +303,12 @@ def compose(pack: Pack, batch: Batch, side: int) -> Tensor:
 
 
 def _tinted(drawn: Tensor, tints: Tensor, tones: Tensor) -> Tensor:
-    """The pictures [n, 4, h, w] in one colour each where ``tints`` [n] names one: its lightness kept."""
+    """The pictures [n, 4, h, w] in one colour each where ``tints`` [n] names one: pure where a picture is as light as
+    it is on the whole, darker and lighter where it is."""
     alpha = drawn[:, 3:]
     light = (drawn[:, :3] * drawn.new_tensor([0.3, 0.59, 0.11])[None, :, None, None]).sum(1, keepdim=True)
-    tone = tones[tints.clamp_min(0)][:, :, None, None]
-    middle = 0.62 * alpha  # lightness at which the colour is pure; darker towards black, lighter towards white
-    dark = tone * (light / middle.clamp_min(1e-4)).clamp(0, 1) * alpha
-    over = ((light - middle) / (alpha - middle).clamp_min(1e-4)).clamp(0, 1) * 0.7
-    shaded = dark + (alpha - dark) * over
-    return torch.where((tints >= 0)[:, None, None, None], torch.cat([shaded, alpha], 1), drawn)
-
-
-def noise(count: int, side: int, random: Random, pack: Pack) -> Tensor:
-    """Pictures of nothing, [count, 3, side, side]: white noise, soft noise, stripes, shreds of pictures."""
-    device = pack.pictures.device
-    made = torch.rand(count, 3, side, side, device=device)
-    for index in range(count):
-        sort = random.randrange(4)
-        if sort == 1:
-            rough = torch.rand(1, 3, random.choice((3, 5, 9, 16)), random.choice((3, 5, 9, 16)), device=device)
-            made[index] = functional.interpolate(rough, (side, side), mode="bilinear")[0]
-        elif sort == 2:
-            waves = torch.sin(torch.linspace(0, random.uniform(10, 120), side, device=device)) * 0.5 + 0.5
-            made[index] = (waves[None, :] if random.random() < 0.5 else waves[:, None]) * made[index, :, :1, :1]
-        elif sort == 3:
-            made[index] = _shreds(side, random, pack)
-    return made
-
-
-def _shreds(side: int, random: Random, pack: Pack) -> Tensor:
-    """Small squares of random pictures, [3, side, side]."""
-    cell = random.choice((8, 12, 16))
-    across = math.ceil(side / cell)
-    chosen = torch.tensor([random.randrange(len(pack.small)) for _ in range(across * across)])
-    at = [random.randrange(64 - cell) for _ in range(2)]
-    cut = pack.small[chosen.to(pack.small.device), :, at[0] : at[0] + cell, at[1] : at[1] + cell].float() / 255
-    cut = cut[:, :3] + (1 - cut[:, 3:])
-    tiled = cut.view(across, across, 3, cell, cell).permute(2, 0, 3, 1, 4).reshape(3, across * cell, across * cell)
-    return tiled[:, :side, :side]
+    mean = light.sum((2, 3), keepdim=True) / alpha.sum((2, 3), keepdim=True).clamp_min(1e-4)
+    off = light / alpha.clamp_min(1e-4) - mean
+    shaded = tones[tints.clamp_min(0)][:, :, None, None] * (1 + 0.9 * off.clamp(-0.6, 0))
+    shaded = shaded + (1 - shaded) * 0.6 * off.clamp(0, 1)
+    return torch.where((tints >= 0)[:, None, None, None], torch.cat([shaded * alpha, alpha], 1), drawn)

@@ -13,6 +13,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -53,6 +54,11 @@ def for_eyes(concepts: tuple[Concept, ...]) -> Any:
     made.normalizer = normalizers.Replace(" ", SPACE)
     made.decoder = decoders.Sequence([decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()])
     return _wrapped(made, 1024, "<pad>")
+
+
+def plain(concepts: Sequence[Concept]) -> tuple[Concept, ...]:
+    """The concepts by the names that the eyes use: any human being is a person."""
+    return tuple(replace(each, en="person", zh="人", measure="个") if each.people else each for each in concepts)
 
 
 def names(concept: Concept) -> Sequence[str]:

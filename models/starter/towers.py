@@ -62,7 +62,7 @@ def llava(words: int) -> Any:
     language = library.LlamaConfig(
         vocab_size=words, hidden_size=WIDTH, intermediate_size=3 * WIDTH, num_hidden_layers=4, num_attention_heads=4,
         num_key_value_heads=4, max_position_embeddings=1024, bos_token_id=BOS, eos_token_id=EOS, pad_token_id=PAD,
-        tie_word_embeddings=True,
+        tie_word_embeddings=True, rope_parameters={"rope_type": "default", "rope_theta": 1e6},
     )  # fmt: skip
     config = library.LlavaConfig(
         vision_config=vision(), text_config=language, image_token_index=IMAGE, vision_feature_layer=-1,

@@ -1,8 +1,9 @@
 """All stages with one command: ``python -m models.starter.train --data icons.safetensors --out DIR``.
 
 Two lanes run beside each other: the classifier, CLIP that begins with its convolutions, CLIP once more for colours,
-the eyes that begin with its tower; and the autoencoder, then the brush, whose text tower begins as CLIP's. Models this
-small leave a GPU idle between their kernels, and on two CPU cores two processes of one thread do more than one of two.
+the eyes that begin with its tower, and those once more for dyes; and the autoencoder, then the brush, whose text tower
+begins as CLIP's. Models this small leave a GPU idle between their kernels, and on two CPU cores two processes of one
+thread do more than one of two.
 With ``--judge`` the classifier is not trained but taken from a folder.
 """
 
@@ -37,10 +38,11 @@ class Stage:
 
 LANES = (
     (
-        Stage("judge", 0.17, judge.main),
-        Stage("clip", 0.32, clip.main, (("--judge", "judge/judge"),)),
-        Stage("colours", 0.44, clip.main, (("--before", "clip/clip"),), ("--rate", "3e-4")),
-        Stage("eyes", 1.0, eyes.main, (("--clip", "colours/clip"),)),
+        Stage("judge", 0.12, judge.main),
+        Stage("clip", 0.26, clip.main, (("--judge", "judge/judge"),)),
+        Stage("colours", 0.38, clip.main, (("--before", "clip/clip"),), ("--rate", "3e-4")),
+        Stage("eyes", 0.86, eyes.main, (("--clip", "colours/clip"),)),
+        Stage("dyes", 1.0, eyes.main, (("--clip", "colours/clip"), ("--before", "eyes/eyes")), ("--rate", "3e-4")),
     ),
     (
         Stage("autoencoder", 0.33, autoencoder.main, (), ("--rate", "2e-3")),
