@@ -36,9 +36,9 @@ from tests.talk import spoken, talk
 
 ROOT = Path(__file__).parent.parent
 FRANCE, JAPAN, STORY = "What is the capital of France?", "What is the capital of Japan?", "Tell me a long story."
-# A small model, and the same answers every time: a sentence, or a quarter of a minute where it is asked for a story.
+# A small model, and the same answers every time: a sentence, or eight seconds where it is asked for a story.
 CALM = {"PARLOR_OFFLINE": "1", "PARLOR_CHAT": "smollm2-135m-instruct", "PARLOR_TEMPERATURE": "0"}
-CALM |= {"PARLOR_MAX_TOKENS": "48"}
+CALM |= {"PARLOR_MAX_TOKENS": "24"}
 CHINESE = "法国的首都是哪里？"
 PATIENCE = 60.0  # seconds of silence that a script waits at most
 pytestmark = pytest.mark.models
@@ -224,7 +224,10 @@ def test_words_over_an_answer_end_it_and_the_history_keeps_what_was_heard(
 
 
 def test_agreement_beside_an_answer_leaves_it_alone(app: Parlor, say: Callable[[str], Audio]) -> None:
+    few = app.settings
+    app.settings = replace(few, max_tokens=60)  # beside the end of an answer, agreement is an answer to it
     held = Held(app).over(0.5, say(STORY), answering, say("Yeah."), 1.0, say("Okay."))
+    app.settings = few
     assert not held.all(Interrupted)
     assert len(held.kept) == 2
     assert not held.kept[1].cut
