@@ -37,7 +37,7 @@ from models.starter import clip, judge, scenes
 from models.starter.words import COLOUR_NAMES, colour
 
 DATA = WEIGHTS.parent.parent.parent / ".starter"
-SCENES = 500
+SCENES = 1200  # 200 for each kind of question
 
 
 def judged(exams: Sequence[Exam]) -> Figures:

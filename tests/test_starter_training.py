@@ -10,6 +10,7 @@ import pytest
 import torch
 import transformers
 from PIL import Image as Pillow
+from safetensors.torch import load_file
 
 from core.catalogue import ModelSpec, Task
 from core.engines import Embedding, Sampling
@@ -17,7 +18,7 @@ from core.messages import Message, Text
 from core.painting import Painted, Painting
 from models import clip as clip_engine
 from models import diffusion, llava
-from models.starter import autoencoder, brush, clip, eyes, eyes_begin, judge, loop, tokens
+from models.starter import autoencoder, blend, brush, clip, eyes, eyes_begin, judge, loop, tokens
 from tests.starter_pack import CONCEPTS, write_pack
 from tests.test_starter_models import shown
 
@@ -37,6 +38,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     eyes.main([*usual, "--out", str(folder / "eyes"), "--clip", str(folder / "colours/clip")])
     dyed = ["--before", str(folder / "eyes/eyes")]
     eyes.main([*usual, "--out", str(folder / "dyes"), "--clip", str(folder / "colours/clip"), *dyed])
+    of = ["--of", str(folder / "eyes/eyes"), "--of", str(folder / "dyes/eyes")]
+    blend.main([*usual, "--out", str(folder / "blend"), *of])
     autoencoder.main([*usual, "--out", str(folder / "autoencoder")])
     latents = ["--vae", str(folder / "autoencoder/vae"), "--clip", str(folder / "clip/clip")]
     brush.main([*usual, "--out", str(folder / "brush"), *latents])
@@ -64,7 +67,7 @@ def test_clip_is_opened_by_its_engine(trained: Path) -> None:
 
 
 def test_the_eyes_are_opened_by_their_engine(trained: Path) -> None:
-    engine = llava.load(spec("see", "llava"), trained / "dyes/eyes")
+    engine = llava.load(spec("see", "llava"), trained / "blend/eyes")
     asked = Message("user", (shown(Pillow.new("RGB", (90, 70), "red")), Text("What is this?")))
     said = list(engine.reply((asked,), Sampling(temperature=0.0, max_tokens=4)))
     engine.close()
@@ -93,6 +96,14 @@ def test_the_second_training_of_the_eyes_moves_their_convolutions(trained: Path)
         for name in ("eyes", "dyes")
     )
     assert any(not torch.equal(value, second[name]) for name, value in first.items())
+
+
+def test_a_blend_is_the_mean_of_the_trainings(trained: Path) -> None:
+    first, second, mean = (
+        load_file(trained / name / "eyes/model.safetensors")["language_model.model.norm.weight"].float()
+        for name in ("eyes", "dyes", "blend")
+    )
+    assert torch.allclose(mean, (first + second) / 2, atol=1e-3)
 
 
 def test_the_eyes_keep_the_vectors_that_clip_has_of_names_and_tell_languages_apart(trained: Path) -> None:

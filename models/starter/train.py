@@ -1,9 +1,9 @@
 """All stages with one command: ``python -m models.starter.train --data icons.safetensors --out DIR``.
 
 Two lanes run beside each other: the classifier, CLIP that begins with its convolutions, CLIP once more for colours,
-the eyes that begin with its tower, and those once more for dyes; and the autoencoder, then the brush, whose text tower
-begins as CLIP's. Models this small leave a GPU idle between their kernels, and on two CPU cores two processes of one
-thread do more than one of two.
+the eyes that begin with its tower, those once more for dyes, and the mean of both; and the autoencoder, then the brush,
+whose text tower begins as CLIP's. Models this small leave a GPU idle between their kernels, and on two CPU cores two
+processes of one thread do more than one of two.
 With ``--judge`` the classifier is not trained but taken from a folder.
 """
 
@@ -22,7 +22,7 @@ from pathlib import Path
 os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # looking for a GPU must not keep the lanes from forking
 import torch
 
-from models.starter import autoencoder, brush, clip, eyes, judge, scenes
+from models.starter import autoencoder, blend, brush, clip, eyes, judge, scenes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ LANES = (
         Stage("clip", 0.26, clip.main, (("--judge", "judge/judge"),)),
         Stage("colours", 0.38, clip.main, (("--before", "clip/clip"),), ("--rate", "3e-4")),
         Stage("eyes", 0.86, eyes.main, (("--clip", "colours/clip"),)),
-        Stage("dyes", 1.0, eyes.main, (("--clip", "colours/clip"), ("--before", "eyes/eyes")), ("--rate", "3e-4")),
+        Stage("dyes", 0.99, eyes.main, (("--clip", "colours/clip"), ("--before", "eyes/eyes")), ("--rate", "3e-4")),
+        Stage("blend", 1.0, blend.main, (("--of", "eyes/eyes"), ("--of", "dyes/eyes"))),
     ),
     (
         Stage("autoencoder", 0.33, autoencoder.main, (), ("--rate", "2e-3")),
