@@ -121,7 +121,7 @@ def _right(asked: questions.Asked, said: str) -> bool:
 
 def _beginning(said: str) -> str:
     """The first word of a sentence, the first character of a Chinese one."""
-    return said.split()[0].strip(",.") if said[:1].isascii() else said[:1]
+    return said.split(" ")[0].strip(",.") if said[:1].isascii() else said[:1]
 
 
 def _invented(exam: Exam, answer: Callable[[Tensor, str], str]) -> float:

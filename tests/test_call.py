@@ -226,8 +226,10 @@ def test_words_over_an_answer_end_it_and_the_history_keeps_what_was_heard(
 def test_agreement_beside_an_answer_leaves_it_alone(app: Parlor, say: Callable[[str], Audio]) -> None:
     few = app.settings
     app.settings = replace(few, max_tokens=60)  # beside the end of an answer, agreement is an answer to it
-    held = Held(app).over(0.5, say(STORY), answering, say("Yeah."), 1.0, say("Okay."))
-    app.settings = few
+    try:
+        held = Held(app).over(0.5, say(STORY), answering, say("Yeah."), 1.0, say("Okay."))
+    finally:
+        app.settings = few
     assert not held.all(Interrupted)
     assert len(held.kept) == 2
     assert not held.kept[1].cut

@@ -68,7 +68,7 @@ def run(stage: Stage, minutes: float, told: argparse.Namespace) -> None:
         os.dup2(log.fileno(), 2)
         try:
             stage.main(argv)
-        except Exception:
+        except Exception:  # whatever it is belongs into the stage's log before it ends the lane
             traceback.print_exc()
             raise
         finally:
