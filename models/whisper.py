@@ -47,9 +47,13 @@ PADDING = 4.0
 REST = 0.8  # seconds
 
 # Clear speech of 2 s and more scored 0.96 or better for its language (five languages), in noise at 5 dB 0.5 or better;
-# a short Chinese "all right" scored 0.76 for Japanese.
+# a short Chinese "all right" scored 0.76 for Japanese. Between the first two languages it is the odds that tell, since
+# what a brief utterance does not score for its own it scores for many others, not for the other of the two: of 97
+# English and 95 Chinese words spoken after the other language 79 and 39 were taken for it by these scores alone, 25 and
+# 11 with the odds; of those spoken after their own, none and one, either way.
 FIRST = ("en", "zh")
 SURE, SURE_BRIEF, SWITCH = 0.5, 0.9, 0.8
+ODDS = 10.0
 BRIEF = 1.5  # seconds
 
 # No speech, decoded all the same: invented words in silence, noise, clicks, music and sixteen voices at once had a
@@ -227,14 +231,20 @@ class Whisper:
         return self._judged(encoded(self._model, self._model.feature_extractor(samples), PADDING), len(samples), before)
 
     def _judged(self, encoding: Any, length: int, before: str) -> str:
-        """The language spoken: what is clear, else that of the speech ``before``, else English or Chinese."""
+        """The language spoken: what is clear, else that of the speech ``before``, else English or Chinese.
+
+        Between these two the one before gives way to odds of ``ODDS``.
+        """
         if not self._model.model.is_multilingual:
             return "en"
         ranked = {token[2:-2]: probability for token, probability in self._model.model.detect_language(encoding)[0]}
         best = str(max(ranked, key=ranked.__getitem__))
         if ranked[best] >= (SURE_BRIEF if length < BRIEF * RATE else SWITCH if before else SURE):
             return best
-        return before or max(FIRST, key=ranked.__getitem__)
+        likelier = max(FIRST, key=ranked.__getitem__)
+        if before in FIRST:
+            return likelier if ranked[likelier] > ODDS * ranked[before] else before
+        return before or likelier
 
     def _tokenizer(self, language: str) -> Any:
         from faster_whisper.tokenizer import Tokenizer

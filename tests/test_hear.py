@@ -20,6 +20,7 @@ from models.whisper_hear import Quick
 from tests import sounds
 from tests.recordings import recording, recordings
 from tests.scoring import cer, characters, edits, words
+from tests.talk import spoken
 from tests.tiny_whisper import write_tiny_whisper
 
 BASE = ModelSpec("whisper-base", "Whisper base", "hear", "whisper", "MIT", ("en", "zh"), 0, "", ())
@@ -104,6 +105,19 @@ def test_the_language_may_change_from_turn_to_turn(ear: whisper.Whisper) -> None
     for name, hint in (("en_leisure", "zh"), ("zh_park", "en")):
         (segment,) = ear.hear(turn(recording(name).audio), hint=hint, words=False)
         assert segment.language == recording(name).language
+
+
+@pytest.mark.models
+def test_a_short_sentence_after_the_other_language_is_in_its_own(ear: whisper.Whisper, models_home: Path) -> None:
+    english = ("Thank you very much.", "Yes, that sounds good.", "Say that again, please.", "What a lovely day!")
+    chinese = ("请再说一遍。", "非常感谢你的帮助。", "好的，没问题。", "请把灯关掉。")
+    for own, other, sentences in (("en", "zh", english), ("zh", "en", chinese)):
+        for audio in spoken(models_home, *sentences):
+            said = turn(audio)
+            noise = sounds.white_noise(said.seconds, sounds.level_of(said) - 10)
+            for sound, hint in itertools.product((said, sounds.mixed(said, noise)), (own, other)):
+                (segment,) = ear.hear(sound, hint=hint, words=False)
+                assert segment.language == own
 
 
 @pytest.mark.models
