@@ -24,7 +24,8 @@ from core.events import Progress
 from core.messages import Image
 from core.painting import Painted, Painting
 from models import diffusion
-from models.starter import clip, judge, repertoire, scenes
+from models.starter import clip, judge, repertoire
+from models.starter.pack import TONES, Pack
 from models.starter.repertoire import Repertoire
 from models.starter.words import COLOUR_NAMES, Concept, Scene, Speaker, Thing
 
@@ -59,19 +60,19 @@ class Drawn:
         return torch.from_numpy(np.stack(held)).permute(0, 3, 1, 2).float() / 255
 
 
-def known(pack: scenes.Pack, wish: Repertoire) -> list[int]:
+def known(pack: Pack, wish: Repertoire) -> list[int]:
     """The concepts that are asked for: those that the brush learnt to draw, NAMES of them at most."""
     drawn = repertoire.drawn(pack, wish)
     return sorted(Random(7).sample(drawn, min(NAMES, len(drawn))))
 
 
-def choices(pack: scenes.Pack, asked: Sequence[int]) -> list[int]:
+def choices(pack: Pack, asked: Sequence[int]) -> list[int]:
     """The NAMES that the classifier chooses from: what is ``asked`` for, and as many others as are missing."""
     others = [each for each in clip.examined(pack) if each not in asked]
     return sorted([*asked, *others[: NAMES - len(asked)]])
 
 
-def wishes(pack: scenes.Pack, names: Sequence[int], chinese: bool, count: int, seed: int) -> list[Wish]:
+def wishes(pack: Pack, names: Sequence[int], chinese: bool, count: int, seed: int) -> list[Wish]:
     """Prompts for one thing on a coloured background, as people write them; every name in turn."""
     random = Random(seed)
     speaker = Speaker(repertoire.called(pack.concepts), random)
@@ -98,7 +99,7 @@ def paint(engine: diffusion.Diffusion, wanted: Sequence[Wish], seed: int) -> Dra
     return made
 
 
-def subjects(pack: scenes.Pack, drawn: Drawn, names: Sequence[int], folder: Path) -> Figures:
+def subjects(pack: Pack, drawn: Drawn, names: Sequence[int], folder: Path) -> Figures:
     """How often the classifier names the right thing first, and in its first five; of real pictures beside it."""
     library: Any = transformers
     model = library.ResNetForImageClassification.from_pretrained(folder, dtype=torch.float32).eval()
@@ -124,7 +125,7 @@ def backgrounds(drawn: Drawn) -> float:
     inner = torch.zeros(pictures.shape[-2:], dtype=torch.bool)
     inner[BORDER:-BORDER, BORDER:-BORDER] = True
     border = pictures[:, :, ~inner].median(2).values
-    near = torch.cdist(border, scenes.TONES).argmin(1)
+    near = torch.cdist(border, TONES).argmin(1)
     return float((near == torch.tensor([each.tone for each in drawn.wishes])).float().mean())
 
 
@@ -134,7 +135,7 @@ def told(concept: Concept, called: Concept, said: str) -> bool:
     return any(name.lower() in words for each in (concept, called) for name in (each.en, each.zh))
 
 
-def seen(pack: scenes.Pack, drawn: Drawn, answer: Callable[[Image, str], str]) -> float:
+def seen(pack: Pack, drawn: Drawn, answer: Callable[[Image, str], str]) -> float:
     """The share of pictures that the eyes name rightly, asked in the language of the prompt."""
     called = repertoire.called(pack.concepts)
     right = 0
@@ -154,7 +155,7 @@ def sheet(pictures: Sequence[Image], file: Path) -> None:
     whole.save(file)
 
 
-def brush(pack: scenes.Pack, weights: Path, count: int, file: Path | None) -> tuple[Figures, Drawn]:
+def brush(pack: Pack, weights: Path, count: int, file: Path | None) -> tuple[Figures, Drawn]:
     """All figures of the brush, and 100 of its pictures, of prompts in both languages, for the eyes."""
     spec = catalogue.load().find("starter-brush")
     engine = diffusion.load(spec, weights / "brush")

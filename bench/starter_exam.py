@@ -14,7 +14,8 @@ from torch import Tensor
 
 from core.catalogue import ModelSpec, Task
 from core.messages import Image
-from models.starter import clip, scenes
+from models.starter import clip
+from models.starter.pack import Pack, load
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "models" / "starter" / "weights"
 SIDE = 192  # pixels of a picture that the eyes are shown
@@ -39,7 +40,7 @@ def png(pixels: Tensor) -> Image:
 class Exam:
     """The pictures of one style: ``names`` are the 200 concepts, ``shown`` those of them that the style has."""
 
-    pack: scenes.Pack
+    pack: Pack
     names: list[int]
     style: str
 
@@ -57,6 +58,6 @@ class Exam:
 
 def exams(folder: Path) -> list[Exam]:
     """One for each style, the unseen one last; all of the same 200 concepts, which the unseen style has."""
-    icons, unseen = (scenes.load(folder / f"{name}.safetensors") for name in ("icons", "unseen"))
+    icons, unseen = (load(folder / f"{name}.safetensors") for name in ("icons", "unseen"))
     names = clip.examined(unseen)
     return [*(Exam(icons, names, style) for style in sorted({*icons.style})), Exam(unseen, names, UNSEEN)]

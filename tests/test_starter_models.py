@@ -27,7 +27,7 @@ from core.glances import UNASKED
 from core.messages import Image, Message, Text
 from core.painting import Painted, Painting
 from models import clip, diffusion, llava
-from models.starter import entries, scenes
+from models.starter import entries, pack
 from models.starter.words import COLOUR_NAMES
 
 WEIGHTS = entries.WEIGHTS
@@ -114,12 +114,12 @@ def border(picture: Pillow.Image) -> str:
     pixels = np.asarray(picture)
     edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     middle = torch.from_numpy(np.median(edge, 0)).float() / 255
-    return COLOUR_NAMES[int(torch.cdist(middle[None], scenes.TONES).argmin())]
+    return COLOUR_NAMES[int(torch.cdist(middle[None], pack.TONES).argmin())]
 
 
 def scene(thing: Pillow.Image, places: Sequence[tuple[int, int]], size: int, tone: str) -> Pillow.Image:
     """Copies of a thing that was drawn on white, ``size`` pixels wide, laid on a coloured ground."""
-    ground = tuple(int(part * 255) for part in scenes.TONES[COLOUR_NAMES.index(tone)].tolist())
+    ground = tuple(int(part * 255) for part in pack.TONES[COLOUR_NAMES.index(tone)].tolist())
     whole = Pillow.new("RGB", (SIDE, SIDE), ground)  # type: ignore[arg-type]
     copy = thing.resize((size, size), Pillow.Resampling.LANCZOS)
     filled = np.asarray(copy).min(2) < 245
@@ -240,7 +240,7 @@ def test_they_tell_what_colour_a_thing_was_dyed(drawn: dict[str, Pillow.Image], 
     for thing in ("star", "key", "house"):
         gray = np.asarray(drawn[thing].convert("L"))
         for tone, mandarin in {"red": "红色", "blue": "蓝色", "green": "绿色", "purple": "紫色"}.items():
-            dye = scenes.TONES[COLOUR_NAMES.index(tone)].numpy()
+            dye = pack.TONES[COLOUR_NAMES.index(tone)].numpy()
             pixels = np.where(gray[..., None] > 245, 255, dye * 255).astype("uint8")
             picture = scene(Pillow.fromarray(pixels), [(40, 40)], 112, "white")
             right.append(tone in look(picture, f"What colour is the {thing}?").lower())

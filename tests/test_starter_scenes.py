@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from models.starter import autoencoder, clip, eyes, noise, questions, repertoire, scenes, tokens, words
+from models.starter.pack import TONES, Pack, load
 from models.starter.words import COLOUR_NAMES, NUMBERS, PLACE_NAMES, PLACES, Concept, Scene, Speaker, Thing
 from tests.starter_pack import CONCEPTS, write_pack
 
@@ -18,20 +19,20 @@ STILL = scenes.Mix(several=0, pair=0, placed=0, tinted=0, turn=0, mirror=False)
 
 
 @pytest.fixture(scope="module")
-def pack(tmp_path_factory: pytest.TempPathFactory) -> scenes.Pack:
-    return scenes.load(write_pack(tmp_path_factory.mktemp("pack") / "icons.safetensors"))
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    return load(write_pack(tmp_path_factory.mktemp("pack") / "icons.safetensors"))
 
 
-def composer(pack: scenes.Pack, mix: scenes.Mix = STILL, seed: int = 0) -> scenes.Composer:
+def composer(pack: Pack, mix: scenes.Mix = STILL, seed: int = 0) -> scenes.Composer:
     return scenes.Composer(pack, range(3), mix, Random(seed))
 
 
-def drawn(pack: scenes.Pack, recipe: scenes.Recipe, side: int = 96) -> torch.Tensor:
+def drawn(pack: Pack, recipe: scenes.Recipe, side: int = 96) -> torch.Tensor:
     return scenes.compose(pack, scenes.batched([recipe]), side)[0]
 
 
 def nearest(rgb: torch.Tensor) -> str:
-    return COLOUR_NAMES[int((scenes.TONES - rgb).norm(dim=1).argmin())]
+    return COLOUR_NAMES[int((TONES - rgb).norm(dim=1).argmin())]
 
 
 def blobs(picture: torch.Tensor) -> int:
@@ -50,34 +51,34 @@ def blobs(picture: torch.Tensor) -> int:
     return found
 
 
-def test_concepts_know_their_measure_word_and_whether_their_name_says_a_colour(pack: scenes.Pack) -> None:
+def test_concepts_know_their_measure_word_and_whether_their_name_says_a_colour(pack: Pack) -> None:
     assert [each.measure for each in pack.concepts] == ["只", "个", "朵"]
     assert [each.coloured for each in pack.concepts] == [False, True, False]
 
 
-def test_a_picture_knows_its_main_colour(pack: scenes.Pack) -> None:
+def test_a_picture_knows_its_main_colour(pack: Pack) -> None:
     assert [COLOUR_NAMES[shade] for shade in pack.shades] == ["gray", "red", "green"]
 
 
 @pytest.mark.parametrize("tone", range(len(COLOUR_NAMES)))
-def test_the_background_is_the_colour_that_is_said(pack: scenes.Pack, tone: int) -> None:
+def test_the_background_is_the_colour_that_is_said(pack: Pack, tone: int) -> None:
     scene, recipe = composer(pack).one(ROSE, tone=tone)
     assert scene.background == tone
     assert nearest(drawn(pack, recipe)[:, 0, 0]) == COLOUR_NAMES[tone]
 
 
 @pytest.mark.parametrize("tint", range(3, len(COLOUR_NAMES)))
-def test_a_dyed_thing_is_of_its_dye(pack: scenes.Pack, tint: int) -> None:
+def test_a_dyed_thing_is_of_its_dye(pack: Pack, tint: int) -> None:
     scene, recipe = composer(pack).one(CAT, tint=tint, tone=0)
     picture = drawn(pack, dataclasses.replace(recipe, matrices=[[1, 0, 0, 0, 1, 0]]))
     assert scene.things[0].tint == scene.things[0].shade == tint
     colour = picture[:, 48, 48]
-    angle = torch.cosine_similarity(scenes.TONES - 0.5, (colour - 0.5)[None]).argmax()
+    angle = torch.cosine_similarity(TONES - 0.5, (colour - 0.5)[None]).argmax()
     assert nearest(colour) == COLOUR_NAMES[tint] or COLOUR_NAMES[int(angle)] == COLOUR_NAMES[tint]
 
 
 @pytest.mark.parametrize("place", range(len(PLACE_NAMES)))
-def test_a_thing_stands_where_it_is_said_to_stand(pack: scenes.Pack, place: int) -> None:
+def test_a_thing_stands_where_it_is_said_to_stand(pack: Pack, place: int) -> None:
     _, recipe = composer(pack).one(CAT, place=place, tone=0)
     shown = (drawn(pack, recipe)[0] < 0.7).nonzero().float().mean(0) / 48 - 1  # row, column from -1 to 1
     x, y = PLACES[PLACE_NAMES[place]][2]
@@ -85,14 +86,14 @@ def test_a_thing_stands_where_it_is_said_to_stand(pack: scenes.Pack, place: int)
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
-def test_there_are_as_many_as_are_said(pack: scenes.Pack, count: int) -> None:
+def test_there_are_as_many_as_are_said(pack: Pack, count: int) -> None:
     for seed in range(20):
         scene, recipe = composer(pack, seed=seed).several(CAT, count, tone=0)
         assert scene.count == count
         assert blobs(drawn(pack, recipe)) == count
 
 
-def test_of_two_things_the_first_is_left_of_or_above_the_second(pack: scenes.Pack) -> None:
+def test_of_two_things_the_first_is_left_of_or_above_the_second(pack: Pack) -> None:
     for relation, axis in (("left", 1), ("top", 0)):
         _, recipe = composer(pack).pair(RED_APPLE, ROSE, relation, tone=0)
         picture = drawn(pack, recipe)
@@ -101,7 +102,7 @@ def test_of_two_things_the_first_is_left_of_or_above_the_second(pack: scenes.Pac
         assert red[axis] < green[axis] - 20
 
 
-def test_pictures_without_anything_to_know_have_their_kinds(pack: scenes.Pack) -> None:
+def test_pictures_without_anything_to_know_have_their_kinds(pack: Pack) -> None:
     scene, recipe = composer(pack).blank(tone=7)
     assert scene.kind == "blank"
     assert blobs(drawn(pack, recipe)) == 0
@@ -110,7 +111,7 @@ def test_pictures_without_anything_to_know_have_their_kinds(pack: scenes.Pack) -
     assert noises.flatten(1).std(1).min() > 0.02
 
 
-def test_the_same_seed_draws_the_same_scenes(pack: scenes.Pack) -> None:
+def test_the_same_seed_draws_the_same_scenes(pack: Pack) -> None:
     mix = scenes.Mix()
     first, second, other = (
         [composer.draw() for _ in range(30)]
@@ -236,6 +237,6 @@ def test_the_brush_learns_everyday_things_first_and_by_what_people_call_them() -
     assert names == [("tree", "树"), ("ox", "牛"), ("nerd face", "书呆子脸")]
     empty = torch.zeros(len(known), 4, 128, 128, dtype=torch.uint8)
     numbers = list(range(len(known)))
-    whole = scenes.Pack(empty, empty, numbers, ["twemoji"] * len(known), known, numbers)
+    whole = Pack(empty, empty, numbers, ["twemoji"] * len(known), known, numbers)
     first = repertoire.drawn(whole, repertoire.Repertoire(64, 5, ("twemoji",)))
     assert {known[at].en for at in first} == {"cat", "red apple", "rose", "deciduous tree", "ox"}

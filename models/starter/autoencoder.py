@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.starter import loop, repertoire, scenes
+from models.starter.pack import Pack, load
 from models.starter.repertoire import Repertoire
 
 CHANNELS = 16
@@ -90,13 +91,13 @@ def encode_by_components(encoder: Any, pictures: Tensor) -> None:
     last.bias.copy_(-(axes @ mean))
 
 
-def batches(pack: scenes.Pack, chosen: list[int], size: int, seed: int) -> Iterator[scenes.Batch]:
+def batches(pack: Pack, chosen: list[int], size: int, seed: int) -> Iterator[scenes.Batch]:
     composer = scenes.Composer(pack, chosen, MIX, Random(seed))
     while True:
         yield scenes.batched([composer.draw()[1] for _ in range(size)])
 
 
-def begun(pack: scenes.Pack, wish: Repertoire) -> Any:
+def begun(pack: Pack, wish: Repertoire) -> Any:
     """The autoencoder with its encoder as it stays, and its decoder as new."""
     made = autoencoder()
     scene = next(batches(pack, repertoire.pictures(pack, wish), 1024, SEED))
@@ -122,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     repertoire.flags(parser)
     run, told = loop.arguments(parser, argv, batch=256)
     wish = repertoire.wished(told)
-    pack = scenes.load(run.data)
+    pack = load(run.data)
     held = pack.to(run.device)
     chosen = repertoire.pictures(pack, wish)
     model = begun(pack, wish).to(run.device, memory_format=torch.channels_last)

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.starter import autoencoder, loop, repertoire, scenes, tokens, towers
+from models.starter.pack import Pack, load
 from models.starter.repertoire import Repertoire
 from models.starter.words import Scene, Speaker
 
@@ -62,7 +63,7 @@ def scheduler() -> Any:
 
 
 def batches(
-    pack: scenes.Pack, chosen: Sequence[int], tokenizer: Any, size: int, seed: int
+    pack: Pack, chosen: Sequence[int], tokenizer: Any, size: int, seed: int
 ) -> Iterator[tuple[scenes.Batch, Tensor]]:
     """Without end: scenes of the ``chosen`` pictures, and captions' tokens [size, LONGEST], one in ten empty."""
     random = Random(seed)
@@ -128,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     repertoire.flags(parser)
     run, told = loop.arguments(parser, argv, batch=512)
     wish = repertoire.wished(told)
-    pack = scenes.load(run.data)
+    pack = load(run.data)
     held = pack.to(run.device)
     chosen = repertoire.pictures(pack, wish)
     tokenizer = tokens.for_captions(pack.concepts)

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.starter import loop, scenes, tokens, towers
+from models.starter.pack import Pack, load
 from models.starter.words import COLOUR_NAMES, Scene, Speaker, article, colour
 
 MIX = scenes.Mix(several=0.12, pair=0.08, placed=0.1, tinted=0.2, plain=0.4, scale=(0.5, 1.1), shift=0.2, turn=0.3)
@@ -43,7 +44,7 @@ class Given:
     concepts: Tensor
 
 
-def batches(pack: scenes.Pack, tokenizer: Any, size: int, seed: int) -> Iterator[Given]:
+def batches(pack: Pack, tokenizer: Any, size: int, seed: int) -> Iterator[Given]:
     """Without end: composed scenes and a caption of each, half of them in Chinese."""
     random = Random(seed)
     composer = scenes.Composer(pack, range(len(pack.concept)), MIX, random)
@@ -145,7 +146,7 @@ def backgrounds(tokenizer: Any) -> Tensor:
     return ids
 
 
-def examined(pack: scenes.Pack, count: int = 200) -> list[int]:
+def examined(pack: Pack, count: int = 200) -> list[int]:
     """The concepts of the 200-way tests: no people, none that looks like another; always the same ones."""
     known = [at for at, each in enumerate(pack.concepts) if not (each.people or each.confusable) and at in pack.concept]
     return sorted(Random(7).sample(known, min(count, len(known))))
@@ -160,7 +161,7 @@ def vectors(model: Any, tokenizer: Any, texts: Sequence[str]) -> Tensor:
 
 
 @torch.no_grad()
-def named_rightly(model: Any, tokenizer: Any, pack: scenes.Pack, wanted: Sequence[int], style: str) -> dict[str, float]:
+def named_rightly(model: Any, tokenizer: Any, pack: Pack, wanted: Sequence[int], style: str) -> dict[str, float]:
     """The share of the pictures of a style whose own name comes first, on white, in each language."""
     found = {pack.concept[at]: at for at in range(len(pack.concept)) if pack.style[at] == style}
     shown = [concept for concept in wanted if concept in found]
@@ -175,7 +176,7 @@ def named_rightly(model: Any, tokenizer: Any, pack: scenes.Pack, wanted: Sequenc
     return scores
 
 
-def colours_right(model: Any, tokenizer: Any, pack: scenes.Pack, wanted: Sequence[int]) -> float:
+def colours_right(model: Any, tokenizer: Any, pack: Pack, wanted: Sequence[int]) -> float:
     """The share of composed pictures whose background's colour is told rightly among the twelve."""
     composer = scenes.Composer(pack, range(len(pack.concept)), MIX, Random(11))
     drawn = [composer.one(concept, tint=-1, tone=at % 12) for at, concept in enumerate(wanted)]
@@ -200,7 +201,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     begin.add_argument("--judge", type=Path, help="stage 1's classifier, whose convolutions stay as they are")
     begin.add_argument("--before", type=Path, help="an earlier CLIP, all of which goes on learning")
     run, told = loop.arguments(parser, argv, batch=1024)
-    pack = scenes.load(run.data)
+    pack = load(run.data)
     held = pack.to(run.device)
     tokenizer = tokens.for_captions(pack.concepts)
     model = towers.clip(len(tokenizer))

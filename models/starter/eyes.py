@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.starter import clip, eyes_begin, loop, noise, questions, scenes, tokens, towers
+from models.starter.pack import Pack, load
 from models.starter.words import Scene, Speaker
 
 MIX = scenes.Mix(
@@ -87,7 +88,7 @@ def asked(scene: Scene, composer: scenes.Composer, speaker: Speaker, chinese: bo
     return questions.ask(kind, scene, speaker, chinese, other)
 
 
-def batches(pack: scenes.Pack, tokenizer: Any, size: int, seed: int) -> Iterator[Given]:
+def batches(pack: Pack, tokenizer: Any, size: int, seed: int) -> Iterator[Given]:
     """Without end: ``size`` scenes with questions."""
     random = Random(seed)
     composer = scenes.Composer(pack, range(len(pack.concept)), MIX, random)
@@ -105,7 +106,7 @@ def batches(pack: scenes.Pack, tokenizer: Any, size: int, seed: int) -> Iterator
         )  # fmt: skip
 
 
-def shown(pack: scenes.Pack, seed: int, count: int) -> list[tuple[Scene, scenes.Recipe]]:
+def shown(pack: Pack, seed: int, count: int) -> list[tuple[Scene, scenes.Recipe]]:
     """``count`` scenes of the sort that the eyes are taught on."""
     composer = scenes.Composer(pack, range(len(pack.concept)), MIX, Random(seed))
     return [composer.draw() for _ in range(count)]
@@ -245,7 +246,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--clip", type=Path, required=True, help="the folder of stage 2's model")
     parser.add_argument("--before", type=Path, help="earlier eyes to go on from, convolutions too")
     run, told = loop.arguments(parser, argv, batch=256)
-    pack = scenes.load(run.data)
+    pack = load(run.data)
     held = pack.to(run.device)
     tokenizer = tokens.for_eyes(tokens.plain(pack.concepts))
     model = towers.llava(len(tokenizer))

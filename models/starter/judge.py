@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.starter import clip, loop, scenes, towers
+from models.starter.pack import Pack, load
 from models.starter.words import Concept
 
 MIX = scenes.Mix(several=0, pair=0, placed=0.05, tinted=0.2, plain=0.35, scale=(0.6, 1.05), turn=0.15)
@@ -29,7 +30,7 @@ def classifier(concepts: Sequence[Concept]) -> Any:
     return library.ResNetForImageClassification(towers.backbone(id2label=names))
 
 
-def batches(pack: scenes.Pack, size: int, seed: int) -> Iterator[tuple[scenes.Batch, Tensor]]:
+def batches(pack: Pack, size: int, seed: int) -> Iterator[tuple[scenes.Batch, Tensor]]:
     composer = scenes.Composer(pack, range(len(pack.concept)), MIX, Random(seed))
     while True:
         drawn = [composer.draw() for _ in range(size)]
@@ -49,7 +50,7 @@ def ranked(model: Any, pictures: Tensor, wanted: Sequence[int]) -> Tensor:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     run, _ = loop.arguments(parser, argv, batch=1024)
-    pack = scenes.load(run.data)
+    pack = load(run.data)
     held = pack.to(run.device)
     model = classifier(pack.concepts).to(run.device, memory_format=torch.channels_last)
     trainer = loop.Trainer(run, {"judge": model}, average=0.998)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.starter.scenes import Pack
+from models.starter.pack import Pack
 
 
 def noise(count: int, side: int, random: Random, pack: Pack) -> Tensor:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from models.starter.scenes import Pack
+from models.starter.pack import Pack
 from models.starter.words import STYLES, Concept
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # looking for a GPU must not keep the lanes from forking
 import torch
 
-from models.starter import autoencoder, blend, brush, clip, eyes, judge, scenes
+from models.starter import autoencoder, blend, brush, clip, eyes, judge, pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def main() -> int:
     told.out.mkdir(parents=True, exist_ok=True)
     told.minutes = told.minutes or (25 if told.device == "cuda" else 150)
     torch.set_num_threads(1)  # no thread may be running when the lanes are forked
-    scenes.load(told.data)
+    pack.load(told.data)
     began = time.monotonic()
     forking = multiprocessing.get_context("fork")
     running = [forking.Process(target=lane, args=(stages, began, told)) for stages in LANES]
