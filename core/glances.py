@@ -1,12 +1,14 @@
 """When miniature eyes look at a picture, and what they are asked.
 
 They know things, not words, and answer what is there, how many, which colour, where, and whether something is there.
-So a picture with words in it is for the reader and the chat model, and so is every question of another kind.
+So a picture with words in it is for the reader and the chat model. Whatever else is said with a picture without words
+("write a poem about it") is for the chat model too, which is told what they see in it.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from core.errors import BadInput
 from core.events import Progress
@@ -24,6 +26,7 @@ NOTE = Progress(
     "这张图片由入门之眼查看：它只认识约 1400 种表情符号风格的事物，不认识照片。"
     "如需更多，请在“模型”页面或用此命令获取看图模型：python start.py models get smolvlm-500m-instruct",
 )
+DESCRIBE = {"en": "Describe the picture.", "zh": "描述一下这张图片。"}
 UNASKED = {"en": "What is in the picture?", "zh": "图片里有什么？"}
 ASKED = re.compile(
     r"what('s| is| are| do you see| can you see)\b.*\b(this|that|it|these|those|here|there|see|shown)\b"
@@ -37,18 +40,33 @@ OF_WORDS = re.compile(
 )
 
 
-def glance(turn: Turn, history: tuple[Message, ...]) -> Image | None:
-    """The picture that miniature eyes are to look at for this turn; None where they are of no use."""
+def answers(turn: Turn, history: tuple[Message, ...]) -> bool:
+    """Whether miniature eyes can answer this turn, about the last picture that was shown."""
     earlier = (part for message in history if message.role == "user" for part in message.parts)
-    parts: tuple[Part, ...] = (*earlier, *turn.parts)
-    shown = [(at, part) for at, part in enumerate(parts) if isinstance(part, Image)]
-    if not shown:
-        return None
-    place, image = shown[-1]
-    letters = sum(_letters(part) for part in parts[place + 1 : place + 2] if isinstance(part, Reading))
-    now = any(isinstance(part, Image) for part in turn.parts)
-    theirs = asks_of_picture(_text(turn.parts))
-    return image if letters < MANY and (theirs or (now and letters < FEWEST)) else None
+    letters = _letters((*earlier, *turn.parts))
+    return letters is not None and letters < MANY and asks_of_picture(_text(turn.parts))
+
+
+def tells(turn: Turn) -> bool:
+    """Whether to tell the chat model what they see: a wordless picture is shown with what they cannot answer."""
+    letters = _letters(turn.parts)
+    return letters is not None and letters < FEWEST and not asks_of_picture(_text(turn.parts))
+
+
+def look(question: Message, chinese: bool) -> Message:
+    """What miniature eyes are asked before the chat model answers ``question``."""
+    *_, image = question.images
+    return Message("user", (image, Text(DESCRIBE["zh" if chinese else "en"])))
+
+
+def told(question: Message, seen: str) -> Message:
+    """``question`` with what was ``seen`` in its last picture in place of it, for a model that does not see."""
+    place = _last(question.parts)
+    assert place is not None
+    rest = question.parts[place + 1 :]
+    rest = rest[1:] if rest and isinstance(rest[0], Reading) else rest
+    words = Text(f"[Picture: {seen}]")
+    return replace(question, parts=(*question.parts[:place], words, *rest))
 
 
 def asked(turn: Turn, history: tuple[Message, ...], language: str) -> Message:
@@ -72,8 +90,18 @@ def asks_of_picture(text: str) -> bool:
     return not text or (len(text) <= LONGEST and bool(ASKED.search(text)) and not OF_WORDS.search(text))
 
 
-def _letters(reading: Reading) -> int:
-    return sum(letter.isalnum() for letter in reading.text)
+def _last(parts: tuple[Part, ...]) -> int | None:
+    """Where the last picture stands."""
+    return max((place for place, part in enumerate(parts) if isinstance(part, Image)), default=None)
+
+
+def _letters(parts: tuple[Part, ...]) -> int | None:
+    """How many letters and figures were read in the last picture; None without a picture."""
+    place = _last(parts)
+    if place is None:
+        return None
+    read = (part.text for part in parts[place + 1 : place + 2] if isinstance(part, Reading))
+    return sum(letter.isalnum() for text in read for letter in text)
 
 
 def _text(parts: tuple[Part, ...]) -> str:

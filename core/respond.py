@@ -7,11 +7,12 @@ from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
 
 from core.aloud import Voice
-from core.catalogue import ModelSpec
+from core.catalogue import ModelSpec, installed
 from core.draw import draw
 from core.engines import Dropped, Usage
+from core.enhance import chinese
 from core.events import Delta, Done, Event, Progress, Tick, Understood
-from core.glances import NOTE, asked
+from core.glances import NOTE, asked, look, told
 from core.ledger import Ledger, Scene, leased, needed
 from core.messages import Audio, Image, Message, Text
 from core.pool import Pool
@@ -56,6 +57,10 @@ def respond(scene: Scene) -> Generator[Event, None, None]:
         yield Done(scene.ledger.answer(cut=False))
         return
     chat = needed(plan.chat, "answer", "回答")
+    if plan.look and not installed(chat, scene.settings.models):
+        chat = plan.look
+    elif plan.look:
+        question = yield from _look(scene, plan.look, question)
     voice = Voice(plan.speak, scene.pool, scene.settings, scene.ledger, scene.live) if plan.speak else None
     try:
         yield from _write(scene, chat, question, voice)
@@ -78,6 +83,26 @@ def read_aloud(message: Message, spec: ModelSpec, pool: Pool, settings: Settings
         voice.close()
     said = ledger.answer(cut=False)
     yield Done(replace(message, parts=message.parts + said.parts, made_by=message.made_by + said.made_by))
+
+
+def _look(scene: Scene, spec: ModelSpec, question: Message) -> Generator[Event, None, Message]:
+    """The question as the chat model gets it once the miniature eyes ``spec`` have told what the picture shows."""
+    seen = ""
+    wanted = look(question, chinese(question.text))
+    yield NOTE
+    with (yield from leased(scene.ledger, scene.pool, spec)) as worker:
+        began = time.monotonic()
+        yield Progress("look", None, "Looking at the picture", "正在看图")
+        sampling = replace(scene.sampling, adapter="", temperature=0.0)
+        with worker.call("reply", (wanted,), sampling, scene.conversation) as call:
+            for item in call:
+                if isinstance(item, str):
+                    seen += item
+                elif isinstance(item, Tick | Progress):
+                    yield item
+        scene.ledger.spent("look", began)
+    scene.ledger.made("look", spec, seen=seen.strip())
+    return told(question, seen.strip())
 
 
 def _write(scene: Scene, spec: ModelSpec, question: Message, voice: Voice | None) -> Iterator[Event]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.catalogue import ModelSpec
-from core.glances import glance
+from core.glances import answers, tells
 from core.messages import Audio, Image, Message, Part, Reading, Text, Transcript, Turn
 from core.wishes import wants_picture as wants_picture
 
@@ -30,12 +30,14 @@ class Choice:
 class Plan:
     """The models of one turn, in the order they work. ``chat`` sees, where pictures were shown and a model can.
 
+    ``look`` are miniature eyes that first tell ``chat`` what the picture shows.
     With ``draw``, ``prompt`` says what, ``chat`` may write the painter's prompt from it, and ``paint`` may still be
     None: the catalogue has no painter, and whoever runs the plan has to say so.
     """
 
     listen: ModelSpec | None = None
     read: ModelSpec | None = None
+    look: ModelSpec | None = None
     chat: ModelSpec | None = None
     paint: ModelSpec | None = None
     speak: ModelSpec | None = None
@@ -55,6 +57,7 @@ def route(turn: Turn, history: tuple[Message, ...], choice: Choice) -> Plan:
     return Plan(
         listen=choice.listen if _pending(turn.parts, Audio, Transcript) else None,
         read=choice.read if _pending(turn.parts, Image, Reading) else None,
+        look=choice.see if not draw and _miniature(choice) and tells(turn) else None,
         chat=(choice.writer or choice.chat) if draw else _answering(turn, history, choice),
         paint=choice.paint if draw else None,
         speak=choice.speak if turn.speak else None,
@@ -64,9 +67,14 @@ def route(turn: Turn, history: tuple[Message, ...], choice: Choice) -> Plan:
 
 
 def _answering(turn: Turn, history: tuple[Message, ...], choice: Choice) -> ModelSpec | None:
-    if choice.see and choice.see.miniature and choice.see is not choice.chat:
-        return choice.see if glance(turn, history) else choice.chat
+    if _miniature(choice):
+        return choice.see if answers(turn, history) else choice.chat
     return choice.see if choice.see and _shown(turn, history) else choice.chat
+
+
+def _miniature(choice: Choice) -> bool:
+    """Whether who sees stands in only, beside a chat model."""
+    return bool(choice.see and choice.see.miniature and choice.see is not choice.chat)
 
 
 def _shown(turn: Turn, history: tuple[Message, ...]) -> bool:

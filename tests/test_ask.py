@@ -238,3 +238,24 @@ def test_the_starter_set_draws_and_sees_what_it_drew(
     assert colour in seen[-1]["text"].lower()
     for told, name in ((drawn, "starter brush"), (seen, "starter eyes")):
         assert any(name in event["text"] for event in told if event["event"] == "progress")
+
+
+@pytest.mark.parametrize(
+    ("wish", "words", "lang", "word"),
+    [
+        ("a key on a blue background", "Write two lines of a poem about this.", "en", "key"),
+        ("黄色背景上的一个钥匙", "为它写两行诗。", "zh", "钥匙"),
+    ],
+)
+def test_the_chat_model_is_told_what_the_starter_eyes_see(
+    home: Path, tmp_path: Path, wish: str, words: str, lang: str, word: str
+) -> None:
+    out = tmp_path / "drawn.png"
+    events(ask(wish, "--draw", "--out", out, "--seed", "3", "--json", "--lang", lang))
+    told = events(ask(words, "--image", out, "--json", "--lang", lang, "--seed", "1"))
+    made = told[-1]["made_by"]
+    assert made["model"] == "qwen2.5-coder-1.5b-instruct"
+    [look] = [entry for entry in made["with"] if entry["stage"] == "look"]
+    assert word in look["settings"]["seen"].lower()
+    assert word in told[-1]["text"].lower()
+    assert any("starter eyes" in event["text"] for event in told if event["event"] == "progress")

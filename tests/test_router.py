@@ -8,7 +8,7 @@ import pytest
 
 from core.catalogue import ModelSpec, Task
 from core.errors import BadInput
-from core.glances import asked
+from core.glances import asked, look, told
 from core.messages import Audio, Image, Line, Message, Reading, Text, Transcript, Turn
 from core.router import Choice, Plan, route, wants_picture
 
@@ -123,7 +123,10 @@ READ_BEFORE = (Message("user", (PHOTO, WORDED)), Message("assistant", (Text("42"
         (Turn((PHOTO, SIGN, Text("What is this?"))), (), Plan(chat=EYES)),
         (Turn((PHOTO, SIGN, Text("What does it say?"))), (), Plan(chat=CHAT)),
         (Turn((PHOTO, SIGN, Text("上面写着什么？"))), (), Plan(chat=CHAT)),
-        (Turn((PHOTO, WORDLESS, Text("Guess my mood from it."))), (), Plan(chat=EYES)),
+        (Turn((PHOTO, WORDLESS, Text("Guess my mood from it."))), (), Plan(look=EYES, chat=CHAT)),
+        (Turn((PHOTO, WORDLESS, Text("为它写一首诗"))), READ_BEFORE, Plan(look=EYES, chat=CHAT)),
+        (Turn((PHOTO, WORDED, Text("Write a poem about it."))), (), Plan(chat=CHAT)),
+        (Turn((Text("Write a poem about it."),)), SEEN, Plan(chat=CHAT)),
         (Turn((PHOTO, WORDED, Text("What is this?"))), SEEN, Plan(chat=CHAT)),
         (Turn((Text("How many are there?"),)), SEEN, Plan(chat=EYES)),
         (Turn((Text("背景是什么颜色？"),)), SEEN, Plan(chat=EYES)),
@@ -133,10 +136,19 @@ READ_BEFORE = (Message("user", (PHOTO, WORDED)), Message("assistant", (Text("42"
         (Turn((Text("What is this?"),)), (), Plan(chat=CHAT)),
     ],
 )
-def test_miniature_eyes_look_only_where_there_is_nothing_to_read_and_they_can_answer(
+def test_miniature_eyes_answer_what_they_can_and_tell_the_chat_model_what_they_see_for_the_rest(
     turn: Turn, history: tuple[Message, ...], plan: Plan
 ) -> None:
     assert route(turn, history, GLANCING) == plan
+
+
+def test_what_miniature_eyes_saw_stands_where_the_picture_stood() -> None:
+    first, second = Image(b"first", "image/png"), Image(b"second", "image/png")
+    question = Message("user", (first, WORDED, second, WORDLESS, Text("Write a poem about it.")))
+    assert look(question, chinese=False) == Message("user", (second, Text("Describe the picture.")))
+    seen, asked_for = "Two cats on a red background.", Text("Write a poem about it.")
+    words = Text(f"[Picture: {seen}]")
+    assert told(question, seen).parts == (first, WORDED, words, asked_for)
 
 
 def test_miniature_eyes_that_were_chosen_to_chat_answer_everything() -> None:
