@@ -22,6 +22,7 @@ from tests.own_models import with_tiny_painter
 from tests.talk import spoken, talk
 
 RATE = 48_000  # Hz of the fake microphone
+LEAD = 1.0  # seconds of silence before what it says: with 0.3, once in five its first words were gone
 # A small model, the same short answers every time, and nothing made beforehand or beside them.
 BRIEF = {
     "PARLOR_CHAT": "smollm2-135m-instruct",
@@ -52,7 +53,7 @@ class Microphone:
 
     def says(self, page: Page, sound: Audio) -> None:
         """Speak into the page, through another microphone than the one it uses."""
-        self._write(talk(0.3, sound))
+        self._write(talk(LEAD, sound))
         chosen = page.locator(".options select").first
         if not chosen.is_visible():
             page.locator(".buttons [aria-expanded]").click()

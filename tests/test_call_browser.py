@@ -45,7 +45,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
 
 STOP = "Sorry, what is the capital of Japan?"
 LONG = "Please tell me about Japan, its capital, and all of the people who live and work there nowadays."
-INVOICE = "What is the total due on this invoice?"
+INVOICE = "What is the total on this invoice?"
 FOX = "Draw a red fox in the snow."
 GROWING = """(list) => new MutationObserver(() => {
   if (list.querySelector(".canvas img[src]")) window.grown = true;
@@ -87,7 +87,7 @@ def test_a_call_is_heard_answered_interrupted_shown_something_and_asked_to_draw(
     page.locator("input[type=file]").set_input_files(picture)
     expect(page.locator(".waiting img")).to_have_count(1)
     microphone.says(page, says(models_home, INVOICE))
-    expect(you(page, 3)).to_have_text(re.compile("total due", re.IGNORECASE))
+    expect(you(page, 3)).to_have_text(re.compile("total", re.IGNORECASE))
     heard(page, 3)
     expect(page.locator(".waiting")).to_be_hidden()
     expect(page.locator(".turns li").nth(2).locator(".shown img")).to_have_count(1)

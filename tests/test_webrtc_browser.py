@@ -23,7 +23,7 @@ __all__ = ["playing", "watch"]
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
 
 FRANCE, STOP = "What is the capital of France?", "Sorry, what is the capital of Japan?"
-INVOICE, FOX = "What is the total due on this invoice?", "Draw a red fox in the snow."
+INVOICE, FOX = "What is the total on this invoice?", "Draw a red fox in the snow."
 QUIET, LOUD = 0.004, 0.02  # RMS of full scale: what Opus leaves of digital silence; a voice
 # Keeps every connection that is made, and the level of both directions every 10 ms of sound.
 PROBE = """
@@ -195,7 +195,7 @@ def test_a_call_is_heard_answered_interrupted_shown_something_and_asked_to_draw(
     page.locator("input[type=file]").set_input_files(picture)
     expect(page.locator(".waiting img")).to_have_count(1)
     say(page, invoice)
-    expect(you(page, 3)).to_contain_text(re.compile("total due", re.IGNORECASE))
+    expect(you(page, 3)).to_contain_text(re.compile("total", re.IGNORECASE))
     sounds(page, 3)
     state(page, "Listening")
     say(page, fox)
