@@ -231,10 +231,7 @@ class Whisper:
         return self._judged(encoded(self._model, self._model.feature_extractor(samples), PADDING), len(samples), before)
 
     def _judged(self, encoding: Any, length: int, before: str) -> str:
-        """The language spoken: what is clear, else that of the speech ``before``, else English or Chinese.
-
-        Between these two the one before gives way to odds of ``ODDS``.
-        """
+        """The language: what is clear; else that ``before``, to the other of FIRST only at ODDS; else the likelier."""
         if not self._model.model.is_multilingual:
             return "en"
         ranked = {token[2:-2]: probability for token, probability in self._model.model.detect_language(encoding)[0]}

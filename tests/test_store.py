@@ -441,7 +441,7 @@ def test_many_threads_write_and_read_at_once(store: Store) -> None:
                 store.finish(id, answer(f"word{number}x{step} done"))
                 assert store.search(f"word{number}x{step}")
                 assert store.path(conversation)
-        except Exception as error:
+        except Exception as error:  # whatever a thread fails with, the test must fail with it
             failures.append(error)
             raise
 
