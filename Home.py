@@ -1,5 +1,5 @@
 """Parlor's entry: ``python -m ui.serve`` and ``streamlit run Home.py`` both run this at every visit."""
 
-from ui.shell import home
+from ui.shell.frame import home
 
 home()

@@ -28,7 +28,7 @@ PREPARED = "PARLOR_PREPARED"  # in the environment of the re-executed self, and 
 def main(argv: list[str]) -> int:
     """Set up what is missing, go over to the environment's Python, and do what was asked."""
     from core.errors import ParlorError
-    from core.terminal import prepare_streams, say
+    from core.host.terminal import prepare_streams, say
 
     prepare_streams()
     try:
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
             return open_app(options)
         if argv[0] == "test":
             return check(argv[1:])
-        from core.cli import main as command_line
+        from core.cli.main import main as command_line
 
         return command_line(argv)
     except ParlorError as error:
@@ -74,9 +74,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def enter_environment(argv: list[str]) -> "int | None":
     """Make the environment ready and run this file again in it; None when this is the environment's Python already."""
-    from core.machine import choose_build, this_machine
-    from core.setup import prepare, ready
-    from core.venv import PYTHON, VENV
+    from core.host.hardware import choose_build, this_machine
+    from core.host.install import prepare, ready
+    from core.host.venv import PYTHON, VENV
 
     machine = this_machine()
     build = choose_build(machine)
@@ -93,8 +93,10 @@ def enter_environment(argv: list[str]) -> "int | None":
 
 def open_app(options: argparse.Namespace) -> int:
     """Serve on this process's main thread until interrupted; or show the server that this data folder already has."""
-    from core import launch, settings, starter
-    from core.terminal import say
+    from core import settings
+    from core.host.terminal import say
+    from core.manage import starter
+    from core.server import launch
 
     home = settings.load().home
     lock = launch.claim(home)
@@ -119,7 +121,7 @@ def open_app(options: argparse.Namespace) -> int:
 
 def warn(host: str, secure: bool) -> None:
     """What it means to let others in."""
-    from core.terminal import say
+    from core.host.terminal import say
 
     if host in ("127.0.0.1", "localhost", "::1"):
         return
@@ -138,8 +140,8 @@ def choose_certificate(
     options: argparse.Namespace, home: pathlib.Path, names: "list[str]"
 ) -> "tuple[pathlib.Path, pathlib.Path] | None":
     """The person's own with its key, or one that Parlor makes, with its fingerprint to compare; None for plain http."""
-    from core import certificate
-    from core.terminal import say
+    from core.host.terminal import say
+    from core.server import certificate
 
     if options.cert:
         return certificate.checked(options.cert.absolute(), (options.key or options.cert).absolute())
@@ -156,8 +158,8 @@ def choose_certificate(
 
 def welcome(options: argparse.Namespace, home: pathlib.Path, url: str) -> None:
     """Once the server answers: leave its address for others, tell it, and open it."""
-    from core import launch
-    from core.terminal import say
+    from core.host.terminal import say
+    from core.server import launch
 
     if not launch.wait_until_answering(url, threading.main_thread().is_alive):
         return
@@ -170,9 +172,10 @@ def welcome(options: argparse.Namespace, home: pathlib.Path, url: str) -> None:
 
 def check(pytest_arguments: list[str]) -> int:
     """Style, types and tests; all of them run, and the first that fails gives the exit status."""
-    from core import settings, starter
-    from core.launch import find_chromium
-    from core.terminal import say
+    from core import settings
+    from core.host.terminal import say
+    from core.manage import starter
+    from core.server.launch import find_chromium
 
     if not find_chromium(sys.platform):
         say(

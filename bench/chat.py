@@ -30,11 +30,11 @@ import llama_cpp.llama_cpp as api
 import psutil
 
 from core import settings
-from core.engines import Sampling, Usage
 from core.errors import NotInstalled
-from core.messages import Message, Role, Text
-from models.llama import Llama
-from models.llama_context import Context, Model, State
+from core.runtime.protocols import Sampling, Usage
+from core.types.messages import Message, Role, Text
+from models.llama.bindings import Context, Model, State
+from models.llama.engine import Llama
 
 QWEN, SMOL = "qwen2.5-coder-1.5b-instruct", "smollm2-135m-instruct"
 WINDOW = 4096  # tokens of context

@@ -1,8 +1,9 @@
 """What each constant of a call's timing costs and saves: ``python start.py bench floor [--turns N] [--json]``.
 
-Spoken turns whose true end is known (``bench/voice_turns.py``), and sounds that are no turn, are put through the real
-detector once; ``core.voice.Floor`` then runs over its scores again and again, one constant changed at a time, the real
-hearing and the real judge answering at every pause as in a call. A minute or two. Columns, over all turns:
+Spoken turns whose true end is known (``bench/support/voice_turns.py``), and sounds that are no turn, are put through
+the real detector once; ``core.turn_taking.turn_taking.Floor`` then runs over its scores again and again, one constant
+changed at a time, the real hearing and the real judge answering at every pause as in a call. A minute or two. Columns,
+over all turns:
 
 - ``late``: milliseconds from a turn's first sound above -40 dB until it is noticed, median.
 - ``soft``: from its last such sound to the pause at which an answer is begun, median; ``over``: to its end, median.
@@ -23,17 +24,18 @@ from functools import cache
 from statistics import median
 from typing import Any
 
+from bench.support.voice_turns import Turn, cafe, coughs, music, silence, typing, voiced, white_noise
 from bench.voice import SMALL, opened, reciter
-from bench.voice_turns import Turn, cafe, coughs, music, silence, typing, voiced, white_noise
-from core import turntext, voice
-from core.call_desk import JUDGED
-from core.call_ear import BYTES, RATE, leased, level
-from core.call_turn import BEFORE
-from core.engines import Segment
-from core.messages import Audio
-from core.parlor import Parlor
-from core.voice_actions import FRAME, Began, Committed, Dropped, Ended, Frame, Reopened
-from core.worker import Worker
+from core.app.app import Parlor
+from core.call.audio_input import BYTES, RATE, leased, level
+from core.call.engine_queue import JUDGED
+from core.call.user_turn import BEFORE
+from core.runtime.protocols import Segment
+from core.runtime.worker import Worker
+from core.turn_taking import text as turntext
+from core.turn_taking import turn_taking as voice
+from core.turn_taking.actions import FRAME, Began, Committed, Dropped, Ended, Frame, Reopened
+from core.types.messages import Audio
 
 BEHIND = 4.0  # seconds of silence behind a turn, longer than any patience
 AHEAD = 1.5  # and before it, as in a call: the detector has to know its background

@@ -6,11 +6,11 @@ and sizes.
 
 - ``paint``: Stable Diffusion 1.5, two pictures of 768x512 in 75 steps at guidance 8.
   ``seed``: float16 with attention slicing, both pictures in one batch, as in the document that this app began with;
-  ``defaults``: diffusers as it comes, in float32; ``half``: the same in float16; ``ours``: ``models/diffusion.py``, one
-  picture after the other, so that each can be made again alone.
+  ``defaults``: diffusers as it comes, in float32; ``half``: the same in float16; ``ours``:
+  ``models/diffusion/engine.py``, one picture after the other, so that each can be made again alone.
 - ``see``: LLaVA 1.5 7B, a picture and a question, 200 new tokens at temperature 0.3 and top-p 0.9.
   ``seed``: 8-bit weights (bitsandbytes); ``defaults``: transformers as it comes, in the precision of the files;
-  ``ours``: ``models/llava.py``.
+  ``ours``: ``models/llava/engine.py``.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ from time import perf_counter
 
 import PIL.Image
 
-import models.torch_start  # noqa: F401  before whatever imports torchaudio
+import models.common.torch_import  # noqa: F401  before whatever imports torchaudio
 
 # isort: split
 import torch
 
-from bench.shapes import diffusers, transformers, write_llava, write_stable_diffusion
-from core.catalogue import ModelSpec, Task
-from core.engines import Sampling, Usage
-from core.messages import Image, Message, Text
-from core.painting import Painted, Painting
-from models import diffusion, llava
+from bench.support.shapes import diffusers, transformers, write_llava, write_stable_diffusion
+from core.catalogue.spec import ModelSpec, Task
+from core.runtime.protocols import Sampling, Usage
+from core.types.image_request import Painted, Painting
+from core.types.messages import Image, Message, Text
+from models.diffusion import engine as diffusion
+from models.llava import engine as llava
 
 Figures = dict[str, float]
 Work = Callable[[], int]  # does it once; how many pictures or tokens that were

@@ -1,10 +1,10 @@
 """Short turns heard fast and heard in full: ``python start.py bench hearing [--sentences N] [--keep FILE] [--json]``.
 
-Sentences (``bench/sentences.py``) are spoken by several voices, once: the sound is kept in the data folder. Each is
-then decoded with ``Whisper.hear``, which judges the language itself, and with faster-whisper's ordinary transcription,
-padded to 30 s with a beam of 5, which is told the language. Both have the same weights and threads and take turns, so
-a busy machine slows both alike. 40 sentences take two minutes on two cores the first time; ``--keep`` goes on where it
-was left.
+Sentences (``bench/support/sentences.py``) are spoken by several voices, once: the sound is kept in the data folder.
+Each is then decoded with ``Whisper.hear``, which judges the language itself, and with faster-whisper's ordinary
+transcription, padded to 30 s with a beam of 5, which is told the language. Both have the same weights and threads and
+take turns, so a busy machine slows both alike. 40 sentences take two minutes on two cores the first time; ``--keep``
+goes on where it was left.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from bench.sentences import sentences
-from core import catalogue, settings
-from core.engines import Segment
-from core.media import resampled
-from core.messages import Audio
-from core.worker import Worker
-from models import whisper
-from models.repeats import looped
-from tests.scoring import characters, edits, words
+from bench.support.sentences import sentences
+from core import settings
+from core.catalogue import spec as catalogue
+from core.media.images import resampled
+from core.runtime.protocols import Segment
+from core.runtime.worker import Worker
+from core.types.messages import Audio
+from models.whisper import engine as whisper
+from models.whisper.repetition import looped
+from tests.support.scoring import characters, edits, words
 
 RATE = 16_000
 MARGIN = bytes(2 * RATE // 5)  # 0.2 s of silence: what a call leaves around a turn

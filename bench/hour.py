@@ -1,9 +1,9 @@
 """An hour of talk in one call: ``python start.py bench hour [--minutes N] [--json]``, in about a quarter of the time.
 
-Spoken turns of both languages (``bench/voice_turns.py``) are said into one call, each answered before the next, with
-half a minute of silence, typing or music between: the call's clock is that of the sound fed, so silence passes fast.
-After every turn the memory that the app's own process and each model's process really have (USS, bytes) is read. The
-chat model's context is ``CONTEXT`` tokens, so that it is full in the first minutes: it takes memory as it fills.
+Spoken turns of both languages (``bench/support/voice_turns.py``) are said into one call, each answered before the next,
+with half a minute of silence, typing or music between: the call's clock is that of the sound fed, so silence passes
+fast. After every turn the memory that the app's own process and each model's process really have (USS, bytes) is read.
+The chat model's context is ``CONTEXT`` tokens, so that it is full in the first minutes: it takes memory as it fills.
 
 Claims: from the ``SETTLED``-th minute on neither grows by more than ``GROWTH`` and ``SLACK``; every turn has its
 answer; when the call is over no thread of it is left, and when the app is closed no process.
@@ -21,13 +21,13 @@ from itertools import cycle
 
 import psutil
 
+from bench.support.voice_turns import Turn, music, silence, typing
 from bench.voice import SMALL, opened, reciter
-from bench.voice_turns import Turn, music, silence, typing
-from core.call import Call
-from core.call_file import FileClock, hold, pieces
-from core.line import CallOptions
-from core.messages import Audio
-from core.parlor import Parlor
+from core.app.app import Parlor
+from core.call.file_transport import FileClock, hold, pieces
+from core.call.session import Call
+from core.call.transport import CallOptions
+from core.types.messages import Audio
 
 MINUTE = 60.0
 BETWEEN = 30.0  # seconds from an answer's end to the next turn

@@ -29,15 +29,15 @@ from typing import Any
 
 import psutil
 
-from bench.policies import POLICIES, Cost, clairvoyant, simulate
-from core.catalogue import File, ModelSpec, Task
-from core.engines import Sampling
+from bench.support.policies import POLICIES, Cost, clairvoyant, simulate
+from core.catalogue.spec import File, ModelSpec, Task
 from core.errors import ParlorError
-from core.events import Progress, Tick
-from core.messages import Audio, Message, Text
-from core.painting import Painting
-from core.pool import Pool
+from core.runtime.pool import Pool
+from core.runtime.protocols import Sampling
 from core.settings import Settings
+from core.types.events import Progress, Tick
+from core.types.image_request import Painting
+from core.types.messages import Audio, Message, Text
 
 MB = 1e6
 PACE = 20.0  # seconds from one turn to the next, by the pool's clock

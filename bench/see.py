@@ -19,12 +19,12 @@ import psutil
 import torch
 from PIL import Image as Pillow
 
-from bench.llama_shapes import random_llama
-from bench.llava_shapes import random_llava, small_text
+from bench.support.llama_shapes import random_llama
+from bench.support.llava_shapes import random_llava, small_text
 from core import settings
-from core.engines import Chat, Sampling
-from core.messages import Image, Message, Part, Role, Text
-from models.llava_means import Means
+from core.runtime.protocols import Chat, Sampling
+from core.types.messages import Image, Message, Part, Role, Text
+from models.llava.precision import Means
 
 CELLS = 576  # that LLaVA 1.5 takes for a picture
 FIRST = "What can be seen in this picture?"
@@ -35,7 +35,7 @@ Figures = dict[str, float]
 
 
 def transformers_engine() -> Chat:
-    """``models/llava.py``, on the GPU where there is one."""
+    """``models/llava/engine.py``, on the GPU where there is one."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     threads = settings.load().threads or psutil.cpu_count(logical=False) or 1
     torch.set_num_threads(threads)
@@ -44,7 +44,7 @@ def transformers_engine() -> Chat:
 
 
 def llama_engine() -> Chat:
-    """``models/llama.py`` with its ``mmproj``."""
+    """``models/llama/engine.py`` with its ``mmproj``."""
     return random_llama()
 
 

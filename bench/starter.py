@@ -1,7 +1,7 @@
 """The starter models measured, through the app's own engines: ``python start.py bench starter [--data DIR] [--json]``.
 
-``DIR`` is what ``python -m models.starter.data --unseen --out DIR`` writes: the six styles that the models learnt from,
-and one that none of them ever saw.
+``DIR`` is what ``python -m models.starter.data --unseen --out DIR`` writes: the six styles that the models learnt
+from, and one that none of them ever saw.
 
 - ``judge``: the classifier's right names among 200, first and in the first five, in each style.
 - ``clip``: the picture's own name first among 200, in English and Chinese, in each style; the background's colour among
@@ -30,11 +30,12 @@ import torch
 import transformers
 from torch import Tensor
 
-from bench import starter_brush, starter_eyes
-from bench.starter_exam import WEIGHTS, Exam, Figures, exams, png, spec
-from models import clip as clip_engine
-from models.starter import clip, judge, scenes
-from models.starter.words import COLOUR_NAMES, colour
+from bench.support import starter_brush, starter_eyes
+from bench.support.starter_exam import WEIGHTS, Exam, Figures, exams, png, spec
+from models.clip import engine as clip_engine
+from models.starter.data import scenes
+from models.starter.data.words import COLOUR_NAMES, colour
+from models.starter.train import clip, judge
 
 DATA = WEIGHTS.parent.parent.parent / ".starter"
 SCENES = 1200  # 200 for each kind of question

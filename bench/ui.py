@@ -28,10 +28,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from core import settings
 from core.errors import NotInstalled
-from core.launch import choose_port, find_chromium, wait_until_answering
-from core.messages import Message, Text
+from core.server.launch import choose_port, find_chromium, wait_until_answering
 from core.settings import Settings
-from core.store import Store
+from core.store.store import Store
+from core.types.messages import Message, Text
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "smollm2-135m-instruct"
@@ -104,7 +104,7 @@ def measured(browser: Browser, folder: Path, models: Path) -> dict[str, Any]:
     (home / "models" / MODEL).symlink_to(models / MODEL, target_is_directory=True)
     conversations = _fill(Settings(home))
     trace, plain = folder / "trace.jsonl", folder / "plain.jsonl"
-    with _served(["-m", "bench.traced_server", str(trace)], home) as url:
+    with _served(["-m", "bench.support.traced_server", str(trace)], home) as url:
         page = browser.new_page()
         ours = _stream(page, url, OURS, trace)
         reruns = {size: _reruns(page, f"{url}/?c={id}", "parlor") for size, id in conversations.items()}

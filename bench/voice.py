@@ -7,7 +7,7 @@ Only ratios are claims of any machine; seconds are of this one.
   own words where it begins with an opening word ("Well..."). Both are held against others' ways. False cut-offs
   (an answer's own words before that end, or one turn taken for two), ``nods`` (opening words in a pause, after which
   the turn went on as one), missed ends, errors of the hearing. Beside it others' ways to take turns on the same turns
-  and engines (``bench/voice_policies.py``).
+  and engines (``bench/support/voice_policies.py``).
 - ``barge``: speech into an answer: until it is quiet, until it ends, and from that decision to its last sample; and how
   often an echo at -6 dB, coughs, typing or music ended it.
 - ``nobody``: turns and words where nobody speaks: 30 s of each sound, 10 minutes with ``--long``.
@@ -28,11 +28,23 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.voice_calls import Answered, Barged, barge, converse, disturb, nobody
-from bench.voice_policies import WAYS, Costs, rivals
-from bench.voice_turns import BARGES, LONG, Reciter, Turn, cafe, coughs, errors, music, silence, typing, white_noise
+from bench.support.voice_calls import Answered, Barged, barge, converse, disturb, nobody
+from bench.support.voice_policies import WAYS, Costs, rivals
+from bench.support.voice_turns import (
+    BARGES,
+    LONG,
+    Reciter,
+    Turn,
+    cafe,
+    coughs,
+    errors,
+    music,
+    silence,
+    typing,
+    white_noise,
+)
 from core import settings
-from core.parlor import Parlor
+from core.app.app import Parlor
 
 SMALL, LARGER = "smollm2-135m-instruct", "qwen2.5-coder-1.5b-instruct"
 TURNS = 30  # of each language

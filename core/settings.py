@@ -14,8 +14,8 @@ import platformdirs
 import tomli_w
 from filelock import FileLock
 
-from core.disk import absolute
 from core.errors import BadInput
+from core.host.disk import absolute
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Settings:
     paint_guidance: float = -1.0
     paint_scheduler: str = ""
     paint_negative: str = ""  # what pictures should not show
-    paint_style: str = ""  # of core.styles
+    paint_style: str = ""  # of core.pipeline.styles
     enhance: bool = True  # the chat model writes the painter's prompt from a short or Chinese wish
     memory_gb: float = 0.0  # RAM budget for models; 0 for three quarters of what is free at the start
     gpu_gb: float = 0.0  # GPU budget for models; 0 for nine tenths of what is free at the start

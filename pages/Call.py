@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from ui.call import call_page
-from ui.shell import stand
+from ui.call.call import call_page
+from ui.shell.frame import stand
 
 stand()
 transport, call, microphone = call_page(st.query_params.get("c", ""))
 if transport == "webrtc" and call:
-    from ui.call_webrtc import webrtc_line
+    from ui.transport.call_webrtc import webrtc_line
 
     webrtc_line(call, microphone)

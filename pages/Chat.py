@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from core.parlor import parlor
-from ui.box import box
-from ui.live import aloud, live
-from ui.message import message
-from ui.shell import stand
-from ui.welcome import welcome
-from ui.words import say
+from core.app.app import parlor
+from ui.chat.input import box
+from ui.chat.live_run import aloud, live
+from ui.chat.message import message
+from ui.chat.welcome import welcome
+from ui.i18n.words import say
+from ui.shell.frame import stand
 
 SHOWN = 60  # messages drawn at first: a page of 500 takes 1.5 s, one of 60 about 0.15 s
 

@@ -4,14 +4,14 @@ import os
 
 import streamlit as st
 
-from core.catalogue import ModelSpec, Task, installed, size_text
-from core.parlor import parlor
-from ui.choices import choose, number, slide, switch, write
-from ui.settings_pictures import pictures
-from ui.settings_voice import voice
-from ui.shell import stand
-from ui.sidebar import MODELS
-from ui.words import say
+from core.app.app import parlor
+from core.catalogue.spec import ModelSpec, Task, installed, size_text
+from ui.common.controls import choose, number, slide, switch, write
+from ui.i18n.words import say
+from ui.settings.pictures import pictures
+from ui.settings.voice import voice
+from ui.shell.frame import stand
+from ui.shell.sidebar import MODELS
 
 TASKS: tuple[Task, ...] = ("chat", "see", "hear", "read", "speak", "paint")
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from core import settings, starter
+from core import settings
 from core.errors import ParlorError
+from core.manage import starter
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from core import launch, machine, setup, starter, terminal, venv
 from core.errors import BadInput, DiskFull, Offline, ParlorError
-from core.machine import Gpu, Machine, choose_build, lacking
+from core.host import hardware as machine
+from core.host import install as setup
+from core.host import terminal, venv
+from core.host.hardware import Gpu, Machine, choose_build, lacking
+from core.manage import starter
+from core.server import launch
 
 ROOT = Path(__file__).resolve().parent.parent
 CARD = Gpu("NVIDIA RTX 4090", 24 * 10**9)

@@ -10,7 +10,7 @@ import psutil
 import streamlit as st
 from starlette.middleware import Middleware
 
-from core.server import ContentSecurity, routes
+from core.server.routes import ContentSecurity, routes
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = {"127.0.0.1", "localhost"}

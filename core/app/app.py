@@ -1,0 +1,141 @@
+"""The app as one object: settings, catalogue, conversations, models and the turns in progress."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import logging
+import logging.handlers
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from core.app.calls import Calls
+from core.app.runs import Runs
+from core.catalogue.spec import ModelSpec
+from core.catalogue.spec import load as load_catalogue
+from core.errors import BadInput, ParlorError
+from core.manage.jobs import Jobs
+from core.manage.remove import remove
+from core.runtime.pool import Pool
+from core.settings import Settings, keep, load
+from core.store.store import Store
+
+
+class Parlor:
+    """Everything the pages and the command line work with. Imports no ML library; only ``jobs`` use the network."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        settings.home.mkdir(parents=True, exist_ok=True)
+        _log_to(settings.home / "parlor.log")
+        self.catalogue = load_catalogue(settings.home / "catalogue.toml")
+        self.store = Store(settings.database, settings.media)
+        self.store.recover()
+        self.pool = Pool(settings)
+        self.runs = Runs(self.store, self.pool, lambda: self.catalogue, lambda: self.settings)
+        self.jobs = Jobs(self)
+        self.calls = Calls(self)
+        self._warm: threading.Thread | None = None
+        self._closed = False
+        atexit.register(self.close)
+
+    def change(self, **changes: Any) -> None:
+        """Change settings and keep these changes, for this process also where the environment said otherwise.
+
+        Loaded models that a change concerns are loaded anew at their next use.
+        """
+        keep(self.settings.home, **changes)
+        self.settings = replace(self.settings, **changes)
+        self.pool.change(self.settings)
+
+    def reload(self) -> None:
+        """Read the catalogue again: a model was added, pinned or removed."""
+        self.catalogue = load_catalogue(self.settings.home / "catalogue.toml")
+
+    def remove(self, spec: ModelSpec) -> None:
+        """Unload and delete a model (``core.manage.remove``), and let go of the settings that named it.
+
+        Raises BadInput while it is in use, being loaded, or being fetched.
+        """
+        if not self.pool.unload(spec.id) and any(each.spec.id == spec.id for each in self.pool.held()):
+            raise _in_use(spec)
+        changes = remove(spec, self.settings)
+        self.reload()
+        if changes:
+            self.change(**changes)
+
+    def unload_all(self) -> None:
+        """Give the memory of every model back. Raises BadInput when one is in use or being loaded."""
+        self.pool.renew()
+        if busy := self.pool.held():
+            raise _in_use(busy[0].spec)
+
+    def use_models_folder(self, folder: Path) -> None:
+        """Go over to ``folder``, where the models lie now."""
+        self.change(models_folder=str(folder))
+
+    def preload(self) -> None:
+        """Once, in the background: clear away what was deleted long ago, and load the models of a spoken turn.
+
+        Models are loaded only as far as they fit beside one another.
+        """
+        with _ONE:
+            if self._warm is not None:
+                return
+            self._warm = threading.Thread(target=self._preload, name="preload", daemon=True)
+        self._warm.start()
+
+    def close(self) -> None:
+        """Keep what is being said, end every worker, close the store."""
+        self._closed = True
+        self.calls.close()
+        self.runs.close()
+        self.pool.close()
+        self.store.close()
+
+    def _preload(self) -> None:
+        with contextlib.suppress(ParlorError):  # whoever needs a model is told when they do
+            self.store.purge()
+            choice = self.runs.choice()
+            for spec in (choice.chat, choice.listen, choice.speak):
+                if spec and not self._closed and self.pool.fits(spec):
+                    _exhaust(self.pool, spec)
+
+
+def _in_use(spec: ModelSpec) -> BadInput:
+    return BadInput(f"{spec.name} is in use. Try again when it is idle.", f"{spec.name} 正在使用中，请稍后再试。")
+
+
+def _log_to(file: Path) -> None:
+    """What went wrong inside, with its traceback, goes to a file: the person gets a sentence."""
+    log = logging.getLogger("core")
+    log.propagate = False
+    log.handlers = [logging.handlers.RotatingFileHandler(file, maxBytes=1_000_000, backupCount=1, delay=True)]
+
+
+def _exhaust(pool: Pool, spec: ModelSpec) -> None:
+    opening = pool.use(spec, wait=False)
+    while True:
+        try:
+            next(opening)
+        except StopIteration as opened:
+            opened.value.release()
+            return
+
+
+_ONE = threading.Lock()
+
+
+def parlor() -> Parlor:
+    """The app of this process, made at the first call; two tabs that come at once get the same."""
+    with _ONE:
+        return made()
+
+
+@functools.cache
+def made() -> Parlor:
+    """What ``parlor`` keeps; ``made.cache_clear`` lets a test begin with another data folder."""
+    return Parlor(load())

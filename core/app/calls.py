@@ -1,0 +1,60 @@
+"""The live call of this process: at most one, because there is one loudspeaker to talk from."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from core.call import recorder as call_keep
+from core.errors import BadInput
+
+if TYPE_CHECKING:
+    from core.app.app import Parlor
+    from core.call.session import Call
+    from core.call.transport import CallOptions
+
+
+class Calls:
+    """Begins calls and finds them. What a killed app left of one is put into its conversation at the start."""
+
+    def __init__(self, app: Parlor) -> None:
+        self._app = app
+        self._call: Call | None = None
+        self._lock = threading.Lock()
+        self.recovered = call_keep.recover(app.store, app.settings.home / "calls")
+
+    def start(self, conversation: str, options: CallOptions, clock: Callable[[], float] = time.monotonic) -> Call:
+        """A call in ``conversation``, or in a new one where that is empty. One that is being hung up is waited for.
+
+        Raises BadInput while another call is held, and NotInstalled when it could not hear.
+        """
+        from core.call.session import CLOSING, Call
+
+        with self._lock:
+            if self.current():
+                raise BadInput(
+                    "A call is already going on here. Hang it up, or take it over.",
+                    "这里已有一个通话正在进行。请先挂断，或接管它。",
+                )
+            if self._call:
+                self._call.wait(CLOSING)
+            if not conversation or not self._app.store.conversation(conversation):
+                conversation = self._app.store.create()
+            self._call = Call(self._app, conversation, options, clock)
+            return self._call
+
+    def current(self) -> Call | None:
+        """The call that goes on now, and is not being hung up."""
+        return self._call if self._call and not self._call.closing else None
+
+    def get(self, id: str) -> Call | None:
+        """The latest call, if ``id`` is its, ended or not."""
+        return self._call if self._call and self._call.id == id else None
+
+    def close(self) -> None:
+        """Hang up and wait until what was said is kept."""
+        if self._call:
+            self._call.hang_up("Parlor was closed.", "Parlor 已关闭。")
+            self._call.wait(8.0)

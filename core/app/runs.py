@@ -1,0 +1,274 @@
+"""A turn in progress, owned by the server process: start it, read it from any point, stop it.
+
+A run is a thread of the process, not of a page: a click, another page, a lost connection or a second tab leave it
+alone. Everything it brings forth is in the store within half a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Generator
+
+from core.catalogue.spec import Catalogue
+from core.errors import BadInput, EngineFailed, ParlorError
+from core.pipeline.draw import other
+from core.pipeline.model_choice import choose, sampling
+from core.pipeline.respond import read_aloud, respond
+from core.pipeline.route import Choice
+from core.pipeline.turn_context import Scene, needed
+from core.runtime.pool import Pool
+from core.runtime.protocols import Sampling
+from core.settings import Settings
+from core.store.store import Node, Store, title_from
+from core.types.events import Delta, Done, Event, Picture, Tick, Understood
+from core.types.image_request import Painting
+from core.types.messages import Audio, Message, Turn
+
+LOG = logging.getLogger(__name__)
+SAVE_EVERY = 0.5  # seconds
+KEPT = 300.0  # seconds a finished run can still be read
+
+
+class Run:
+    """One turn being answered. ``question`` and ``answer`` are node ids of the store."""
+
+    def __init__(self, conversation: str, question: int, answer: int) -> None:
+        self.id = uuid.uuid4().hex
+        self.conversation = conversation
+        self.question = question
+        self.answer = answer
+        self.trouble: ParlorError | None = None
+        self.ended: float | None = None  # time.monotonic
+        self._events: list[Event] = []
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+
+    @property
+    def finished(self) -> bool:
+        return self.ended is not None
+
+    def after(self, index: int) -> tuple[tuple[Event, ...], int]:
+        """The events from ``index`` on, and the index to go on from."""
+        with self._changed:
+            events = tuple(self._events[index:])
+            return events, index + len(events)
+
+    def wait(self, index: int, seconds: float) -> bool:
+        """Wait until there is an event at ``index`` or the run has finished; False when time ran out first."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self._events) > index or self.finished, seconds)
+
+    def stop(self) -> None:
+        """End the run at its next event, at most 0.1 s away; what was said stays."""
+        self._stopping.set()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def keep(self, event: Event) -> None:
+        with self._changed:
+            self._events.append(event)
+            self._changed.notify_all()
+
+    def end(self, trouble: ParlorError | None) -> None:
+        with self._changed:
+            self.trouble, self.ended = trouble, time.monotonic()
+            self._changed.notify_all()
+
+
+class Runs:
+    """All runs of this process; at most one at a time in each conversation."""
+
+    def __init__(
+        self, store: Store, pool: Pool, catalogue: Callable[[], Catalogue], settings: Callable[[], Settings]
+    ) -> None:
+        self._store, self._pool, self._catalogue, self._settings = store, pool, catalogue, settings
+        self._runs: dict[str, Run] = {}
+        self._lock = threading.Lock()
+        self._starting = threading.Lock()  # from the check that a conversation is free to the run that takes it
+
+    def start(self, conversation: str, turn: Turn, sampling: Sampling | None = None) -> Run:
+        """Keep the person's message as the newest of the conversation, and answer it.
+
+        This and the next three raise BadInput, with nothing kept, while the conversation is being answered.
+        """
+        with self._starting:
+            path = self._store.path(conversation)
+            return self._ask(conversation, turn, path[-1].id if path else None, sampling)
+
+    def edit(self, question: int, turn: Turn) -> Run:
+        """A new version of a message of the person's, with an answer of its own."""
+        with self._starting:
+            node = self._known(question)
+            return self._ask(node.conversation, turn, node.parent, None)
+
+    def again(self, answer: int, draw: bool | None = None, painting: Painting | None = None) -> Run:
+        """A new version of an answer, beside the old one; ``painting`` says which pictures it is to hold.
+
+        A drawn answer is drawn again from the same prompt and settings with another seed.
+        """
+        with self._starting:
+            node = self._known(answer)
+            question = node if node.message.role == "user" or node.parent is None else self._known(node.parent)
+            parts = question.message.parts
+            heard = any(isinstance(part, Audio) for part in parts)
+            if painting is None and draw is None:
+                painting = other(node.message, self.choice().paint)
+            draw = True if painting else draw
+            turn = Turn(parts, draw=draw, speak=heard and self._settings().speak_replies, painting=painting)
+            scene = self._scene(question.conversation, turn, None, self._store.ancestors(question.id)[:-1])
+            return self._answer(question.id, scene)
+
+    def read_aloud(self, answer: int) -> Run:
+        """Speak an answer that has no sound yet, and keep the sound with it. Raises NotInstalled."""
+        with self._starting:
+            node = self._known(answer)
+            self._must_be_free(node.conversation)
+            spec = needed(self.choice().speak, "speak", "朗读")
+            run = self._begin(Run(node.conversation, node.parent or answer, answer))
+
+        def keep(event: Event) -> None:
+            if isinstance(event, Done):
+                self._store.update(answer, event.message)
+
+        events = read_aloud(node.message, spec, self._pool, self._settings())
+        self._thread(run, events, keep, lambda trouble: None)
+        return run
+
+    def of(self, conversation: str) -> Run | None:
+        """The run in progress in a conversation."""
+        with self._lock:
+            return next(
+                (run for run in self._runs.values() if run.conversation == conversation and not run.finished), None
+            )
+
+    def get(self, run: str) -> Run | None:
+        with self._lock:
+            return self._runs.get(run)
+
+    def choice(self) -> Choice:
+        """The models of the next turn."""
+        return choose(self._catalogue(), self._settings())
+
+    def sampling(self) -> Sampling:
+        """How the next answer is sampled."""
+        return sampling(self._settings())
+
+    def close(self) -> None:
+        """Stop every run and wait a moment for them to keep what they have."""
+        running = [run for run in self._runs.values() if not run.finished]
+        for run in running:
+            run.stop()
+        for run in running:
+            run.wait(1 << 60, 2.0)
+
+    def _ask(self, conversation: str, turn: Turn, parent: int | None, sampling: Sampling | None) -> Run:
+        before = self._store.ancestors(parent) if parent is not None else []
+        scene = self._scene(conversation, turn, sampling, before)
+        return self._answer(self._store.add(conversation, Message("user", turn.parts), parent), scene)
+
+    def _scene(self, conversation: str, turn: Turn, sampling: Sampling | None, before: list[Node]) -> Scene:
+        """Everything the turn needs, before anything of it is kept: what is wrong with it is told now."""
+        self._must_be_free(conversation)
+        history = tuple(node.message for node in before if node.message.parts)
+        sampling = sampling or self.sampling()
+        return Scene(turn, history, self.choice(), self._pool, self._settings(), sampling, conversation)
+
+    def _must_be_free(self, conversation: str) -> None:
+        if self.of(conversation):
+            raise BadInput(
+                "This conversation is still being answered. Stop the answer first.", "此对话正在回答中，请先停止。"
+            )
+
+    def _answer(self, question: int, scene: Scene) -> Run:
+        answer = self._store.add(scene.conversation, Message("assistant", ()), question, state="running")
+        run = self._begin(Run(scene.conversation, question, answer))
+        saved = time.monotonic()
+
+        def keep(event: Event) -> None:
+            nonlocal saved
+            if isinstance(event, Understood):
+                self._store.update(question, event.message)
+                self._name(scene.conversation, event.message)
+            elif isinstance(event, Picture):
+                self._store.update(answer, scene.ledger.answer(cut=True, sound=False))
+            elif isinstance(event, Delta) and time.monotonic() - saved > SAVE_EVERY:
+                self._store.update(answer, scene.ledger.answer(cut=True, sound=False))
+                saved = time.monotonic()
+
+        def finish(trouble: ParlorError | None) -> None:
+            cut = not scene.ledger.complete and (run.stopping or trouble is not None)
+            self._store.finish(answer, scene.ledger.answer(cut), trouble)
+
+        self._thread(run, respond(scene), keep, finish)
+        return run
+
+    def _begin(self, run: Run) -> Run:
+        with self._lock:
+            old = time.monotonic() - KEPT
+            self._runs = {key: value for key, value in self._runs.items() if value.ended is None or value.ended > old}
+            self._runs[run.id] = run
+        return run
+
+    def _thread(
+        self,
+        run: Run,
+        events: Generator[Event, None, None],
+        keep: Callable[[Event], None],
+        finish: Callable[[ParlorError | None], None],
+    ) -> None:
+        """Run ``events`` to their end, or until the run is stopped, on a thread of its own."""
+
+        def work() -> None:
+            trouble: ParlorError | None = _broke()
+            try:
+                trouble = self._drive(run, events, keep)
+                finish(trouble)
+            except ParlorError as error:  # a full disk: the page still shows what there is, and why it is not kept
+                trouble = trouble or error
+            finally:
+                run.end(trouble)
+
+        threading.Thread(target=work, name=f"run {run.id}", daemon=True).start()
+
+    def _drive(
+        self, run: Run, events: Generator[Event, None, None], keep: Callable[[Event], None]
+    ) -> ParlorError | None:
+        """Pass events on until they end or the run is stopped; what went wrong, if anything."""
+        try:
+            with contextlib.closing(events):  # closing a generator stops the engines
+                for event in events:
+                    if not isinstance(event, Tick):
+                        keep(event)
+                        run.keep(event)
+                    if run.stopping:
+                        break
+        except ParlorError as error:
+            return error
+        except Exception:  # a thread's last word: whatever it is, the person must hear of it
+            LOG.exception("A turn failed")
+            return _broke()
+        return None
+
+    def _name(self, conversation: str, message: Message) -> None:
+        known = self._store.conversation(conversation)
+        if known and not known.title:
+            self._store.rename(conversation, title_from(message))
+
+    def _known(self, node: int) -> Node:
+        found = self._store.node(node)
+        if found is None:
+            raise BadInput("That message is no longer there. Reload the page.", "该消息已不存在，请刷新页面。")
+        return found
+
+
+def _broke() -> EngineFailed:
+    return EngineFailed(
+        "This turn failed unexpectedly; parlor.log in the data folder says why. Try again.",
+        "本轮意外失败，原因见数据文件夹中的 parlor.log。请重试。",
+    )

@@ -1,0 +1,141 @@
+"""A call's ear: the microphone's sound becomes frames with a score of speech, a level, and how much of it is echo."""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.catalogue.spec import ModelSpec
+from core.errors import ParlorError, WorkerDied
+from core.runtime.pool import Lease, Pool
+from core.turn_taking.actions import FRAME, Frame
+from core.turn_taking.echo import Echo
+
+if TYPE_CHECKING:
+    import av
+
+RATE = 16_000
+BYTES = 1024  # of a frame: 512 samples
+SILENT = -100.0  # dBFS told of digital silence
+DEAF = 3  # restarts of the detector in a row before the call is told
+
+
+@dataclass(frozen=True, slots=True)
+class Sounded:
+    """A frame and its sound: 512 samples, s16 at 16 kHz."""
+
+    frame: Frame
+    pcm: bytes
+
+
+class Ear:
+    """Takes sound of any rate in chunks of any size; gives ``post`` a Sounded for each frame, or a ParlorError."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        pool: Pool,
+        echo: Echo,
+        clock: Callable[[], float],
+        post: Callable[[Sounded | ParlorError], None],
+    ) -> None:
+        self._spec, self._pool, self._echo, self._clock, self._post = spec, pool, echo, clock, post
+        self._chunks: queue.SimpleQueue[tuple[bytes, int, float] | None] = queue.SimpleQueue()
+        self._resampler: av.AudioResampler | None = None
+        self._rate = RATE
+        self._rest = b""
+        self._lease: Lease | None = None
+        self._thread = threading.Thread(target=self._work, name="call ear", daemon=True)
+        self._thread.start()
+
+    def listen(self, pcm: bytes, rate: int) -> None:
+        """The next piece of the microphone's sound, s16 mono at ``rate`` Hz; returns at once."""
+        self._chunks.put((pcm, rate, self._clock()))
+
+    @property
+    def behind(self) -> int:
+        """How many chunks have not been looked at yet."""
+        return self._chunks.qsize()
+
+    def close(self) -> None:
+        self._chunks.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            self._lease = leased(self._pool, self._spec)  # for the whole call: the detector's memory is this call's
+        except ParlorError as error:
+            self._post(error)
+        try:
+            while chunk := self._chunks.get():
+                try:
+                    self._take(*chunk)
+                except ParlorError as error:
+                    self._post(error)
+        finally:
+            if self._lease:
+                self._lease.release()
+
+    def _take(self, pcm: bytes, rate: int, came: float) -> None:
+        self._rest += self._resampled(pcm, rate)
+        whole = len(self._rest) // BYTES * BYTES
+        if not whole:
+            return
+        sound, self._rest = self._rest[:whole], self._rest[whole:]
+        ended = came - len(self._rest) / 2 / RATE
+        scores = self._scores(sound)
+        for index, score in enumerate(scores):
+            pcm = sound[index * BYTES : (index + 1) * BYTES]
+            at = ended - (len(scores) - 1 - index) * FRAME
+            self._post(Sounded(Frame(at, score, level(pcm), self._echo.share(pcm, at, score)), pcm))
+
+    def _scores(self, sound: bytes) -> list[float]:
+        """Silero's scores; a detector that has died is started anew, and the sound is not lost."""
+        for attempt in range(DEAF):
+            if self._lease is None:
+                self._lease = leased(self._pool, self._spec)
+            try:
+                with self._lease.worker.call("detect", sound) as call:
+                    return [item for item in call if isinstance(item, float)]
+            except WorkerDied:
+                self._lease.release()
+                self._lease = None
+                if attempt == DEAF - 1:
+                    raise
+        return []
+
+    def _resampled(self, pcm: bytes, rate: int) -> bytes:
+        if rate == RATE:
+            return pcm
+        import av
+        import numpy as np
+
+        if self._resampler is None or rate != self._rate:
+            self._resampler, self._rate = av.AudioResampler(format="s16", layout="mono", rate=RATE), rate
+        frame = av.AudioFrame.from_ndarray(np.frombuffer(pcm, "<i2")[None], "s16", "mono")
+        frame.sample_rate = rate
+        return b"".join(piece.to_ndarray().tobytes() for piece in self._resampler.resample(frame))
+
+
+def level(pcm: bytes) -> float:
+    """Loudness of s16 samples: RMS in dBFS."""
+    import numpy as np
+
+    samples = np.frombuffer(pcm, "<i2").astype(np.float32)
+    power = float(np.mean(samples**2)) / 32768**2 if len(samples) else 0.0
+    return 10 * math.log10(power) if power > 1e-10 else SILENT
+
+
+def leased(pool: Pool, spec: ModelSpec) -> Lease:
+    """``pool.use`` for whoever has a thread to wait on. Raises what it raises."""
+    opening = pool.use(spec)
+    while True:
+        try:
+            next(opening)
+        except StopIteration as opened:
+            lease: Lease = opened.value
+            return lease

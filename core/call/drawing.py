@@ -1,0 +1,72 @@
+"""A picture that is drawn beside a call: the talk goes on, and the picture joins the answer that announced it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from core.call.answer import Answer, Given
+from core.call.transport import CallEvent, Drawing, Told
+from core.call.user_turn import Spoken
+from core.pipeline.respond import respond
+from core.pipeline.turn_context import Scene
+from core.types.events import Done, Picture, Progress, Prompt
+from core.types.messages import Image
+
+if TYPE_CHECKING:
+    from core.call.recorder import Keeper
+
+
+class Sketch:
+    """Draws what ``scene`` asks for; ``answer`` is the thread it runs on."""
+
+    def __init__(self, spoken: Spoken, scene: Scene) -> None:
+        self.turn = spoken.turn
+        self.answer = Answer(spoken, scene.ledger)
+        self._scene = scene
+        self._prompt = ""
+        self._node: int | None = None
+        self._pictures: list[Image] = []
+
+    def begin(self, tell: Callable[[CallEvent], None], keeper: Keeper, post: Callable[[Given], None]) -> None:
+        self._tell, self._keeper = tell, keeper
+        tell(Drawing(self.turn, None))
+        self.answer.begin(respond(self._scene), post)
+
+    def place(self, node: int) -> None:
+        """The message that the pictures belong to."""
+        self._node = node
+
+    def given(self, given: Given) -> bool:
+        """Something came of it; whether it is over."""
+        match given.event:
+            case Prompt(painting):
+                self._prompt = painting.prompt
+                self._tell(Drawing(self.turn, 0.0, prompt=self._prompt))
+            case Progress(stage="note", note=en, note_zh=zh):
+                self._tell(Told(en, zh))
+            case Progress(stage="paint", fraction=fraction, preview=preview):
+                self._tell(Drawing(self.turn, fraction, preview, prompt=self._prompt))
+            case Picture(image):
+                self._pictures.append(image)
+                self._keep()
+                self._tell(Drawing(self.turn, 1.0, image=image, prompt=self._prompt))
+            case Done():
+                self._keep()
+            case None:
+                if given.trouble:
+                    self._tell(Told.of(given.trouble))
+                return True
+        return False
+
+    def stop(self) -> None:
+        self.answer.stop()
+
+    def withdraw(self) -> None:
+        """The turn that asked for it goes on: another answer will be given."""
+        self.stop()
+        self._tell(Drawing(self.turn, dropped=True))
+
+    def _keep(self) -> None:
+        if self._node is not None and self._pictures:
+            self._keeper.drawn(self._node, tuple(self._pictures), tuple(self._scene.ledger.made_by))

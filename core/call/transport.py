@@ -1,0 +1,172 @@
+"""What a live call says to whoever carries it: the events of a call, and the line that its sound goes out on.
+
+Two transports and a file carry calls (``core/server/call_socket.py``, ``core/call_webrtc.py``,
+``core/call/file_transport.py``); none of them is known here. Times are seconds; sound is s16 mono.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+from core.errors import ParlorError
+from core.types.messages import Audio, Image
+
+Phase = Literal["opening", "listening", "hearing", "thinking", "speaking", "held", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Phased:
+    """What the call is doing: ``hearing`` while the person speaks, ``thinking`` until the answer is heard.
+
+    ``held`` means that no line is connected; ``en`` and ``zh`` say why a call is held or has ended.
+    """
+
+    phase: Phase
+    en: str = ""
+    zh: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """Words of one side. It replaces what was told of the same ``who`` and ``turn``; an empty one takes it back.
+
+    Turns are numbered from 1; an answer has the number of the turn that it answers.
+    """
+
+    turn: int
+    who: Literal["you", "parlor"]
+    text: str
+    final: bool
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One spoken clause of the answer to ``turn``, ``index`` counted from 0. It begins where the last one ends.
+
+    ``sound`` is there where it is to be played; the log of a call keeps its length, ``seconds``, only.
+    """
+
+    turn: int
+    index: int
+    text: str
+    seconds: float
+    sound: Audio | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One bar of the waterfall: ``name`` from ``start`` to ``end``, seconds after the last voiced sample of the turn.
+
+    Names are ``silence`` (until the end was noticed), ``judge``, ``hear``, ``write`` (to the answer's first word),
+    ``speak`` (to its first sound), ``wait`` (until the turn was believed to be over), ``carry`` (until it was audible).
+    """
+
+    name: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Where the time of a turn went; ``total`` is from the last voiced sample to the first audible one.
+
+    Where that was an opening word ("Well..."), a second Timed of the turn tells when the answer itself followed:
+    ``words``, seconds from the last voiced sample, too.
+    """
+
+    turn: int
+    total: float
+    stages: tuple[Stage, ...]
+    words: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The answer to ``turn`` was broken off; ``heard`` is what of it had been audible, and what the history keeps."""
+
+    turn: int
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """So many pictures wait for the next thing that the person says."""
+
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A picture is taking shape beside the talk: ``fraction`` 0 to 1 or None, ``preview`` or the finished ``image``.
+
+    ``dropped``: the speaker went on before the answer was heard, and nothing comes of it.
+    """
+
+    turn: int
+    fraction: float | None = None
+    preview: Image | None = None
+    image: Image | None = None
+    prompt: str = ""
+    dropped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something to know, or (``trouble``) something that went wrong and what to do about it; the call goes on."""
+
+    en: str
+    zh: str
+    trouble: bool = False
+
+    @classmethod
+    def of(cls, error: ParlorError) -> Told:
+        return cls(error.en, error.zh, trouble=True)
+
+
+CallEvent = Phased | Caption | Clause | Timed | Interrupted | Shown | Drawing | Told
+
+
+class Line(Protocol):
+    """Carries a call: its methods return at once and may be called from any thread."""
+
+    kind: str  # socket, webrtc or file
+
+    def play(self, clause: Clause) -> None:
+        """Queue a clause's sound behind what is queued; report what is heard of it by ``Call.played``."""
+
+    def hush(self) -> None:
+        """Let no more of what is queued or sounding be heard, from now on."""
+
+    def duck(self, low: bool) -> None:
+        """Make what sounds quiet while somebody may be speaking, or as loud as it was."""
+
+    def tell(self, event: CallEvent) -> None:
+        """Show an event. A Clause comes by ``play`` only."""
+
+
+def as_json(event: CallEvent) -> dict[str, Any]:
+    """An event as the page and ``--json`` get it; pictures and sound are told by their size, not sent."""
+    told: dict[str, Any] = {"event": type(event).__name__.lower()}
+    match event:
+        case Clause(turn, index, text, seconds):
+            return told | {"turn": turn, "index": index, "text": text, "audio_seconds": round(seconds, 3)}
+        case Drawing(turn, fraction, preview, image, prompt, dropped):
+            shown = image or preview
+            told |= {"turn": turn, "fraction": fraction, "prompt": prompt, "done": dropped or image is not None}
+            return told | ({"mime": shown.mime, "bytes": len(shown.data)} if shown else {})
+    return told | asdict(event)
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """How a call is held. ``push``: the person presses a key while speaking, and the judge of turns is left out.
+
+    Empty voices are those of the settings.
+    """
+
+    push: bool = False
+    voice_en: str = ""
+    voice_zh: str = ""
+    partials: bool = True  # captions while the person speaks

@@ -1,0 +1,54 @@
+"""Folders as people write them, files read and copied piece by piece, and what is said when a disk is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from core.catalogue.spec import size_text
+from core.errors import BadInput, DiskFull
+
+CHUNK = 1 << 20  # bytes
+
+
+def absolute(path: str | Path) -> Path:
+    """``path`` from the current folder on, ``~`` being a person's own. Raises BadInput when nobody is called so."""
+    try:
+        return Path(os.path.abspath(Path(path).expanduser()))
+    except RuntimeError as error:
+        raise BadInput(
+            f"{path} begins with the home folder of somebody whom this machine does not know. Write the whole path.",
+            f"{path} 开头的用户主目录在本机不存在。请填写完整路径。",
+        ) from error
+
+
+def pieces(source: Path, copy: Path | None = None) -> Iterator[bytes]:
+    """The bytes of ``source``, each written to ``copy``, if any, which has reached the disk after the last one."""
+    with source.open("rb") as stream, ExitStack() as writing:
+        out = writing.enter_context(copy.open("wb")) if copy else None
+        while piece := stream.read(CHUNK):
+            if out:
+                out.write(piece)
+            yield piece
+        if out:
+            out.flush()
+            os.fsync(out.fileno())
+
+
+def is_full(error: OSError) -> bool:
+    """Whether it means that there is no room left: on the disk, in a quota, or in a file system of small files."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def no_room(en: str, zh: str, folder: Path, need: int, advice: str, advice_zh: str) -> DiskFull:
+    """The error that names what does not fit (``en``, ``zh``), how many bytes it takes (0: unknown), and what to do."""
+    free = size_text(shutil.disk_usage(folder).free)
+    needs, needs_zh = (f": it needs {size_text(need)}", f"：需要 {size_text(need)}") if need else ("", "")
+    return DiskFull(
+        f"There is no room for {en}{needs}, and {folder} has {free}. {advice}",
+        f"磁盘空间不足，无法存放{zh}{needs_zh}，而 {folder} 只剩 {free}。{advice_zh}",
+    )

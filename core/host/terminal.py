@@ -1,0 +1,57 @@
+"""Words and progress in the terminal, in the person's language. Standard library only: start.py speaks through it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from typing import TextIO
+
+from core.text.search import shortened
+from core.types.messages import Language
+
+
+def language(environment: Mapping[str, str] = os.environ) -> Language:
+    """``zh`` when the locale is Chinese, else ``en``; on Windows, without a locale, the display language decides."""
+    locale = next((environment[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(key)), "")
+    if not locale and sys.platform == "win32":
+        primary = ctypes.windll.kernel32.GetUserDefaultUILanguage() & 0x3FF  # LANG_CHINESE is 0x04
+        return "zh" if primary == 0x04 else "en"
+    return "zh" if locale.lower().startswith("zh") else "en"
+
+
+def say(en: str, zh: str, stream: TextIO | None = None) -> None:
+    """One line to the person, on stderr unless told otherwise."""
+    print(zh if language() == "zh" else en, file=stream or sys.stderr, flush=True)
+
+
+def prepare_streams() -> None:
+    """Never fail on a character that the terminal cannot show."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+class StatusLine:
+    """One line on stderr that is written over while something goes on, and cleared at the end; silent when piped."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
+        self._started = time.monotonic()
+
+    def show(self, text: str) -> None:
+        if self._live:
+            width = shutil.get_terminal_size().columns - 1
+            seconds = int(time.monotonic() - self._started)
+            line = f"  {seconds // 60}:{seconds % 60:02} {text}"
+            self._stream.write("\r\x1b[K" + shortened(line, width))
+            self._stream.flush()
+
+    def clear(self) -> None:
+        if self._live:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()

@@ -1,0 +1,43 @@
+"""The starter models: fetched once, with a bar in the terminal."""
+
+from __future__ import annotations
+
+import sys
+
+from core.catalogue import spec as catalogue
+from core.catalogue.spec import ModelSpec, size_text
+from core.host.terminal import StatusLine, language, say
+from core.settings import Settings
+
+
+def fetch(settings: Settings) -> None:
+    """Fetch what is missing of the starter set; milliseconds when nothing is. Raises DownloadFailed."""
+    starter = catalogue.load(settings.home / "catalogue.toml").starter()
+    missing = [spec for spec in starter if not catalogue.installed(spec, settings.models)]
+    for number, spec in enumerate(missing, 1):
+        size = size_text(spec.bytes)
+        say(
+            f"Fetching model {number} of {len(missing)}: {spec.name} ({size}).",
+            f"正在下载第 {number}/{len(missing)} 个模型：{spec.name}（{size}）。",
+        )
+        _fetch(spec, settings)
+
+
+def _fetch(spec: ModelSpec, settings: Settings) -> None:
+    from core.download.fetch import fetch as steps
+
+    status, chinese = StatusLine(sys.stderr), language() == "zh"
+    try:
+        for progress in steps(spec, settings):
+            note = progress.note_zh if chinese else progress.note
+            status.show(f"{bar(progress.fraction)} {note}")
+    finally:
+        status.clear()
+
+
+def bar(fraction: float | None, width: int = 16) -> str:
+    """``[######------]  50 %``; without figures when the end is not known."""
+    if fraction is None:
+        return "[" + "·" * width + "]"
+    filled = round(min(max(fraction, 0.0), 1.0) * width)
+    return f"[{'#' * filled}{'-' * (width - filled)}] {fraction * 100:3.0f} %"

@@ -1,0 +1,114 @@
+"""How a picture was made, inside its own file: two PNG text chunks, from which the same picture can be made again.
+
+``parameters`` is the text that AUTOMATIC1111's web UI writes and many programs read
+(https://github.com/AUTOMATIC1111/stable-diffusion-webui, ``modules/infotext_utils.py``); ``parlor`` is JSON with
+everything. Neither holds a time, so the same picture is the same file.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import asdict
+
+import PIL.Image
+from PIL.PngImagePlugin import PngInfo
+
+from core.errors import BadInput
+from core.types.image_request import Painting, from_values
+from core.types.messages import Image
+from core.types.provenance import Provenance
+
+FORMAT = 1
+_MOST = 100_000  # characters of a text chunk that are looked at
+_SAMPLERS = {  # A1111's names for what diffusers calls by class
+    "DDIMScheduler": "DDIM", "PNDMScheduler": "PLMS", "LMSDiscreteScheduler": "LMS", "EulerDiscreteScheduler": "Euler",
+    "EulerAncestralDiscreteScheduler": "Euler a", "HeunDiscreteScheduler": "Heun", "LCMScheduler": "LCM",
+    "DPMSolverMultistepScheduler": "DPM++ 2M", "DPMSolverSinglestepScheduler": "DPM++ SDE",
+    "UniPCMultistepScheduler": "UniPC",
+}  # fmt: skip
+_SCHEDULERS = {name: scheduler for scheduler, name in _SAMPLERS.items()}
+
+
+def written(image: Image, painting: Painting, made_by: Provenance) -> Image:
+    """The PNG ``image`` with how it was made in its text chunks; its pixels stay."""
+    chunks = PngInfo()
+    chunks.add_itxt("parameters", parameters(painting, made_by))
+    made = {"model": made_by.model, "revision": made_by.revision, "sha256": made_by.sha256}
+    chunks.add_itxt("parlor", json.dumps({"format": FORMAT, **made, "painting": asdict(painting)}, ensure_ascii=False))
+    out = io.BytesIO()
+    with PIL.Image.open(io.BytesIO(image.data)) as picture:
+        picture.save(out, "PNG", pnginfo=chunks)
+    return Image(out.getvalue(), "image/png")
+
+
+def parameters(painting: Painting, made_by: Provenance) -> str:
+    """``painting`` in A1111's words. Line ends in prompts become spaces, since lines have a meaning there."""
+    lines = [_line(painting.prompt)]
+    if painting.negative:
+        lines.append(f"Negative prompt: {_line(painting.negative)}")
+    sampler = _SAMPLERS.get(painting.scheduler, painting.scheduler)
+    settings = [f"Steps: {painting.steps}", f"Sampler: {sampler}", f"CFG scale: {painting.guidance:g}"]
+    settings += [f"Seed: {painting.seed}", f"Size: {painting.width}x{painting.height}"]
+    settings += [f"Model hash: {made_by.sha256[:10]}", f"Model: {made_by.model}"]
+    return "\n".join([*lines, ", ".join(settings)])
+
+
+def read(data: bytes, name: str) -> tuple[Painting, str]:
+    """How the picture file ``data`` was made, and by which model (its id, empty when unknown).
+
+    Raises BadInput when the file is no picture or does not say.
+    """
+    try:
+        with PIL.Image.open(io.BytesIO(data)) as picture:
+            texts = {key: value[:_MOST] for key, value in picture.info.items() if isinstance(value, str)}
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        raise BadInput(f"{name} is not a picture that can be read.", f"{name} 不是可以读取的图片。") from error
+    found = _from_json(texts.get("parlor", "")) or _from_parameters(texts.get("parameters", ""))
+    if found is None:
+        raise BadInput(
+            f"{name} does not say how it was made: it has no `parlor` or `parameters` text chunk. "
+            "Pictures lose it when they are sent through messengers or edited. Give the prompt and settings yourself.",
+            f"{name} 没有记录其生成方式：缺少 `parlor` 或 `parameters` 文本块。"
+            "图片经聊天软件转发或编辑后会丢失这些信息。请自行填写提示词和设置。",
+        )
+    return found
+
+
+def _from_json(text: str) -> tuple[Painting, str] | None:
+    try:
+        made = json.loads(text)
+        painting = from_values(made["painting"])
+        return (painting, str(made["model"])) if painting.prompt else None
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return None
+
+
+def _from_parameters(text: str) -> tuple[Painting, str] | None:
+    body, _, last = text.rstrip().rpartition("\n")
+    settings = dict(re.findall(r"(?:^|, )([A-Z][A-Za-z ]*): ([^,]*)", last))
+    size = re.fullmatch(r"(\d{1,5})x(\d{1,5})", settings.get("Size", ""))
+    try:
+        prompt, _, negative = body.partition("\nNegative prompt: ")
+        painting = Painting(
+            prompt=prompt.strip(),
+            negative=negative.strip(),
+            width=int(size[1]) if size else 0,
+            height=int(size[2]) if size else 0,
+            steps=int(settings["Steps"]),
+            guidance=float(settings["CFG scale"]),
+            scheduler=_scheduler(settings.get("Sampler", "")),
+            seed=int(settings["Seed"]),
+        )
+    except (LookupError, ValueError):
+        return None
+    return painting, settings.get("Model", "")
+
+
+def _scheduler(sampler: str) -> str:
+    return _SCHEDULERS.get(sampler, sampler if sampler.endswith("Scheduler") else "")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,76 @@
+"""Which model works at each stage, and how an answer is sampled: what the person has set, or the best there is."""
+
+from __future__ import annotations
+
+import secrets
+
+from core.catalogue.spec import Catalogue, ModelSpec, Task, installed
+from core.errors import BadInput
+from core.pipeline.route import Choice
+from core.runtime.protocols import Sampling
+from core.settings import Settings
+
+SEEDS = 2**31
+
+
+def choose(catalogue: Catalogue, settings: Settings) -> Choice:
+    """The models this person has chosen, or the first installed of each task, or the first that could be.
+
+    A model that sees is used only when it is installed or was asked for by name: without one, the words in pictures
+    are read. Raises BadInput for a chosen model that is not in the catalogue.
+    """
+
+    def first(task: Task, chosen: str) -> ModelSpec | None:
+        if chosen:
+            return _fitting(catalogue.find(chosen), task)
+        specs = catalogue.by_task(task)
+        return next((spec for spec in specs if installed(spec, settings.models)), next(iter(specs), None))
+
+    seeing, chat = first("see", settings.see), first("chat", settings.chat)
+    if seeing and not (settings.see or installed(seeing, settings.models)):
+        seeing = None
+    if seeing and not seeing.miniature and not settings.chat and not (chat and installed(chat, settings.models)):
+        chat = seeing
+    return Choice(
+        listen=first("hear", settings.hear),
+        read=first("read", settings.read),
+        chat=chat,
+        see=seeing,
+        paint=first("paint", settings.paint),
+        speak=first("speak", settings.speak),
+        writer=_writer(catalogue, settings, chat),
+    )
+
+
+def _writer(catalogue: Catalogue, settings: Settings, chat: ModelSpec | None) -> ModelSpec | None:
+    """Who writes painters' prompts: the first installed chat model of several languages where ``chat`` has but one."""
+    if chat and len(chat.languages) > 1:
+        return chat
+    able = (spec for spec in catalogue.by_task("chat") if len(spec.languages) > 1)
+    return next((spec for spec in able if installed(spec, settings.models)), chat)
+
+
+def _fitting(spec: ModelSpec, task: Task) -> ModelSpec:
+    """``spec``, if it can do ``task``: whoever sees can chat, and a chat model may answer from a picture's words."""
+    if spec.task != task and {spec.task, task} != {"chat", "see"}:
+        raise BadInput(
+            f"{spec.name} is a model for the task {spec.task}, not {task}. See: python start.py models",
+            f"{spec.name} 是用于 {spec.task} 的模型，不能用于 {task}。用途见：python start.py models",
+        )
+    return spec
+
+
+def sampling(settings: Settings) -> Sampling:
+    """As the person has set it, with a fresh seed."""
+    return Sampling(
+        settings.temperature,
+        settings.top_p,
+        settings.min_p,
+        settings.max_tokens,
+        fresh_seed(),
+        adapter=settings.adapter,
+    )
+
+
+def fresh_seed() -> int:
+    return secrets.randbelow(SEEDS)

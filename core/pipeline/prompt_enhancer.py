@@ -1,0 +1,92 @@
+"""From a wish in a person's words to a painter's prompt: the chat model writes it in English, with more to see in it.
+
+Painters of Stable Diffusion's kind were trained on English captions, and on long ones: of a wish in Chinese they
+understand nothing, and of a short one they decide the rest by chance.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+
+from core.catalogue.spec import ModelSpec
+from core.errors import EngineFailed, NotEnoughMemory, WorkerDied
+from core.pipeline.turn_context import Scene, leased
+from core.runtime.protocols import Sampling
+from core.types.events import Event, Progress, Tick
+from core.types.messages import Message, Text
+
+SHORT = 6  # words; a longer English wish is a prompt already, and so is what comes of writing one
+LONGEST = 60  # words: CLIP reads 77 tokens
+GRAMMAR = r"root ::= [A-Za-z] [A-Za-z0-9 ,'()-]{10,360}"  # one line of plain English, nothing around it
+TOKENS = 90
+INSTRUCTIONS = (
+    "You write prompts for an image generator. Rewrite the wish as one line of English: the subject exactly as wished, "
+    "with its colours, numbers and place, then setting, light and composition. Add nothing that contradicts the wish. "
+    "Answer with the prompt only."
+)
+EXAMPLES = (
+    ("an owl", "a brown owl perched on a mossy branch, soft morning light, detailed feathers, forest behind it"),
+    ("一只在雪地里奔跑的红狐狸", "a red fox running through deep snow, pine forest behind it, low winter sun"),
+    ("两个苹果放在木桌上", "two red apples on a wooden table, warm side light, still life, plain dark background"),
+)  # fmt: skip
+
+
+def wants_words(prompt: str, spec: ModelSpec) -> bool:
+    """Whether ``prompt`` is too short for the painter ``spec``, or in a language it does not understand."""
+    return foreign(prompt, spec) or len(prompt.split()) < SHORT
+
+
+def foreign(prompt: str, spec: ModelSpec) -> bool:
+    """Whether ``prompt`` is in Chinese and the painter does not know Chinese."""
+    return "zh" not in spec.languages and chinese(prompt)
+
+
+def chinese(text: str) -> bool:
+    return any("\u4e00" <= letter <= "\u9fff" for letter in text)
+
+
+def enhanced(scene: Scene, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
+    """The prompt that the chat model ``writer`` makes of ``wish``; empty when it cannot, or makes nothing of it."""
+    try:
+        text = yield from _written(scene, writer, wish)
+    except (NotEnoughMemory, EngineFailed, WorkerDied):  # a wish can be painted as it stands
+        return ""
+    prompt = _trimmed(text.strip().partition("\n")[0])
+    if len(prompt.split()) < SHORT:
+        return ""
+    scene.ledger.made("prompt", writer, temperature=0.0)
+    return prompt
+
+
+def _written(scene: Scene, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
+    text = ""
+    with (yield from leased(scene.ledger, scene.pool, writer)) as worker:
+        began = time.monotonic()
+        yield Progress("prompt", None, "Writing the prompt", "正在撰写提示词")
+        grammar = GRAMMAR if writer.engine == "llama" else ""  # only llama.cpp holds a model to one
+        sampling = Sampling(temperature=0.0, max_tokens=TOKENS, seed=scene.sampling.seed, grammar=grammar)
+        with worker.call("reply", _asked(wish), sampling, "painter's prompts") as call:
+            for item in call:
+                if isinstance(item, str):
+                    text += item
+                elif isinstance(item, Tick):
+                    yield item
+        scene.ledger.spent("prompt", began)
+    return text
+
+
+def _asked(wish: str) -> tuple[Message, ...]:
+    messages = [Message("system", (Text(INSTRUCTIONS),))]
+    for example, prompt in EXAMPLES:
+        messages += Message("user", (Text(example),)), Message("assistant", (Text(prompt),))
+    return (*messages, Message("user", (Text(wish),)))
+
+
+def _trimmed(text: str) -> str:
+    """At most ``LONGEST`` words, ended where a phrase ends."""
+    words = " ".join(text.split()).split(" ")
+    if len(words) <= LONGEST and len(text) < 340:
+        return " ".join(words).strip(" ,-(")
+    head = " ".join(words[:LONGEST])
+    return (head.rpartition(",")[0] or head).strip(" ,-(")

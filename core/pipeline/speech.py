@@ -1,0 +1,166 @@
+"""The voice of an answer: clauses go in as they are written, sounds come out in order while more is being written."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
+
+from core.catalogue.kokoro_voices import VOICES
+from core.catalogue.spec import ModelSpec
+from core.errors import NotEnoughMemory, ParlorError
+from core.pipeline.turn_context import Ledger
+from core.runtime.pool import Lease, Pool
+from core.runtime.worker import Call
+from core.settings import Settings
+from core.text.clauses import Clauses
+from core.types.events import Event, Progress, Sound, Tick
+from core.types.messages import Audio
+from core.types.provenance import Scalar
+
+if TYPE_CHECKING:
+    from core.media.voice_references import Reference
+
+LOOK = 0.004  # seconds between looks for a sound when nothing else is to be done
+LOADING = 0.2  # seconds between looks at a speaker that is loading: each look may wait 0.05 s, and words must not
+
+
+class Voice:
+    """Speaks beside a model that is still writing. ``step`` never waits long; ``finish`` speaks what is left.
+
+    ``live``: somebody waits for the first sound, which then is of a few words only (``core.text.clauses``). The speaker
+    is loaded while the first words are written. When it does not fit beside the writer it waits until ``finish``, by
+    which time the writer's lease must be over. A speaker that fails falls silent and says why: words are never lost to
+    a voice.
+    """
+
+    def __init__(self, spec: ModelSpec, pool: Pool, settings: Settings, ledger: Ledger, live: bool = False) -> None:
+        self._spec, self._pool, self._settings, self._ledger = spec, pool, settings, ledger
+        self._voices = voices_of(spec, settings)
+        self._reference: Reference | None = None
+        self._clauses = Clauses(live=live)
+        self._waiting: deque[str] = deque()
+        self._opening: Generator[Event, None, Lease] | None = pool.use(spec, wait=False)
+        self._lease: Lease | None = None
+        self._call: Call | None = None
+        self._clause = ""
+        self._began = time.monotonic()
+        self._silent = False
+        self._unsaid = 0  # clauses of which no sound came: the model does not know their language
+        self._alone = False  # the writer is done: what does not fit now never will
+        self._asked = 0.0
+
+    def write(self, delta: str) -> None:
+        self._waiting.extend(self._clauses.feed(delta))
+
+    def step(self) -> Iterator[Event]:
+        """Whatever can be said now."""
+        if self._silent:
+            return
+        try:
+            if self._lease is None and self._opening:
+                yield from self._open(self._opening)
+            if self._lease:
+                yield from self._speak(self._lease)
+        except NotEnoughMemory as error:
+            self._opening = None
+            if self._alone:
+                yield from self._fall_silent(error)
+        except ParlorError as error:
+            yield from self._fall_silent(error)
+
+    def finish(self) -> Iterator[Event]:
+        """Say the rest, then give the speaker back."""
+        self._waiting.extend(self._clauses.rest())
+        try:
+            while not self._silent and (self._waiting or self._call):
+                if self._lease is None and self._opening is None:
+                    self._opening, self._alone = self._pool.use(self._spec), True
+                yield from self.step()
+                yield Tick()
+                time.sleep(LOOK)
+            if self._unsaid and not self._silent:
+                yield self._told()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Stop speaking and give the speaker back."""
+        if self._call:
+            self._call.close()
+            self._call = None
+        if self._opening:
+            self._opening.close()
+            self._opening = None
+        if self._lease:
+            self._lease.release()
+            self._lease = None
+
+    def _open(self, opening: Generator[Event, None, Lease]) -> Iterator[Event]:
+        if time.monotonic() < self._asked + LOADING:
+            return
+        self._asked = time.monotonic()
+        try:
+            yield next(opening)
+        except StopIteration as opened:
+            self._lease, self._opening = opened.value, None
+            self._reference = reference_of(self._spec, self._settings)
+            told: dict[str, Scalar] = {"voices": " ".join(self._voices), "speed": self._settings.speed}
+            if self._reference:
+                told["reference"] = self._reference.name
+            self._ledger.made("speak", self._spec, None, **told)
+
+    def _speak(self, lease: Lease) -> Iterator[Event]:
+        if self._call is None and self._waiting:
+            self._clause, self._began = self._waiting.popleft(), time.monotonic()
+            sound = self._reference.audio if self._reference else None
+            self._call = lease.worker.call("speak", self._clause, self._voices, "", self._settings.speed, sound)
+        if self._call:
+            for audio in self._call.ready():
+                yield from self._sound(audio)
+            if self._call.over:
+                self._ledger.spent("speak", self._began)
+                self._call = None
+                self._unsaid += any(map(str.isalpha, self._clause))
+
+    def _sound(self, item: Audio | Progress) -> Iterator[Event]:
+        if isinstance(item, Progress):
+            yield item
+            return
+        self._ledger.sounds.append(item)
+        yield Sound(item, self._clause.strip())
+        self._clause = ""  # the words go with the first of a clause's sounds
+
+    def _told(self) -> Progress:
+        name = self._spec.name
+        return Progress(
+            "note",
+            None,
+            f"{name} does not speak the language of all of this: part of it was left out. Choose another voice.",
+            f"{name} 不会说其中某些内容的语言，有一部分没有读出。请选择其他语音。",
+        )
+
+    def _fall_silent(self, error: ParlorError) -> Iterator[Event]:
+        self._silent = True
+        with contextlib.suppress(ParlorError):
+            self.close()
+        yield Progress("note", None, f"The voice stopped: {error.en}", f"语音已停止：{error.zh}")
+
+
+def voices_of(spec: ModelSpec, settings: Settings) -> tuple[str, ...]:
+    """The voices that ``spec`` is asked to speak in: a speaker inside it, or Kokoro's for English and Chinese."""
+    if spec.engine == "kokoro":
+        both = settings.voice_en, settings.voice_zh
+        return (settings.speaker, *both) if settings.speaker in {voice.id for voice in VOICES} else both
+    return (settings.speaker,) if settings.speaker else ()
+
+
+def reference_of(spec: ModelSpec, settings: Settings) -> Reference | None:
+    """The saved recording in whose voice ``spec`` is to speak. Raises BadInput when there is none of that name."""
+    if not (settings.reference and spec.clones):
+        return None
+    from core.media.voice_references import find
+
+    return find(settings.home, settings.reference)

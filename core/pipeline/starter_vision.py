@@ -1,0 +1,108 @@
+"""When miniature eyes look at a picture, and what they are asked.
+
+They know things, not words, and answer what is there, how many, which colour, where, and whether something is there.
+So a picture with words in it is for the reader and the chat model. Whatever else is said with a picture without words
+("write a poem about it") is for the chat model too, which is told what they see in it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from core.errors import BadInput
+from core.types.events import Progress
+from core.types.messages import Image, Message, Part, Reading, Text, Transcript, Turn
+
+LONGEST = 80  # characters of a later question that they can answer
+FEWEST = 2  # letters that are words; a ring is easily read as an O
+MANY = 12  # letters from which on a picture is there to be read, whatever is asked of it
+NOTE = Progress(
+    "note",
+    None,
+    "The starter eyes looked at this picture. They know about 1,400 things that are drawn like emoji, and no "
+    "photographs. For more, get a model that sees, on the page Models or with: "
+    "python start.py models get smolvlm-500m-instruct",
+    "这张图片由入门之眼查看：它只认识约 1400 种表情符号风格的事物，不认识照片。"
+    "如需更多，请在“模型”页面或用此命令获取看图模型：python start.py models get smolvlm-500m-instruct",
+)
+DESCRIBE = {"en": "Describe the picture.", "zh": "描述一下这张图片。"}
+UNASKED = {"en": "What is in the picture?", "zh": "图片里有什么？"}
+ASKED = re.compile(
+    r"what('s| is| are| do you see| can you see)\b.*\b(this|that|it|these|those|here|there|see|shown)\b"
+    r"|\b(picture|image|photo)\b|\bhow many\b|\bcount\b|\bcolou?r\b|\bwhere('s| is| are)\b.*\b(the|it)\b"
+    r"|\bbackground\b|^(is|are) there\b|\b(do|can) you see\b|\bdescribe\b.*\b(it|this|that)\b"
+    r"|图|画面|照片|颜色|背景|几[个只朵]|多少|在哪|哪里|有没有|看到|看见|[这那]是什么|描述",
+    re.IGNORECASE,
+)
+OF_WORDS = re.compile(
+    r"\b(says?|said|writ\w*|reads?|texts?|words?|letters?|numbers?|total)\b|字|写|读|文本", re.IGNORECASE
+)
+
+
+def answers(turn: Turn, history: tuple[Message, ...]) -> bool:
+    """Whether miniature eyes can answer this turn, about the last picture that was shown."""
+    earlier = (part for message in history if message.role == "user" for part in message.parts)
+    letters = _letters((*earlier, *turn.parts))
+    return letters is not None and letters < MANY and asks_of_picture(_text(turn.parts))
+
+
+def tells(turn: Turn) -> bool:
+    """Whether to tell the chat model what they see: a wordless picture is shown with what they cannot answer."""
+    letters = _letters(turn.parts)
+    return letters is not None and letters < FEWEST and not asks_of_picture(_text(turn.parts))
+
+
+def look(question: Message, chinese: bool) -> Message:
+    """What miniature eyes are asked before the chat model answers ``question``."""
+    *_, image = question.images
+    return Message("user", (image, Text(DESCRIBE["zh" if chinese else "en"])))
+
+
+def told(question: Message, seen: str) -> Message:
+    """``question`` with what was ``seen`` in its last picture in place of it, for a model that does not see."""
+    place = _last(question.parts)
+    assert place is not None
+    rest = question.parts[place + 1 :]
+    rest = rest[1:] if rest and isinstance(rest[0], Reading) else rest
+    words = Text(f"[Picture: {seen}]")
+    return replace(question, parts=(*question.parts[:place], words, *rest))
+
+
+def asked(turn: Turn, history: tuple[Message, ...], language: str) -> Message:
+    """The one message that miniature eyes are given: a picture and a question, nothing of what was said before.
+
+    ``language`` is of the question where none was asked. Raises BadInput when no picture was shown.
+    """
+    earlier = (image for message in history if message.role == "user" for image in message.images)
+    shown = [*earlier, *(part for part in turn.parts if isinstance(part, Image))]
+    if not shown:
+        raise BadInput(
+            "This model only answers questions about pictures. Show one, or choose a model that chats.",
+            "该模型只回答与图片有关的问题。请提供图片，或选择聊天模型。",
+        )
+    text = _text(turn.parts) or UNASKED["zh" if language == "zh" else "en"]
+    return Message("user", (shown[-1], Text(text)))
+
+
+def asks_of_picture(text: str) -> bool:
+    """Whether ``text`` is a short question of the kinds that they answer, in English or Chinese, or nothing at all."""
+    return not text or (len(text) <= LONGEST and bool(ASKED.search(text)) and not OF_WORDS.search(text))
+
+
+def _last(parts: tuple[Part, ...]) -> int | None:
+    """Where the last picture stands."""
+    return max((place for place, part in enumerate(parts) if isinstance(part, Image)), default=None)
+
+
+def _letters(parts: tuple[Part, ...]) -> int | None:
+    """How many letters and figures were read in the last picture; None without a picture."""
+    place = _last(parts)
+    if place is None:
+        return None
+    read = (part.text for part in parts[place + 1 : place + 2] if isinstance(part, Reading))
+    return sum(letter.isalnum() for text in read for letter in text)
+
+
+def _text(parts: tuple[Part, ...]) -> str:
+    return " ".join(part.text for part in parts if isinstance(part, Text | Transcript)).strip()

@@ -1,0 +1,205 @@
+"""One child process around one engine, seen from the app: a call goes in, a stream of items comes out.
+
+The child (``core/runtime/child.py``) ends by itself when its standard input closes, so nothing is left over however the
+app went.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+from core.catalogue.spec import ModelSpec
+from core.errors import NotEnoughMemory, WorkerDied
+from core.runtime.frames import Asked, Cancelled, Ended, Item, Opening, read_frame, write_frame
+from core.types.events import Tick
+
+ROOT = Path(__file__).resolve().parents[2]
+TICK = 0.05  # seconds a call waits for an item before it says that there is none yet
+LOG_BYTES = 1_000_000  # at this size the engines' log is begun anew
+GRACE = 3.0  # seconds an engine has to end a cancelled call before its process is ended; nobody waits for it meanwhile
+
+
+class Worker:
+    """A child process with one engine. One call at a time; ``opening`` must be read to its end first."""
+
+    def __init__(self, spec: ModelSpec, folder: Path, log: Path) -> None:
+        self.spec = spec
+        self.peak = self.gpu_peak = 0  # bytes
+        self._refused = False  # its engine did not get the memory it asked for
+        self._ended = False  # by us
+        self._frames: queue.SimpleQueue[Any] = queue.SimpleQueue()  # ends with None when the process is gone
+        self._number = 0
+        self._called: int | None = None  # the call that has not ended yet
+        command = [sys.executable, "-m", "core.runtime.child"]
+        mode = "wb" if log.exists() and log.stat().st_size > LOG_BYTES else "ab"
+        with log.open(mode) as words:  # what libraries print, and tracebacks: for the log, not for the person
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words
+            )
+        threading.Thread(target=self._receive, name=f"worker {spec.id}", daemon=True).start()
+        self._send(Opening(spec, str(folder)))
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def opening(self) -> Generator[Tick, None, None]:
+        """Wait until the engine is open; closing this ends the process. Raises what its load raised, or WorkerDied."""
+        opened = False
+        try:
+            for _ in Call(self, 0):
+                yield Tick()
+            opened = True
+        finally:
+            if not opened:
+                self.kill()
+
+    def call(self, method: str, *args: Any) -> Call:
+        """Begin ``engine.method(*args)``; read the answer from the Call."""
+        self.settle()
+        self._number += 1
+        self._called = self._number
+        self._send(Asked(self._number, method, args))
+        return Call(self, self._number)
+
+    @property
+    def calling(self) -> bool:
+        """Whether a call has not ended: its engine may still be computing for nobody."""
+        return self._called is not None and self.alive
+
+    @property
+    def short(self) -> bool:
+        """Whether it wanted more memory than there was: its engine said so, or a SIGKILL that is not ours ended it.
+
+        The kernel sends one when memory runs out.
+        """
+        return self._refused or (self._process.poll() == -9 and not self._ended)
+
+    def kill(self) -> None:
+        """End the process now and wait until its memory is given back."""
+        self._ended = self._ended or self.alive
+        self._process.kill()
+        self._process.wait()
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()  # type: ignore[union-attr]
+
+    def take(self, timeout: float) -> Any:
+        """The next frame, or None when ``timeout`` seconds bring none. Raises WorkerDied."""
+        try:
+            frame = self._frames.get(timeout=timeout) if timeout else self._frames.get_nowait()
+        except queue.Empty:
+            return None
+        if frame is None:
+            self._frames.put(None)
+            raise self._died()
+        if isinstance(frame, Ended):
+            self.peak, self.gpu_peak = max(self.peak, frame.peak), max(self.gpu_peak, frame.gpu)
+            self._refused = self._refused or isinstance(frame.trouble, NotEnoughMemory)
+            if frame.number == self._called:
+                self._called = None
+        return frame
+
+    def cancel(self, number: int) -> None:
+        """Ask the engine to end a call, without waiting for it."""
+        self._send(Cancelled(number))
+
+    def settle(self) -> None:
+        """Wait until a cancelled call has ended; end the process when that takes more than GRACE seconds."""
+        until = time.monotonic() + GRACE
+        with contextlib.suppress(WorkerDied):
+            while self.calling:
+                if (left := until - time.monotonic()) <= 0:
+                    self.kill()
+                    return
+                self.take(left)
+
+    def _died(self) -> WorkerDied:
+        code = self._process.wait()
+        why, warum = (f"signal {-code}", f"信号 {-code}") if code < 0 else (f"exit status {code}", f"退出码 {code}")
+        guess, maybe = (", probably for want of memory", "，可能是系统内存不足") if self.short else ("", "")
+        return WorkerDied(
+            f"{self.spec.name} ended unexpectedly ({why}){guess}. What was said so far is kept; "
+            "try again to start it anew.",
+            f"{self.spec.name} 意外退出（{warum}）{maybe}。已有内容已保留；请重试，它会重新启动。",
+        )
+
+    def _send(self, value: object) -> None:
+        try:
+            write_frame(self._process.stdin, value)  # type: ignore[arg-type]
+        except (OSError, ValueError):  # broken or closed pipe: the next take tells what became of the process
+            self._frames.put(None)
+
+    def _receive(self) -> None:
+        try:
+            with self._process.stdout as answers:  # type: ignore[union-attr]
+                while True:
+                    self._frames.put(read_frame(answers))  # type: ignore[arg-type]
+        except (EOFError, OSError):
+            pass  # the child is gone
+        except pickle.UnpicklingError:
+            self._ended = self.alive  # it no longer makes sense
+        finally:
+            self._process.kill()
+            self._frames.put(None)
+
+
+class Call:
+    """The stream of one call. Iterating yields its items, and a Tick whenever TICK seconds bring none.
+
+    ``ready`` never waits. ``close`` cancels what is not over; leaving a ``with`` closes.
+    """
+
+    def __init__(self, worker: Worker, number: int) -> None:
+        self._worker = worker
+        self._number = number
+        self.over = False
+
+    def __enter__(self) -> Call:
+        return self
+
+    def __exit__(self, *why: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Any]:
+        while not self.over:
+            frame = self._next(TICK)
+            if frame is None:
+                yield Tick()
+            elif isinstance(frame, Item):
+                yield frame.value
+
+    def ready(self) -> Iterator[Any]:
+        """The items that have come in meanwhile."""
+        while not self.over and (frame := self._next(0)) is not None:
+            if isinstance(frame, Item):
+                yield frame.value
+
+    def close(self) -> None:
+        if not self.over:
+            self.over = True
+            self._worker.cancel(self._number)
+
+    def _next(self, timeout: float) -> Any:
+        try:
+            frame = self._worker.take(timeout)
+        except WorkerDied:
+            self.over = True
+            raise
+        if isinstance(frame, Ended):
+            self.over = True
+            if frame.trouble:
+                raise frame.trouble
+        return frame

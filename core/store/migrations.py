@@ -1,0 +1,213 @@
+"""The conversation database: its tables as numbered, append-only migrations, how it is opened, and what goes wrong.
+
+A database's ``user_version`` is the number of migrations it has had. A migration that has been released is never
+changed: add the next one at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.errors import DiskFull, ParlorError
+from core.host.disk import is_full
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """
+        CREATE TABLE conversations (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            title TEXT NOT NULL,
+            created REAL NOT NULL,
+            updated REAL NOT NULL,
+            deleted REAL,
+            selected INTEGER REFERENCES messages (id) ON DELETE SET NULL
+        )
+        """,
+        "CREATE INDEX conversations_updated ON conversations (updated)",
+        """
+        CREATE TABLE messages (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+            parent INTEGER REFERENCES messages (id) ON DELETE CASCADE,
+            body TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed')),
+            trouble_en TEXT NOT NULL DEFAULT '',
+            trouble_zh TEXT NOT NULL DEFAULT '',
+            feedback INTEGER CHECK (feedback IN (0, 1)),
+            created REAL NOT NULL,
+            owner INTEGER,
+            owner_started REAL
+        )
+        """,
+        "CREATE INDEX messages_conversation ON messages (conversation)",
+        "CREATE INDEX messages_parent ON messages (parent)",
+        "CREATE INDEX messages_running ON messages (state) WHERE state = 'running'",
+        "CREATE INDEX conversations_selected ON conversations (selected)",
+        """
+        CREATE TABLE media (
+            message INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+            sha256 TEXT NOT NULL,
+            PRIMARY KEY (message, sha256)
+        ) WITHOUT ROWID
+        """,
+        # rowid: a message's id, or minus a conversation's number for its title
+        """
+        CREATE VIRTUAL TABLE words USING fts5 (
+            text, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co Sm Sc So'"
+        )
+        """,
+    ),
+)
+
+BUSY_SECONDS = 30
+_BROKEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def open_database(file: Path) -> tuple[sqlite3.Connection, ParlorError | None]:
+    """A connection to the database at ``file``, brought up to date, and what there is to tell the person about it.
+
+    A file that is damaged or no database at all is set aside under a new name, never deleted, and a new database begun:
+    that is the trouble returned. Raises ParlorError when the database was written by a newer Parlor, which leaves it
+    untouched.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    seen = _identity(file)
+    try:
+        return _open(file), None
+    except sqlite3.DatabaseError as error:
+        if not is_broken(error):
+            raise
+        if _identity(file) != seen:  # another process has set it aside just now
+            return _open(file), None
+        aside = _set_aside(file)
+        return _open(file), _told(file, aside)
+
+
+@contextmanager
+def spoken(database: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system refuse into DiskFull or a ParlorError that says what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _said(getattr(error, "sqlite_errorcode", 0) & 0xFF, database, str(error)) from error
+    except OSError as error:
+        raise _said(sqlite3.SQLITE_FULL if is_full(error) else sqlite3.SQLITE_IOERR, database, str(error)) from error
+
+
+def _said(code: int, database: Path, reason: str) -> ParlorError:
+    folder = database.parent
+    if code == sqlite3.SQLITE_FULL:
+        return DiskFull(
+            f"There is no room left in {folder}, so this could not be saved; what was saved before is safe. "
+            "Free some disk space, then try again.",
+            f"{folder} 所在磁盘已满，这次的内容无法保存；此前保存的内容不受影响。请清理磁盘空间后重试。",
+        )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return ParlorError(
+            f"Another program has kept {database} busy for {BUSY_SECONDS} seconds. Close it, then try again.",
+            f"{database} 被其他程序占用超过 {BUSY_SECONDS} 秒。请关闭该程序后重试。",
+        )
+    if code in _BROKEN:
+        return ParlorError(
+            f"The conversation database {database} is damaged ({reason}). Restart Parlor: it will set the file aside, "
+            "delete nothing and begin a new one.",
+            f"对话数据库 {database} 已损坏（{reason}）。请重启 Parlor：它会保留该文件，并新建数据库。",
+        )
+    return ParlorError(
+        f"The conversations in {folder} cannot be read or written: {reason}. Check that the folder is there and yours.",
+        f"无法读写 {folder} 中的对话：{reason}。请检查该文件夹是否存在、是否有读写权限。",
+    )
+
+
+def is_broken(error: sqlite3.Error) -> bool:
+    """Whether ``error`` means a damaged file, not a passing state of it."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in _BROKEN
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        _refuse_newer(connection, file)
+        damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if damage != "ok":
+            error = sqlite3.DatabaseError(damage)
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        _migrate(connection, file)
+    except BaseException:  # an interrupt, too, must not leave it half done
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, file: Path) -> None:
+    """Run the migrations that are missing, all or none; the write lock keeps a second process waiting meanwhile."""
+    if _version(connection) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _refuse_newer(connection, file)
+        for statements in MIGRATIONS[_version(connection) :]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:  # an interrupt, too, must not leave it half done
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _refuse_newer(connection: sqlite3.Connection, file: Path) -> None:
+    if _version(connection) > len(MIGRATIONS):
+        raise ParlorError(
+            f"The conversations in {file} were written by a newer Parlor, and this one would damage them. "
+            "Nothing was changed. Update Parlor, or set PARLOR_HOME to another folder.",
+            f"{file} 中的对话由更新版本的 Parlor 写入，当前版本会损坏它们，因此未作任何改动。"
+            "请升级 Parlor，或把 PARLOR_HOME 设为其他文件夹。",
+        )
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _set_aside(file: Path) -> Path:
+    """Rename the database with its journal files; the journal keeps its name's tail, so SQLite still pairs them."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    aside, count = file.with_name(f"{file.name}.broken-{stamp}"), 1
+    while aside.exists():
+        aside, count = file.with_name(f"{file.name}.broken-{stamp}-{count}"), count + 1
+    os.rename(file, aside)
+    for tail in ("-wal", "-shm"):
+        if Path(f"{file}{tail}").exists():
+            os.rename(f"{file}{tail}", f"{aside}{tail}")
+    return aside
+
+
+def _told(file: Path, aside: Path) -> ParlorError:
+    return ParlorError(
+        f"The conversation database {file} was damaged and could not be read. It was set aside as {aside.name}, with "
+        "nothing deleted, and a new one begun. If you have a backup, close Parlor and put it in its place.",
+        f"对话数据库 {file} 已损坏，无法读取。它已被改名为 {aside.name} 保留，没有删除任何内容，并新建了一个数据库。"
+        "如有备份，请关闭 Parlor 后用备份替换。",
+    )

@@ -1,0 +1,128 @@
+"""What is said in a conversation: frozen values without identity, so they compare, hash, pickle and replay.
+
+Audio is signed 16-bit little-endian mono PCM; times are seconds; a picture is an encoded file (PNG, JPEG, ...).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from core.types.provenance import Figures, Provenance
+
+if TYPE_CHECKING:
+    from core.types.image_request import Painting
+
+Role = Literal["system", "user", "assistant"]
+Language = Literal["en", "zh"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words typed by a person or written by a model (Markdown)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture file: its bytes and its MIME type (``image/png``)."""
+
+    data: bytes = field(repr=False)
+    mime: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Sound: s16le mono PCM at ``rate`` Hz."""
+
+    pcm: bytes = field(repr=False)
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        return len(self.pcm) / 2 / self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One heard word; ``start`` and ``end`` in seconds from the recording's first sample."""
+
+    text: str
+    start: float
+    end: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What a transcriber heard in the ``Audio`` before it; ``language`` is an ISO 639-1 code, empty when unknown."""
+
+    text: str
+    language: str = ""
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of words in a picture: its box (left, top, right, bottom) in pixels and the reader's score, 0 to 1."""
+
+    text: str
+    box: tuple[int, int, int, int]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reader found in the ``Image`` before it, in reading order."""
+
+    lines: tuple[Line, ...]
+    width: int
+    height: int
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.text for line in self.lines)
+
+
+Part = Text | Image | Audio | Transcript | Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message. ``made_by`` names every model that had a hand in it, the author of its words first.
+
+    ``cut`` is true for an answer that ended early: stopped, or its model or the app went away.
+    """
+
+    role: Role
+    parts: tuple[Part, ...]
+    made_by: tuple[Provenance, ...] = ()
+    figures: Figures | None = None
+    cut: bool = False
+
+    @property
+    def text(self) -> str:
+        """The words a person reads: typed, written and heard, without what a reader found in pictures."""
+        return "\n\n".join(part.text for part in self.parts if isinstance(part, Text | Transcript) and part.text)
+
+    @property
+    def images(self) -> Iterator[Image]:
+        return (part for part in self.parts if isinstance(part, Image))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a person hands over at once.
+
+    ``draw`` forces (True) or forbids (False) a picture; None lets the router judge. ``speak`` asks for the answer's
+    sound. ``language`` (``en``, ``zh``) asks for an answer in it; empty leaves that to the model. ``painting`` says how
+    a picture is to be made; with a prompt in it, that prompt is used as it stands.
+    """
+
+    parts: tuple[Part, ...]
+    draw: bool | None = None
+    speak: bool = False
+    language: str = ""
+    painting: Painting | None = None

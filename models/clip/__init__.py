@@ -1,0 +1,3 @@
+from models.clip.engine import build, load
+
+__all__ = ["build", "load"]

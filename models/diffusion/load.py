@@ -1,0 +1,92 @@
+"""A pipeline off the disk, and what this machine has for it. Safetensors only, no foreign code, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import diffusers
+import psutil
+import torch
+import transformers
+from diffusers.quantizers.pipe_quant_config import PipelineQuantizationConfig
+from safetensors import SafetensorError
+
+from core.errors import EngineFailed, NotEnoughMemory
+from core.host.hardware import cpu_features
+from core.types.provenance import Scalar
+from models.common.torch_memory import NATIVE_BFLOAT16, device, granted, out_of_memory
+from models.diffusion.folder import HALF, LEFT_OUT, Contents
+from models.diffusion.memory_plan import Dtype, Facts, Means
+
+XL = "StableDiffusionXLPipeline"
+
+
+def look(found: Contents, defaults: Mapping[str, Scalar]) -> Facts:
+    """The machine and the model, as ``choose_means`` wants to know them; holds the GPU's room down to ``gpu_bytes``."""
+    where = device(defaults)
+    return Facts(
+        device=where,
+        gpu_bytes=granted(defaults),
+        ram_bytes=psutil.virtual_memory().available,
+        parameters=found.parameters,
+        largest=found.largest,
+        single_vae=where == "cpu" or vae_overflows(found),
+        native_bfloat16=bool(NATIVE_BFLOAT16 & cpu_features()),
+        bits=int(defaults.get("bits", 0)),
+        dtype=_dtype(defaults),
+    )
+
+
+def _dtype(defaults: Mapping[str, Scalar]) -> Dtype | None:
+    return next((name for name in get_args(Dtype) if name == defaults.get("dtype")), None)
+
+
+def opened(name: str, folder: Path, found: Contents, means: Means) -> Any:
+    """The pipeline in RAM, in the precision that ``means`` asks for; a VAE that overflows in half stays in single."""
+    for library in (diffusers, transformers):
+        library.utils.logging.disable_progress_bar()
+        library.utils.logging.set_verbosity_error()
+    dtype = getattr(torch, means.dtype)
+    single = means.device == "cpu" or (means.dtype == "float16" and vae_overflows(found))
+    left_out = {name: None for name in LEFT_OUT if name in found.configs["index"]}
+    if "safety_checker" in left_out:
+        left_out["requires_safety_checker"] = False  # type: ignore[assignment]
+    half = found.half and (means.dtype != "float32" or not found.plain)
+    try:
+        return getattr(diffusers, found.pipeline).from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            variant=HALF if half else None,
+            dtype={"vae": torch.float32 if single else dtype, "default": dtype},
+            quantization_config=_eight_bits() if means.bits == 8 else None,
+            **left_out,
+        )
+    except (OSError, ValueError, RuntimeError, LookupError, TypeError, SafetensorError) as error:
+        if out_of_memory(error):
+            raise too_big(name) from error
+        raise EngineFailed(
+            f"{name} cannot be opened: {error}. Check its files with `python start.py models verify`.",
+            f"无法打开 {name}：{error}。请用 `python start.py models verify` 校验其文件。",
+        ) from error
+
+
+def vae_overflows(found: Contents) -> bool:
+    """Whether the VAE has to compute in float32: SDXL's, unless its maker mended it. Others are marked so in vain."""
+    return found.pipeline == XL and bool(found.configs["vae"].get("force_upcast", True))
+
+
+def _eight_bits() -> Any:
+    """LLM.int8 (arXiv:2208.07339) for the UNet's linear layers."""
+    return PipelineQuantizationConfig(
+        quant_backend="bitsandbytes_8bit", quant_kwargs={"load_in_8bit": True}, components_to_quantize=["unet"]
+    )
+
+
+def too_big(name: str) -> NotEnoughMemory:
+    return NotEnoughMemory(
+        f"{name} ran out of memory. Paint a smaller picture, close other programs, or choose a smaller model.",
+        f"{name} 内存不足。请画小一些、关闭其他程序，或选择更小的模型。",
+    )

@@ -1,0 +1,3 @@
+from models.kokoro.engine import build, load
+
+__all__ = ["build", "load"]

@@ -1,0 +1,3 @@
+from models.llama.engine import build, load
+
+__all__ = ["build", "load"]

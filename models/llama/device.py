@@ -1,0 +1,76 @@
+"""Where llama.cpp computes: whether on a GPU, and how it is kept away from one.
+
+A build for a GPU uses it for long prompts also with no layer on it, and takes some hundred megabytes there to do so:
+only an empty list of devices keeps it on the CPU.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from pathlib import Path
+
+import llama_cpp.llama_cpp as api
+
+from core.errors import EngineFailed, NotEnoughMemory, ParlorError
+from core.host.hardware import nvidia_gpus
+from core.types.provenance import Scalar
+
+NO_DEVICES = (ctypes.c_void_p * 1)()  # the null pointer that ends the list
+
+
+def offloads() -> bool:
+    """Whether this build of llama.cpp finds a GPU to compute on."""
+    return bool(api.llama_supports_gpu_offload())
+
+
+def on_gpu(defaults: Mapping[str, Scalar]) -> bool:
+    """Whether a model with these ``spec.defaults`` goes to the GPU."""
+    return chosen(defaults, offloads(), bool(nvidia_gpus()))
+
+
+def chosen(defaults: Mapping[str, Scalar], able: bool, nvidia: bool) -> bool:
+    """On what the build is ``able`` to use, unless told otherwise for an NVIDIA GPU.
+
+    Memory is planned for those only, so of any other (Metal) the pool says ``cpu`` without meaning it.
+    """
+    return able and not (nvidia and defaults.get("device") == "cpu")
+
+
+def params(gpu: bool) -> api.llama_model_params:
+    """For loading a model, all of it on the GPU or nothing."""
+    made: api.llama_model_params = api.llama_model_default_params()
+    made.n_gpu_layers = -1 if gpu else 0
+    if not gpu:
+        made.devices = ctypes.addressof(NO_DEVICES)  # type: ignore[assignment]  # declared as an array, is an address
+    return made
+
+
+def unopened(path: Path, gpu: bool) -> ParlorError:
+    """Why ``path`` could not be loaded: a whole file that was to go to the GPU did not fit there."""
+    if gpu and whole(path):
+        return no_room(path.parent.name)
+    return EngineFailed(
+        f"The model file {path} cannot be opened: it is missing, damaged or cut short. Check it with "
+        f"`python start.py models verify`; `python start.py models get {path.parent.name}` fetches it again.",
+        f"无法打开模型文件 {path}：文件缺失、已损坏或不完整。请用 `python start.py models verify` 检查，"
+        f"再用 `python start.py models get {path.parent.name}` 重新获取。",
+    )
+
+
+def whole(path: Path) -> bool:
+    """Whether llama.cpp can read the file's header and vocabulary, and every tensor lies within the file."""
+    header = params(gpu=False)
+    header.vocab_only = True
+    pointer = api.llama_model_load_from_file(str(path).encode(), header)
+    if pointer:
+        api.llama_model_free(pointer)
+    return bool(pointer)
+
+
+def no_room(model: str) -> NotEnoughMemory:
+    return NotEnoughMemory(
+        f"There is not enough GPU memory for {model}. Close other programs that use the GPU and try again, "
+        "or choose a smaller model.",
+        f"显存不足，无法加载 {model}。请关闭其他使用显卡的程序后重试，或选择更小的模型。",
+    )

@@ -1,0 +1,3 @@
+from models.llava.engine import build, load
+
+__all__ = ["build", "load"]

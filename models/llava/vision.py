@@ -1,0 +1,223 @@
+"""The pictures of a conversation as a language model takes them: so many cells, each a vector, computed once.
+
+Encoding a picture (its pixels through the vision tower and the projector) is the dear part of a question about it, so
+the vectors are kept, least recently used first out. Among a prompt's tokens a picture's cells are negative numbers that
+say which picture, and the how many-th cell of it: comparing tokens compares pictures too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import io
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from PIL import Image as Pillow
+from PIL import ImageOps
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+from core.errors import BadInput, EngineFailed
+from core.types.messages import Image
+
+CELLS = 1 << 20  # more than any picture has
+KEPT = 256_000_000  # bytes of vectors: 54 pictures of LLaVA 1.5 7B in half precision
+REMEMBERED = 1024  # pictures whose number of cells is known
+PICTURE_TOKENS = 3000  # LLaVA 1.6 takes at most 2,880 for a picture
+SMALLEST = 32  # pixels of a picture's longer side, below which no picture is shrunk
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture's ``number`` in this process, and what stands for it in a prompt: its cells, and tokens around them."""
+
+    number: int
+    tokens: tuple[int, ...]
+
+    @property
+    def cells(self) -> int:
+        return sum(token < 0 for token in self.tokens)
+
+
+def picture_of(cell: int) -> int:
+    """The number of the picture that a cell belongs to."""
+    return (-1 - cell) // CELLS
+
+
+def offset(cell: int) -> int:
+    """How many cells of its picture come before this one."""
+    return (-1 - cell) % CELLS
+
+
+@dataclass(slots=True)
+class Begun:
+    """A picture that is being encoded: what ``get_image_features`` takes, and the tower's hidden states by tile."""
+
+    given: dict[str, Any]
+    states: list[tuple[torch.Tensor | None, ...]] = field(default_factory=list)
+
+
+class Seen(torch.nn.Module):
+    """Stands in for a vision tower that has seen all tiles already, one by one, while the model packs their vectors."""
+
+    def __init__(self, tiles: Sequence[tuple[torch.Tensor | None, ...]]) -> None:
+        super().__init__()
+        self._tiles = tiles
+
+    def forward(self, pixel_values: torch.Tensor, **_: object) -> BaseModelOutputWithPooling:
+        layers = zip(*self._tiles, strict=True)
+        states: Any = tuple(None if each[0] is None else torch.cat(each) for each in layers)
+        return BaseModelOutputWithPooling(hidden_states=states)
+
+
+class Sight:
+    """The eyes of ``model``. ``encoded`` counts how often a picture went through the vision tower.
+
+    A picture that would take more than ``most`` cells is made smaller first; where the model cuts pictures into tiles
+    by their size, that is what helps.
+    """
+
+    def __init__(self, model: Any, processor: Any, most: int = PICTURE_TOKENS) -> None:
+        self._model = model
+        self._processor = processor
+        self._most = most
+        self._asked = set(inspect.signature(model.get_image_features).parameters)
+        self._numbers = 0
+        self._shown: OrderedDict[str, Shown] = OrderedDict()  # by the SHA-256 of the picture's file
+        self._pixels: dict[int, Any] = {}  # processed for the reply in hand and not encoded yet
+        self._files: dict[int, tuple[Image, Shown]] = {}  # of the reply in hand
+        self._begun: dict[tuple[int, str], Begun] = {}  # of the reply in hand
+        self._vectors: OrderedDict[tuple[int, str], torch.Tensor] = OrderedDict()
+        self.encoded = 0
+
+    def look(self, images: Iterable[Image]) -> list[Shown]:
+        """What stands for each of a conversation's pictures. Raises BadInput when one cannot be opened."""
+        self._pixels, self._files, self._begun = {}, {}, {}
+        return [self._look(image) for image in images]
+
+    def vectors(self, number: int, adapter: str) -> torch.Tensor:
+        """The cells of a picture that was looked at for this reply, [cells, width]; encoded unless they are kept.
+
+        ``adapter`` names the LoRA adapter whose vision part is in force, empty for none.
+        """
+        key = (number, adapter)
+        while key not in self._vectors:
+            self.encode(number, adapter)
+        self._vectors.move_to_end(key)
+        return self._vectors[key]
+
+    def encode(self, number: int, adapter: str) -> float:
+        """Put the next tile of a picture that ``vectors`` does not have yet through the vision tower.
+
+        Returns what part of the picture is done; at 1 ``vectors`` has them. A call that ran out of memory may be made
+        again.
+        """
+        key = (number, adapter)
+        if key not in self._begun:
+            self._begun[key] = Begun(self._given(number))
+        begun = self._begun[key]
+        pixels = begun.given["pixel_values"]
+        with torch.inference_mode():
+            if pixels.dim() == 5 and len(begun.states) < pixels.shape[1]:  # [1, tiles, channels, height, width]
+                tile = pixels[0, len(begun.states)][None]
+                seen = self._model.model.vision_tower(tile, output_hidden_states=True, return_dict=True)
+                begun.states.append(self._wanted(seen.hidden_states))
+                done = len(begun.states) / int(pixels.shape[1])
+                if done < 1:
+                    return done
+            self._vectors[key] = self._packed(number, begun)
+        del self._begun[key]
+        self.encoded += 1
+        while len(self._vectors) > 1 and sum(each.nbytes for each in self._vectors.values()) > KEPT:
+            self._vectors.popitem(last=False)
+        return 1.0
+
+    def keeps(self, number: int, adapter: str) -> bool:
+        """Whether ``vectors`` would give them at once."""
+        return (number, adapter) in self._vectors
+
+    def _look(self, image: Image) -> Shown:
+        key = hashlib.sha256(image.data).hexdigest()
+        if key not in self._shown:
+            processed, tokens = self._processed(image)
+            self._pixels[self._numbers] = processed
+            self._shown[key] = Shown(self._numbers, tokens)
+            self._numbers += 1
+            if len(self._shown) > REMEMBERED:
+                self._shown.popitem(last=False)
+        self._shown.move_to_end(key)
+        shown = self._shown[key]
+        self._files[shown.number] = image, shown
+        return shown
+
+    def _processed(self, image: Image) -> tuple[Any, tuple[int, ...]]:
+        """What the vision tower gets, and the prompt's tokens, cells numbered as those of the next new picture."""
+        picture = opened(image)
+        processed, tokens, cells = self._cut(picture)
+        if cells > self._most and self._cut(_fitted(picture, SMALLEST))[2] < cells:
+            side = max(picture.size)
+            while cells > self._most and side > SMALLEST:
+                side = max(side * 3 // 4, SMALLEST)
+                processed, tokens, cells = self._cut(_fitted(picture, side))
+        numbered = iter(range(-1 - self._numbers * CELLS, -1 - self._numbers * CELLS - cells, -1))
+        return processed, tuple(next(numbered) if each == self._processor.image_token_id else each for each in tokens)
+
+    def _cut(self, picture: Pillow.Image) -> tuple[Any, list[int], int]:
+        """What the vision tower gets, the prompt's tokens as the processor writes them, and how many are cells."""
+        processed = self._processor.image_processor(images=[picture], return_tensors="pt")
+        text = self._processor.replace_image_token(processed, 0)
+        tokens = self._processor.tokenizer.encode(text, add_special_tokens=False)
+        return processed, tokens, tokens.count(self._processor.image_token_id)
+
+    def _given(self, number: int) -> dict[str, Any]:
+        """A picture as ``get_image_features`` takes it; ``pixel_values`` [1, (tiles,) channels, height, width]."""
+        processed = self._pixels.pop(number, None) or self._processed(self._files[number][0])[0]
+        given = {name: value for name, value in processed.items() if name in self._asked}
+        return given | {"pixel_values": given["pixel_values"].to(self._model.device, self._model.dtype)}
+
+    def _wanted(self, states: Sequence[torch.Tensor]) -> tuple[torch.Tensor | None, ...]:
+        """The hidden states that the projector takes, None in the places of all others."""
+        layers = self._model.config.vision_feature_layer
+        kept = {range(len(states))[layer] for layer in ([layers] if isinstance(layers, int) else layers)}
+        return tuple(state if place in kept else None for place, state in enumerate(states))
+
+    def _packed(self, number: int, begun: Begun) -> torch.Tensor:
+        """The projector's vectors for what the tower has seen, in the model's own order, [cells, width]."""
+        inner, shown = self._model.model, self._files[number][1]
+        tower = inner.vision_tower
+        try:
+            if begun.states:
+                inner.vision_tower = Seen(begun.states)
+            features = self._model.get_image_features(**begun.given, return_dict=True).pooler_output
+        finally:
+            inner.vision_tower = tower
+        vectors = torch.cat(list(features)).flatten(0, -2)
+        if len(vectors) != shown.cells:
+            raise EngineFailed(
+                f"The model gives {len(vectors)} vectors for a picture where its processor announces {shown.cells}: "
+                "config.json and the processor's settings do not belong together. Install the model again.",
+                f"模型为一张图片给出 {len(vectors)} 个向量，而处理器声明为 {shown.cells} 个："
+                "config.json 与处理器设置不匹配。请重新安装该模型。",
+            )
+        return vectors
+
+
+def _fitted(picture: Pillow.Image, side: int) -> Pillow.Image:
+    """A copy whose longer side has at most so many pixels."""
+    copy = picture.copy()
+    copy.thumbnail((side, side))
+    return copy
+
+
+def opened(image: Image) -> Pillow.Image:
+    """The picture upright, in RGB. Raises BadInput when the bytes are no picture."""
+    try:
+        with Pillow.open(io.BytesIO(image.data)) as picture:
+            return ImageOps.exif_transpose(picture).convert("RGB")
+    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
+        raise BadInput(
+            "The picture cannot be opened. Save it again as PNG or JPEG.", "无法打开图片。请重新保存为 PNG 或 JPEG。"
+        ) from error

@@ -1,0 +1,3 @@
+from models.smart_turn.engine import build, load
+
+__all__ = ["build", "load"]

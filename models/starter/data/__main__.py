@@ -1,0 +1,5 @@
+import sys
+
+from models.starter.data.build import main
+
+sys.exit(main())

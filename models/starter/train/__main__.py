@@ -1,0 +1,5 @@
+import sys
+
+from models.starter.train.stages import main
+
+sys.exit(main())

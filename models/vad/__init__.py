@@ -1,0 +1,3 @@
+from models.vad.engine import build, load
+
+__all__ = ["build", "load"]

@@ -1,0 +1,306 @@
+"""The real voice: what it says is understood, in both languages; it sounds clean; it fails with a sentence."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.catalogue import spec as catalogue
+from core.catalogue.kokoro_voices import VOICES, default_voice, find, fitting, voices_for
+from core.errors import BadInput, EngineFailed
+from core.runtime.protocols import Speaker, Transcriber
+from core.text.normalise import Run, spoken
+from core.types.messages import Audio
+from models.kokoro import engine as kokoro
+from models.kokoro import network as kokoro_net
+from models.kokoro import pinyin
+from models.kokoro.onnx_split import halves
+from models.whisper import engine as whisper
+from tests.support.scoring import characters, edits, words
+
+ENGLISH = [
+    "Sure, I can help you with that.",
+    "First, open the **settings** page and choose a voice that you like.",
+    "The train leaves at half past nine and arrives before lunch.",
+    "Water boils at 100 °C at sea level.",
+    "The capital of Australia is Canberra, not Sydney.",
+    "The total comes to $23.50, including tax.",
+    "About 40% of the people agreed with the plan.",
+    "Please restart the computer after the update has finished.",
+]
+CHINESE = [
+    "当然可以，我来帮你看看这个问题。",
+    "今天天气很好，我们一起去公园散步吧。",
+    "你应该多喝水，并且保证**充足的睡眠**。",
+    "谢谢你的提问，答案取决于你有多少内存。",
+    "我奶奶以前每个星期天早上都会烤面包。",
+    "这封信是 2019 年写的。",
+    "大约 40% 的人同意这个计划。",
+    "更新完成以后，请重新启动电脑。",
+]
+
+
+@pytest.fixture(scope="module")
+def speaker(models_home: Path) -> Iterator[Speaker]:
+    engine = kokoro.load(catalogue.load().find("kokoro"), models_home / "kokoro")
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def ear(models_home: Path) -> Iterator[Transcriber]:
+    engine = whisper.load(catalogue.load().find("whisper-base"), models_home / "whisper-base")
+    yield engine
+    engine.close()
+
+
+def sound(pieces: Iterator[Audio]) -> Audio:
+    return Audio(b"".join(piece.pcm for piece in pieces), kokoro.RATE)
+
+
+def samples(audio: Audio) -> np.ndarray:
+    return np.frombuffer(audio.pcm, "<i2").astype(np.float64) / 32768
+
+
+def aloud(text: str, language: str) -> str:
+    return " ".join(run.text for run in spoken(text, language))
+
+
+@pytest.mark.models
+@pytest.mark.slow
+@pytest.mark.parametrize(("language", "sentences"), [("en", ENGLISH), ("zh", CHINESE)])
+def test_what_is_said_is_heard_with_at_most_five_percent_wrong(
+    speaker: Speaker, ear: Transcriber, language: str, sentences: list[str]
+) -> None:
+    units, wrong, total = (words if language == "en" else characters), 0, 0
+    for sentence in sentences:
+        heard = "".join(segment.text for segment in ear.transcribe(sound(speaker.speak(sentence)), language))
+        reference = units(aloud(sentence, language))
+        wrong += edits(reference, units(aloud(heard, language)))
+        total += len(reference)
+    assert wrong / total <= 0.05
+
+
+@pytest.mark.models
+def test_a_mixed_sentence_is_said_in_a_voice_for_each_language(speaker: Speaker, ear: Transcriber) -> None:
+    first, english, last = speaker.speak("我每天都用 Python and JavaScript 写程序。", ("zm_yunxi", "af_heart"))
+    heard = "".join(segment.text for segment in ear.transcribe(english, "en")).lower()
+    assert "python" in heard
+    assert first.seconds > 0.4
+    assert last.seconds > 0.4
+
+
+@pytest.mark.models
+def test_the_sound_is_clean_at_both_ends_and_never_clips(speaker: Speaker) -> None:
+    for text in ("Hello there, how are you?", "你好，今天过得怎么样？", "Yes."):
+        (said,) = speaker.speak(text)
+        wave = samples(said)
+        assert said.rate == 24_000
+        assert abs(wave[0]) < 0.002
+        assert np.abs(wave).max() <= 0.98
+        assert not wave[-round(0.2 * said.rate) :].any()
+        assert np.abs(wave[: round(0.15 * said.rate)]).max() > 0.01
+
+
+@pytest.mark.models
+def test_faster_is_shorter(speaker: Speaker) -> None:
+    text = "The museum is closed on Mondays."
+    slow, fast = (sound(speaker.speak(text, speed=speed)).seconds for speed in (0.7, 1.5))
+    assert slow > 1.4 * fast
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("nothing", ["", "  \n", "😀", "---", "...", "。"])
+def test_nothing_to_say_makes_no_sound(speaker: Speaker, nothing: str) -> None:
+    assert list(speaker.speak(nothing)) == []
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("speed", [0.0, 0.2, 3.0])
+def test_a_speed_nobody_can_follow_is_refused(speaker: Speaker, speed: float) -> None:
+    with pytest.raises(BadInput, match=r"0\.5 to 2"):
+        list(speaker.speak("Hello.", speed=speed))
+
+
+@pytest.mark.models
+def test_an_unknown_voice_is_named_with_those_that_look_alike(speaker: Speaker) -> None:
+    with pytest.raises(BadInput, match="af_heart") as raised:
+        list(speaker.speak("Hello.", ("af_hart",)))
+    assert "af_heart" in raised.value.zh
+
+
+@pytest.mark.models
+def test_speech_can_be_stopped_and_the_voice_used_again(speaker: Speaker) -> None:
+    stopped = speaker.speak("First. 然后。 Last.")
+    next(stopped)
+    stopped.close()  # type: ignore[attr-defined]
+    assert list(speaker.speak("Yes."))
+
+
+@pytest.mark.models
+def test_every_voice_of_the_table_is_installed(models_home: Path) -> None:
+    assert {path.stem for path in (models_home / "kokoro" / "voices").glob("*.bin")} == {voice.id for voice in VOICES}
+
+
+def test_a_broken_file_is_told_and_not_a_traceback(tmp_path: Path) -> None:
+    spec = replace(catalogue.load().find("kokoro"), id="broken")
+    with pytest.raises(EngineFailed, match="install it again"):
+        kokoro.load(spec, tmp_path)
+    (tmp_path / "kokoro.onnx").write_bytes(b"not a network")
+    with pytest.raises(EngineFailed, match="install it again"):
+        kokoro.load(spec, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "readings"),
+    [
+        ("银行", "yin2 hang2"),
+        ("行走", "xing2 zou3"),
+        ("重庆很重要", "chong2 qing4 hen3 zhong4 yao4"),
+        ("快乐的音乐", "kuai4 le4 de5 yin1 yue4"),
+        ("长大了头发很长", "zhang3 da4 le5 tou2 fa4 hen3 chang2"),
+        ("慢慢地走", "man4 man4 de5 zou3"),
+        ("跑得很快", "pao3 de5 hen3 kuai4"),
+        ("你得去", "ni3 dei3 qu4"),
+        ("第三行", "di4 san1 hang2"),
+        ("执行一行代码", "zhi2 xing2 yi1 hang2 dai4 ma3"),
+        ("数一数数据", "shu3 yi5 shu3 shu4 ju4"),
+        ("还有书要还给他", "hai2 you3 shu1 yao4 huan2 gei3 ta1"),
+    ],
+)
+def test_a_character_with_two_readings_is_read_by_its_word(text: str, readings: str) -> None:
+    said = "".join(pinyin._syllable(reading) for reading in readings.split())
+    assert pinyin.phonemes(text).replace(" ", "") == said
+
+
+@pytest.mark.parametrize(
+    "run", [Run("zh", "今天天气很好，" * 120), Run("en", "a quick brown fox jumps, " * 80), Run("en", "a" * 2000)]
+)
+def test_long_text_is_cut_to_what_the_model_takes(run: Run) -> None:
+    pieces = kokoro.pieces(run)
+    assert len(pieces) > 1
+    assert max(map(len, pieces)) <= kokoro.PIECE
+
+
+def test_a_long_text_is_begun_before_all_of_it_is_read() -> None:
+    text = "This is a sentence, and it goes on. " * 10_000
+    assert next(kokoro.runs(text)).text == "This is a sentence,"
+
+
+@pytest.mark.parametrize("text", ["㐅", "好㐅吗", "嗯", "哼", "呣", "欸，哦！"])
+def test_rare_characters_do_no_harm(text: str) -> None:
+    assert all(kokoro.pieces(Run("zh", text)))
+
+
+def test_words_of_other_languages_leave_no_marks_in_english() -> None:
+    assert not any("(" in piece for piece in kokoro.pieces(Run("en", "The Champs-Élysées, a château and naïve café.")))
+
+
+def test_voices_by_language() -> None:
+    assert len(VOICES) == 54
+    assert len(voices_for("en")) == 28
+    assert len(voices_for("zh")) == 8
+    assert find("bf_emma").accent == "en-GB"
+    assert default_voice("zh").language == "zh"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "language", "voice"),
+    [
+        (("bm_george", "zf_xiaoyi"), "en", "bm_george"),
+        (("bm_george", "zf_xiaoyi"), "zh", "zf_xiaoyi"),
+        (("bm_george",), "zh", "zm_yunxi"),
+        (("bf_emma",), "zh", "zf_xiaoxiao"),
+        (("zm_yunxi",), "en", "am_michael"),
+        ((), "en", "af_heart"),
+        (("", ""), "zh", "zm_yunxi"),
+    ],
+)
+def test_a_language_without_a_chosen_voice_gets_one_of_the_same_gender(
+    chosen: tuple[str, ...], language: str, voice: str
+) -> None:
+    assert fitting(chosen, language).id == voice
+
+
+@pytest.fixture(scope="module")
+def whole(models_home: Path) -> Iterator[Speaker]:
+    """The same voice on the graph as it lies in the file, silence and all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kokoro_net, "halves", lambda model: None)
+        engine = kokoro.load(catalogue.load().find("kokoro"), models_home / "kokoro")
+    yield engine
+    engine.close()
+
+
+def loudness(wave: np.ndarray) -> float:
+    return float(20 * np.log10(np.sqrt(np.mean(wave**2))))
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    "text", ["Sure, I can.", "The capital of France is Paris.", "当然可以。", "今天天气很好，我们去公园吧。"]
+)
+def test_silence_that_is_not_computed_changes_neither_loudness_nor_length(
+    speaker: Speaker, whole: Speaker, text: str
+) -> None:
+    ours, theirs = (samples(sound(engine.speak(text))) for engine in (speaker, whole))
+    assert abs(len(ours) - len(theirs)) < 0.1 * kokoro.RATE
+    assert abs(loudness(ours) - loudness(theirs)) < 1.0
+
+
+def test_frames_of_silence_stand_for_those_that_are_left_out() -> None:
+    first, last, shares = kokoro_net.window(np.array([20, 2, 3, 4, 13, 9, 1]), "ʃˈʊɹ.")
+    assert (first, last) == (20 - 3 - 3, 52 - 9 - 1 + 4 + 3)
+    assert shares.sum() == pytest.approx(1)
+    assert shares[:3].sum() == pytest.approx(17 / 52)
+    assert shares[3:-3] == pytest.approx(1 / 52)
+    assert shares[-3:].sum() == pytest.approx(6 / 52)
+
+
+def test_where_there_is_no_silence_every_frame_counts_once() -> None:
+    first, last, shares = kokoro_net.window(np.array([1, 5, 5, 1]), "ab")
+    assert (first, last) == (0, 12)
+    assert shares == pytest.approx(1 / 12)
+
+
+@pytest.mark.parametrize("model", [b"", b"\x00", b"not a network", bytes(range(256))])
+def test_a_file_that_is_another_graph_is_not_taken_apart(model: bytes) -> None:
+    with contextlib.suppress(
+        LookupError, ValueError
+    ):  # no protobuf at all: it is opened whole, which says what is wrong
+        assert halves(model) is None
+
+
+@pytest.mark.models
+def test_a_short_sound_is_kept_for_the_next_time_and_long_ones_are_not(models_home: Path) -> None:
+    engine = kokoro.load(catalogue.load().find("kokoro"), models_home / "kokoro")
+    first, again, other = (next(engine.speak("Sure,", voices)) for voices in ((), (), ("bf_emma",)))
+    assert again is first
+    assert other.pcm != first.pcm
+    text = "This is a sentence that is too long to be kept."
+    assert next(engine.speak(text)) is not next(engine.speak(text))
+    for number in range(kokoro.KEPT):
+        engine._kept[str(number), "", 1.0] = None
+    next(engine.speak("No,"))
+    assert len(engine._kept) <= kokoro.KEPT + 3
+    engine.close()
+
+
+@pytest.mark.models
+def test_a_clause_that_goes_on_ends_without_a_pause(speaker: Speaker) -> None:
+    (ended,), (goes_on,) = speaker.speak("The capital of France"), speaker.speak("The capital of France ")
+    assert samples(goes_on)[-round(0.1 * kokoro.RATE) :].any()
+    assert not samples(ended)[-round(0.2 * kokoro.RATE) :].any()
+
+
+def test_all_cores_compute_as_they_sleep_when_they_wait() -> None:
+    assert [kokoro_net.threads(cores) for cores in (1, 2, 8, 64)] == [1, 2, 4, 4]
+
+
+def test_the_build_is_told_without_a_model() -> None:
+    assert {"kokoro-onnx", "onnxruntime", "misaki", "phonemizer", "providers"} <= kokoro.build().keys()
