@@ -334,7 +334,7 @@ def test_a_data_folder_has_one_server_and_others_find_it(tmp_path: Path) -> None
 
     lock = launch.claim(tmp_path)
     assert lock is not None
-    code = "import sys, pathlib; from core import launch; print(launch.claim(pathlib.Path(sys.argv[1])))"
+    code = "import sys, pathlib; from core.server import launch; print(launch.claim(pathlib.Path(sys.argv[1])))"
     second = subprocess.run(
         [sys.executable, "-c", code, tmp_path], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -146,9 +146,12 @@ class Line(Protocol):
         """Show an event. A Clause comes by ``play`` only."""
 
 
+_WIRE_NAMES: dict[type, str] = {Phased: "phased", Told: "told", Shown: "shown"}  # what pages and scripts know them by
+
+
 def as_json(event: CallEvent) -> dict[str, Any]:
     """An event as the page and ``--json`` get it; pictures and sound are told by their size, not sent."""
-    told: dict[str, Any] = {"event": type(event).__name__.lower()}
+    told: dict[str, Any] = {"event": _WIRE_NAMES.get(type(event)) or type(event).__name__.lower()}
     match event:
         case Clause(turn, index, text, seconds):
             return told | {"turn": turn, "index": index, "text": text, "audio_seconds": round(seconds, 3)}

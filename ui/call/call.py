@@ -17,7 +17,7 @@ from ui.common.voice_sample import voice_names
 from ui.i18n.words import WORDS, language, say, several
 from ui.shell.sidebar import open_chat
 
-Transport = Literal["socket", "webrtc"]
+Carrier = Literal["socket", "webrtc"]
 TASKS = ("detect", "hear", "turn", "speak", "chat")  # what a call works with
 USED = ("s_voice_en", "s_voice_zh", "send", "try_again", *(key for key in WORDS if key.startswith("call_")))
 _call = component(
@@ -33,7 +33,7 @@ _call = component(
 )
 
 
-def call_page(conversation: str) -> tuple[Transport, Call | None, str]:
+def call_page(conversation: str) -> tuple[Carrier, Call | None, str]:
     """Draw the page; ``conversation`` goes on in the call, empty for a new one.
 
     Returns how the sound travels, the call over WebRTC that this tab holds, if any, and the chosen microphone.
@@ -57,7 +57,7 @@ def call_page(conversation: str) -> tuple[Transport, Call | None, str]:
     return _transport(), _held(), st.session_state.get("call_microphone", "")
 
 
-def _transport() -> Transport:
+def _transport() -> Carrier:
     """What the script of the page has found right, or the person has chosen there."""
     chosen = st.session_state.get("call", {}).get("transport")
     return "webrtc" if chosen == "webrtc" else "socket"

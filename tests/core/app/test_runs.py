@@ -28,7 +28,7 @@ LONG = Sampling(max_tokens=1500, seed=3)
 SHORT = Sampling(max_tokens=12, seed=3)
 
 
-class App:
+class RunsApp:
     """Runs over a store of its own and a tiny chat model."""
 
     def __init__(self, home: Path) -> None:
@@ -54,8 +54,8 @@ def tiny(models: Path) -> ModelSpec:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    app = App(tmp_path)
+def app(tmp_path: Path) -> Iterator[RunsApp]:
+    app = RunsApp(tmp_path)
     yield app
     app.close()
 
@@ -80,7 +80,7 @@ def speaking(run: Run, pieces: int = 5) -> Run:
     return run
 
 
-def test_a_turn_is_kept_word_for_word_with_what_made_it(app: App) -> None:
+def test_a_turn_is_kept_word_for_word_with_what_made_it(app: RunsApp) -> None:
     run = finished(app.runs.start(app.conversation, said("hello"), SHORT))
     events, _ = run.after(0)
     question, answer = app.store.path(app.conversation)
@@ -93,7 +93,7 @@ def test_a_turn_is_kept_word_for_word_with_what_made_it(app: App) -> None:
     assert answer.message.figures.tokens == 12
 
 
-def test_many_readers_see_the_same_from_wherever_they_begin(app: App) -> None:
+def test_many_readers_see_the_same_from_wherever_they_begin(app: RunsApp) -> None:
     run = finished(app.runs.start(app.conversation, said("hello"), SHORT))
     everything, end = run.after(0)
     assert run.after(3) == (everything[3:], end)
@@ -102,7 +102,7 @@ def test_many_readers_see_the_same_from_wherever_they_begin(app: App) -> None:
     assert app.runs.of(app.conversation) is None
 
 
-def test_stop_keeps_what_was_said_and_marks_it(app: App) -> None:
+def test_stop_keeps_what_was_said_and_marks_it(app: RunsApp) -> None:
     run = speaking(app.runs.start(app.conversation, said("hello"), LONG))
     run.stop()
     finished(run)
@@ -113,7 +113,7 @@ def test_stop_keeps_what_was_said_and_marks_it(app: App) -> None:
     assert answer.message.text == "".join(event.text for event in events if isinstance(event, Delta)) != ""
 
 
-def test_the_next_turn_after_a_stop_is_answered(app: App) -> None:
+def test_the_next_turn_after_a_stop_is_answered(app: RunsApp) -> None:
     run = speaking(app.runs.start(app.conversation, said("hello"), LONG))
     run.stop()
     finished(run)
@@ -122,7 +122,7 @@ def test_the_next_turn_after_a_stop_is_answered(app: App) -> None:
     assert [node.message.role for node in app.store.path(app.conversation)] == ["user", "assistant"] * 2
 
 
-def test_a_conversation_being_answered_takes_no_second_question(app: App) -> None:
+def test_a_conversation_being_answered_takes_no_second_question(app: RunsApp) -> None:
     run = speaking(app.runs.start(app.conversation, said("hello"), LONG))
     with pytest.raises(BadInput, match="still being answered"):
         app.runs.start(app.conversation, said("and this?"))
@@ -133,7 +133,7 @@ def test_a_conversation_being_answered_takes_no_second_question(app: App) -> Non
     assert len(app.store.path(app.conversation)) == 2
 
 
-def test_a_model_that_does_not_exist_is_told_before_anything_is_kept(app: App) -> None:
+def test_a_model_that_does_not_exist_is_told_before_anything_is_kept(app: RunsApp) -> None:
     app.settings = replace(app.settings, chat="gone")
     with pytest.raises(BadInput, match="gone"):
         app.runs.start(app.conversation, said("hello"))
@@ -141,14 +141,14 @@ def test_a_model_that_does_not_exist_is_told_before_anything_is_kept(app: App) -
     assert app.runs.of(app.conversation) is None
 
 
-def test_two_conversations_are_answered_at_once(app: App) -> None:
+def test_two_conversations_are_answered_at_once(app: RunsApp) -> None:
     other = app.store.create()
     runs = [app.runs.start(each, said("hello"), SHORT) for each in (app.conversation, other)]
     assert [finished(run).trouble for run in runs] == [None, None]
     assert all(app.store.path(each)[-1].message.text for each in (app.conversation, other))
 
 
-def test_regenerating_puts_a_new_version_beside_the_old(app: App) -> None:
+def test_regenerating_puts_a_new_version_beside_the_old(app: RunsApp) -> None:
     first = finished(app.runs.start(app.conversation, said("hello"), SHORT)).answer
     second = finished(app.runs.again(first)).answer
     newest = app.store.path(app.conversation)[-1]
@@ -157,7 +157,7 @@ def test_regenerating_puts_a_new_version_beside_the_old(app: App) -> None:
     assert app.store.path(app.conversation)[-1].id == first
 
 
-def test_editing_begins_a_branch_and_the_old_one_stays(app: App) -> None:
+def test_editing_begins_a_branch_and_the_old_one_stays(app: RunsApp) -> None:
     old = finished(app.runs.start(app.conversation, said("hello"), SHORT))
     finished(app.runs.start(app.conversation, said("more"), SHORT))
     new = finished(app.runs.edit(old.question, said("good day")))
@@ -168,7 +168,7 @@ def test_editing_begins_a_branch_and_the_old_one_stays(app: App) -> None:
     assert [node.message.text for node in app.store.path(app.conversation)][::2] == ["hello", "more"]
 
 
-def test_a_killed_worker_keeps_the_text_and_the_next_turn_works(app: App) -> None:
+def test_a_killed_worker_keeps_the_text_and_the_next_turn_works(app: RunsApp) -> None:
     run = speaking(app.runs.start(app.conversation, said("hello"), LONG))
     import psutil
 
@@ -184,21 +184,21 @@ def test_a_killed_worker_keeps_the_text_and_the_next_turn_works(app: App) -> Non
     assert finished(app.runs.again(answer.id)).trouble is None
 
 
-def test_a_wish_to_draw_without_a_painter_says_so_and_can_be_answered_in_words(app: App) -> None:
+def test_a_wish_to_draw_without_a_painter_says_so_and_can_be_answered_in_words(app: RunsApp) -> None:
     run = finished(app.runs.start(app.conversation, said("draw me a cat"), SHORT))
     assert isinstance(run.trouble, NotInstalled)
     assert app.store.path(app.conversation)[0].message.text == "draw me a cat"
     assert finished(app.runs.again(run.answer, draw=False)).trouble is None
 
 
-def test_a_picture_nobody_can_read_is_kept_with_the_reason(app: App) -> None:
+def test_a_picture_nobody_can_read_is_kept_with_the_reason(app: RunsApp) -> None:
     turn = Turn((Text("What is this?"), Image(b"\x89PNG", "image/png")))
     run = finished(app.runs.start(app.conversation, turn, SHORT))
     assert isinstance(run.trouble, NotInstalled)
     assert app.store.path(app.conversation)[0].message.parts == turn.parts
 
 
-def test_a_title_comes_from_the_first_words(app: App) -> None:
+def test_a_title_comes_from_the_first_words(app: RunsApp) -> None:
     finished(app.runs.start(app.conversation, said("Why is the sky blue?"), SHORT))
     known = app.store.conversation(app.conversation)
     assert known is not None
@@ -208,10 +208,10 @@ def test_a_title_comes_from_the_first_words(app: App) -> None:
 SERVER = """
 import sys, time
 from pathlib import Path
-from core import runs
-from tests.core.app.test_runs import App, LONG, said, speaking
+from core.app import runs
+from tests.core.app.test_runs import RunsApp, LONG, said, speaking
 runs.SAVE_EVERY = 0.0  # the tiny model is done in half a second
-app = App(Path(sys.argv[1]))
+app = RunsApp(Path(sys.argv[1]))
 run = speaking(app.runs.start(app.conversation, said("hello"), LONG))
 while not app.store.path(app.conversation)[-1].message.text:
     time.sleep(0.005)

@@ -28,7 +28,9 @@ ROOT = Path(__file__).parents[3]
 # A fetch in a process of its own, of the model in the person's catalogue: prints the error, or "installed".
 CHILD = """
 import sys
-from core import catalogue, downloads, settings
+from core import settings
+from core.catalogue import spec as catalogue
+from core.download import fetch as downloads
 from core.errors import ParlorError
 chosen = settings.load()
 try:
@@ -206,7 +208,7 @@ def test_the_offline_switch_opens_no_socket(server: HubServer, settings: Setting
     write_catalogue(settings)
     watch = """
 import os, sys
-from core import downloads
+from core.download import fetch as downloads
 os.environ["PARLOR_OFFLINE"] = "1"
 def watch(event, arguments):
     if event.startswith("socket."):

@@ -15,7 +15,7 @@ from core.app.app import Parlor
 from core.catalogue import licences as terms
 from core.catalogue import user_file as usercatalogue
 from core.catalogue.spec import installed
-from core.cli.main import main as cli
+from core.cli import main as cli
 from core.errors import BadInput, DownloadFailed
 from core.manage.remove import remove
 from core.server.launch import claim

@@ -127,7 +127,7 @@ def test_a_fresh_process_paints_the_same_bytes(folders: dict[Kind, Path], painte
     code = (
         "import hashlib, sys; from pathlib import Path\n"
         "from core.types.image_request import Painted\n"
-        "from models import diffusion; from tests import test_diffusion as t\n"
+        "from models import diffusion\nfrom tests.models.diffusion import test_engine as t\n"
         "engine = diffusion.load(t.spec(), Path(sys.argv[1]))\n"
         "print(hashlib.sha256(t.file(engine, t.CAT)).hexdigest())"
     )
