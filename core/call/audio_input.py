@@ -32,7 +32,7 @@ class Sounded:
     pcm: bytes
 
 
-class Ear:
+class AudioInput:
     """Takes sound of any rate in chunks of any size; gives ``post`` a Sounded for each frame, or a ParlorError."""
 
     def __init__(
