@@ -1,7 +1,7 @@
 """What each constant of a call's timing costs and saves: ``python start.py bench floor [--turns N] [--json]``.
 
 Spoken turns whose true end is known (``bench/support/voice_turns.py``), and sounds that are no turn, are put through
-the real detector once; ``core.turn_taking.turn_taking.Floor`` then runs over its scores again and again, one constant
+the real detector once; ``core.turn_taking.turn_taking.TurnTaking`` then runs over its scores again and again, one constant
 changed at a time, the real hearing and the real judge answering at every pause as in a call. A minute or two. Columns,
 over all turns:
 
@@ -111,7 +111,7 @@ def _items(worker: Worker, method: str, *args: Any) -> list[Any]:
 
 def passed(recorded: Recorded, engines: Engines) -> Passed:
     """One pass of a Floor; engines answer at once."""
-    floor = voice.Floor()
+    floor = voice.TurnTaking()
     began: list[float] = []
     ended: list[float] = []
     committed: list[float] = []

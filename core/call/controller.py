@@ -1,7 +1,7 @@
 """What happens in a call, one thing after another: what is heard and judged, and what is done about it.
 
 Everything here runs on the call's own thread (``core/call/session.py``); engines, transports and answers post to it.
-The timing is ``core.turn_taking.turn_taking.Floor``'s: its actions are carried out here.
+The timing is ``core.turn_taking.turn_taking.TurnTaking``'s: its actions are carried out here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from core.errors import ParlorError
 from core.runtime.protocols import Aligned, Segment
 from core.turn_taking.actions import Action, Asked, Began, Committed, Dropped, Ducked, Ended, Hushed, Nodded, Reopened
 from core.turn_taking.text import stops
-from core.turn_taking.turn_taking import Floor
+from core.turn_taking.turn_taking import TurnTaking
 from core.types.messages import Audio, Image, Part, Reading, Text
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Conductor:
     ) -> None:
         self.app, self.keeper, self.options = app, keeper, options
         self.desks, self.answers, self.clock, self.tell = desks, answers, clock, tell
-        self.floor = Floor(options.push)
+        self.floor = TurnTaking(options.push)
         self.phase: Phase = "opening"
         self._muted = False
         self._closing = False

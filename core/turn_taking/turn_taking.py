@@ -66,7 +66,7 @@ SETTLED = 0.5  # seconds
 State = Literal["quiet", "speech", "pause", "answer"]
 
 
-class Floor:
+class TurnTaking:
     """The state of a conversation. Every method returns what is to be done, in order.
 
     With ``push`` a key is held down while speaking, and nothing else decides when a turn begins and ends.

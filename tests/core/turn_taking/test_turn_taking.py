@@ -20,7 +20,7 @@ from core.turn_taking.actions import (
     Nodded,
     Reopened,
 )
-from core.turn_taking.turn_taking import AGAIN, BEGIN, LONGEST, NOD, SOFT_END, Floor
+from core.turn_taking.turn_taking import AGAIN, BEGIN, LONGEST, NOD, SOFT_END, TurnTaking
 
 HEARING = 0.2  # seconds that the simulated transcriber takes
 JUDGING = 0.06
@@ -41,7 +41,7 @@ class Talk:
     waiting: list[tuple[float, str, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.floor = Floor(self.push)
+        self.floor = TurnTaking(self.push)
 
     def act(self, actions: list[Action]) -> None:
         for action in actions:
