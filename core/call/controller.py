@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from core.app.app import Parlor
 
 
-class Conductor:
+class CallController:
     """The state of a call."""
 
     def __init__(
