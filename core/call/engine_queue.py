@@ -39,7 +39,7 @@ class Result:
     trouble: ParlorError | None = None
 
 
-class Desk:
+class EngineQueue:
     """Posts a Result for every item. The model is leased for one job at a time, so that others can use it between."""
 
     def __init__(self, spec: ModelSpec, pool: Pool, post: Callable[[Result], None]) -> None:
@@ -89,9 +89,9 @@ class Desk:
 class Desks:
     """The engines that a call asks; ``judge`` and ``read`` may be missing."""
 
-    hear: Desk
-    judge: Desk | None
-    read: Desk | None
+    hear: EngineQueue
+    judge: EngineQueue | None
+    read: EngineQueue | None
 
     def transcribe(self, key: tuple[str, int], sound: bytes, script: str, hint: str, words: bool) -> None:
         """``sound`` is s16 at 16 kHz; ``hint`` the language of the call so far."""
