@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from core.call.answer import Answer
 from core.call.answers import Answers
 from core.call.audio_input import Sounded
-from core.call.engine_queue import Desks, Result
+from core.call.engine_queue import EngineQueues, Result
 from core.call.recorder import Keeper
 from core.call.transport import CallEvent, CallOptions, Caption, Line, Phase, Phased, Shown, Told
 from core.call.user_turn import RATE, Pictures, Spoken, Turns
@@ -36,7 +36,7 @@ class CallController:
         app: Parlor,
         keeper: Keeper,
         options: CallOptions,
-        desks: Desks,
+        desks: EngineQueues,
         answers: Answers,
         clock: Callable[[], float],
         tell: Callable[[CallEvent], None],

@@ -86,7 +86,7 @@ class EngineQueue:
 
 
 @dataclass(frozen=True, slots=True)
-class Desks:
+class EngineQueues:
     """The engines that a call asks; ``judge`` and ``read`` may be missing."""
 
     hear: EngineQueue

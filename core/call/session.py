@@ -22,7 +22,7 @@ from core.call.answer import Given
 from core.call.answers import Answers
 from core.call.audio_input import AudioInput, Sounded
 from core.call.controller import CallController
-from core.call.engine_queue import Desks, EngineQueue, Result
+from core.call.engine_queue import EngineQueue, EngineQueues, Result
 from core.call.recorder import Keeper
 from core.call.transport import CallEvent, CallOptions, Line, Phase, Phased, Told
 from core.catalogue.spec import ModelSpec, installed
@@ -67,7 +67,7 @@ class Call:
         self._keeper = Keeper(app.store, conversation, app.settings.home / "calls")
         self._echo = Echo()
         read = choice.read if choice.read and installed(choice.read, app.settings.models) else None
-        self._desks = Desks(
+        self._desks = EngineQueues(
             *(EngineQueue(each, app.pool, self._result) if each else None for each in (hear, judge, read))
         )  # type: ignore[arg-type]
         self._answers = Answers(app, self._keeper, self._echo, clock, self._tell, self._given)
