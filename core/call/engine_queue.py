@@ -21,7 +21,7 @@ JUDGED = 8.0  # seconds of a turn that its end is judged by
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class EngineRequest:
     """``method(*args)`` of the engine, for whoever knows ``key``."""
 
     key: Any
@@ -33,7 +33,7 @@ class Job:
 class Result:
     """An item of a job's stream; at its end ``over``, with the ``trouble`` that ended it."""
 
-    job: Job
+    job: EngineRequest
     item: Any = None
     over: bool = False
     trouble: ParlorError | None = None
@@ -44,7 +44,7 @@ class EngineQueue:
 
     def __init__(self, spec: ModelSpec, pool: Pool, post: Callable[[Result], None]) -> None:
         self._spec, self._pool, self._post = spec, pool, post
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[EngineRequest | None] = queue.SimpleQueue()
         self.busy = 0  # jobs asked and not over
         self._thread = threading.Thread(target=self._work, name=f"call {spec.task}", daemon=True)
         self._thread.start()
@@ -55,7 +55,7 @@ class EngineQueue:
 
     def ask(self, key: Any, method: str, *args: Any) -> None:
         self.busy += 1
-        self._jobs.put(Job(key, method, args))
+        self._jobs.put(EngineRequest(key, method, args))
 
     def close(self) -> None:
         """End after what has been asked."""
@@ -72,13 +72,13 @@ class EngineQueue:
             self.busy -= 1
             self._post(Result(job, over=True, trouble=trouble))
 
-    def _do(self, job: Job) -> None:
+    def _do(self, job: EngineRequest) -> None:
         """A worker that dies in mid-job is started again once: the sound of the job is still here."""
         with contextlib.suppress(WorkerDied):
             return self._once(job)
         return self._once(job)
 
-    def _once(self, job: Job) -> None:
+    def _once(self, job: EngineRequest) -> None:
         with leased(self._pool, self._spec) as worker, worker.call(job.method, *job.args) as call:
             for item in call:
                 if not isinstance(item, Tick | Progress):
