@@ -11,7 +11,7 @@ from core.call.answer import TAIL, Answer, Given
 from core.call.drawing import Sketch
 from core.call.fillers import Openers
 from core.call.playback import Said
-from core.call.recorder import Keeper
+from core.call.recorder import CallRecorder
 from core.call.transport import CallEvent, CallOptions, Caption, Clause, Interrupted, Line, Told
 from core.call.user_turn import Spoken
 from core.errors import ParlorError
@@ -39,7 +39,7 @@ class Answers:
     def __init__(
         self,
         app: Parlor,
-        keeper: Keeper,
+        keeper: CallRecorder,
         echo: Echo,
         clock: Callable[[], float],
         tell: Callable[[CallEvent], None],

@@ -14,7 +14,7 @@ from core.call.answer import Answer
 from core.call.answers import Answers
 from core.call.audio_input import Sounded
 from core.call.engine_queue import EngineQueues, Result
-from core.call.recorder import Keeper
+from core.call.recorder import CallRecorder
 from core.call.transport import CallEvent, CallOptions, Caption, Line, Phase, Phased, Shown, Told
 from core.call.user_turn import RATE, Pictures, Spoken, Turns
 from core.errors import ParlorError
@@ -34,7 +34,7 @@ class CallController:
     def __init__(
         self,
         app: Parlor,
-        keeper: Keeper,
+        keeper: CallRecorder,
         options: CallOptions,
         desks: EngineQueues,
         answers: Answers,

@@ -14,7 +14,7 @@ from core.types.events import Done, Picture, Progress, Prompt
 from core.types.messages import Image
 
 if TYPE_CHECKING:
-    from core.call.recorder import Keeper
+    from core.call.recorder import CallRecorder
 
 
 class Sketch:
@@ -28,7 +28,7 @@ class Sketch:
         self._node: int | None = None
         self._pictures: list[Image] = []
 
-    def begin(self, tell: Callable[[CallEvent], None], keeper: Keeper, post: Callable[[Given], None]) -> None:
+    def begin(self, tell: Callable[[CallEvent], None], keeper: CallRecorder, post: Callable[[Given], None]) -> None:
         self._tell, self._keeper = tell, keeper
         tell(Drawing(self.turn, None))
         self.answer.begin(respond(self._scene), post)

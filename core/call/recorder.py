@@ -24,7 +24,7 @@ EVERY = 0.5  # seconds
 LEAST = 0.4  # seconds of sound that are worth being found again
 
 
-class Keeper:
+class CallRecorder:
     """Keeps one call in ``conversation``. ``parent`` is the message that the next one follows."""
 
     def __init__(self, store: Store, conversation: str, folder: Path) -> None:

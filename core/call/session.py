@@ -23,7 +23,7 @@ from core.call.answers import Answers
 from core.call.audio_input import AudioInput, Sounded
 from core.call.controller import CallController
 from core.call.engine_queue import EngineQueue, EngineQueues, Result
-from core.call.recorder import Keeper
+from core.call.recorder import CallRecorder
 from core.call.transport import CallEvent, CallOptions, Line, Phase, Phased, Told
 from core.catalogue.spec import ModelSpec, installed
 from core.errors import NotInstalled, ParlorError
@@ -64,7 +64,7 @@ class Call:
         choice = app.runs.choice()
         detect, judge = _installed(app, "detect"), _maybe(app, "turn")
         hear = _usable(app, needed(choice.listen, "hear speech", "听写语音"))
-        self._keeper = Keeper(app.store, conversation, app.settings.home / "calls")
+        self._keeper = CallRecorder(app.store, conversation, app.settings.home / "calls")
         self._echo = Echo()
         read = choice.read if choice.read and installed(choice.read, app.settings.models) else None
         self._desks = EngineQueues(

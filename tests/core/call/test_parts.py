@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.call.playback import Said, spread
-from core.call.recorder import RATE, Keeper, recover
+from core.call.recorder import RATE, CallRecorder, recover
 from core.call.transport import Drawing, as_json
 from core.call.user_turn import Spoken
 from core.store.store import Store
@@ -147,7 +147,7 @@ def test_silence_before_the_first_word_is_no_part_of_a_turn_with_a_key() -> None
 def test_what_was_being_said_when_the_app_was_killed_is_found_again(store: Store, tmp_path: Path) -> None:
     conversation = store.create()
     first = store.add(conversation, Message("user", (Text("Hello."),)), None)
-    keeper = Keeper(store, conversation, tmp_path / "calls")
+    keeper = CallRecorder(store, conversation, tmp_path / "calls")
     speech = bytearray(sound(1.7, RATE).pcm)
     for end in range(0, len(speech), 1024):
         keeper.speaking(speech[:end])
@@ -163,7 +163,7 @@ def test_what_was_being_said_when_the_app_was_killed_is_found_again(store: Store
 
 
 def test_a_turn_that_was_kept_leaves_nothing_behind(store: Store, tmp_path: Path) -> None:
-    keeper = Keeper(store, store.create(), tmp_path / "calls")
+    keeper = CallRecorder(store, store.create(), tmp_path / "calls")
     keeper.speaking(sound(1.0, RATE).pcm)
     keeper.question((Text("Hello."),), None)
     keeper.forget()
@@ -172,7 +172,7 @@ def test_a_turn_that_was_kept_leaves_nothing_behind(store: Store, tmp_path: Path
 
 def test_a_question_that_went_on_is_the_same_message(store: Store, tmp_path: Path) -> None:
     conversation = store.create()
-    keeper = Keeper(store, conversation, tmp_path / "calls")
+    keeper = CallRecorder(store, conversation, tmp_path / "calls")
     first = keeper.question((Text("I would like"),), None)
     assert keeper.question((Text("I would like some tea."),), first) == first
     assert [node.message.text for node in store.path(conversation)] == ["I would like some tea."]
