@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from core.call.playback import Said
 from core.call.transport import Clause, Timed
-from core.call.user_turn import Spoken
+from core.call.user_turn import UserTurn
 from core.errors import EngineFailed, ParlorError
 from core.pipeline.turn_context import Ledger
 from core.types.events import Event, Tick
@@ -42,7 +42,7 @@ class Answer:
     The fields below belong to the call's own thread.
     """
 
-    spoken: Spoken  # the turn it answers
+    spoken: UserTurn  # the turn it answers
     ledger: Ledger
     said: Said = field(default_factory=Said)
     text: str = ""  # written so far

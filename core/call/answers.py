@@ -13,7 +13,7 @@ from core.call.fillers import Openers
 from core.call.playback import Said
 from core.call.recorder import CallRecorder
 from core.call.transport import CallEvent, CallOptions, Caption, Clause, Interrupted, Line, Told
-from core.call.user_turn import Spoken
+from core.call.user_turn import UserTurn
 from core.errors import ParlorError
 from core.pipeline.respond import respond
 from core.pipeline.turn_context import Ledger
@@ -59,7 +59,7 @@ class Answers:
         """Whether somebody waits for an engine to answer."""
         return self.current is not None and not self.current.over
 
-    def begin(self, spoken: Spoken, options: CallOptions) -> None:
+    def begin(self, spoken: UserTurn, options: CallOptions) -> None:
         """Begin to answer ``spoken``, which may not be over yet."""
         scene = reply.scene_of(self._app, spoken.parts(), self._keeper.history(), options, self._keeper.conversation)
         plan = reply.plan_of(scene)

@@ -16,7 +16,7 @@ from core.call.audio_input import Sounded
 from core.call.engine_queue import EngineQueues, Result
 from core.call.recorder import CallRecorder
 from core.call.transport import CallEvent, CallOptions, Caption, Line, Phase, Phased, Shown, Told
-from core.call.user_turn import RATE, Pictures, Spoken, Turns
+from core.call.user_turn import RATE, Pictures, Turns, UserTurn
 from core.errors import ParlorError
 from core.runtime.protocols import Aligned, Segment
 from core.turn_taking.actions import Action, Asked, Began, Committed, Dropped, Ducked, Ended, Hushed, Nodded, Reopened
@@ -53,7 +53,7 @@ class CallController:
         answers.began, answers.ended = self._began, self._ended_answer
 
     @property
-    def spoken(self) -> Spoken | None:
+    def spoken(self) -> UserTurn | None:
         """The turn that is open."""
         return self._turns.open
 
@@ -194,7 +194,7 @@ class CallController:
     def _transcribe(self, key: tuple[str, int], sound: bytes, words: bool) -> None:
         self.desks.transcribe(key, sound, self.app.settings.script, self._language, words)
 
-    def _open(self, typed: tuple[Part, ...] = ()) -> Spoken:
+    def _open(self, typed: tuple[Part, ...] = ()) -> UserTurn:
         answer = self.answers.current
         if answer and answer.committed and not answer.audible:  # to written words: whoever speaks now has the floor
             self.answers.break_off()
@@ -203,7 +203,7 @@ class CallController:
             self.enter("hearing")
         return spoken
 
-    def _end(self, spoken: Spoken, number: int) -> None:
+    def _end(self, spoken: UserTurn, number: int) -> None:
         spoken.mark("ended", self.clock())
         self._transcribe(("end", number), spoken.end(number), words=True)
         if self.options.push or not self.desks.judge_end(number, bytes(spoken.sound)):
@@ -241,7 +241,7 @@ class CallController:
         elif result.over and spoken.pieces[number].text is None:
             self._unheard(spoken, number, result.trouble)
 
-    def _unheard(self, spoken: Spoken, number: int, trouble: ParlorError | None) -> None:
+    def _unheard(self, spoken: UserTurn, number: int, trouble: ParlorError | None) -> None:
         """Nobody spoke; or the transcriber failed, and the recording is kept without its words."""
         if trouble:
             sound = Audio(bytes(spoken.sound), RATE)
@@ -250,7 +250,7 @@ class CallController:
         spoken.heard(number, "", "")
         self._heard(spoken, number)
 
-    def _heard(self, spoken: Spoken, number: int) -> None:
+    def _heard(self, spoken: UserTurn, number: int) -> None:
         text = spoken.text
         if spoken is not self.spoken or text is None:
             return
@@ -278,7 +278,7 @@ class CallController:
 
     # what is answered
 
-    def _answer(self, spoken: Spoken, text: str) -> None:
+    def _answer(self, spoken: UserTurn, text: str) -> None:
         """Begin to answer, if somebody is there to hear it and it is not silence that is asked for."""
         if self._closing or self.answers.line is None or (spoken.barged and stops(text)):
             return

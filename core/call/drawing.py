@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.call.answer import Answer, Given
 from core.call.transport import CallEvent, Drawing, Told
-from core.call.user_turn import Spoken
+from core.call.user_turn import UserTurn
 from core.pipeline.respond import respond
 from core.pipeline.turn_context import Scene
 from core.types.events import Done, Picture, Progress, Prompt
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Sketch:
     """Draws what ``scene`` asks for; ``answer`` is the thread it runs on."""
 
-    def __init__(self, spoken: Spoken, scene: Scene) -> None:
+    def __init__(self, spoken: UserTurn, scene: Scene) -> None:
         self.turn = spoken.turn
         self.answer = Answer(spoken, scene.ledger)
         self._scene = scene

@@ -28,7 +28,7 @@ class Piece:
 
 
 @dataclass(slots=True)
-class Spoken:
+class UserTurn:
     """One turn of the person's. Times of ``marks`` are the call's clock."""
 
     turn: int
@@ -163,14 +163,14 @@ class Turns:
     """The turn that is open, and the last few whose words may still come. Its first sound is from before it began."""
 
     def __init__(self) -> None:
-        self.open: Spoken | None = None
+        self.open: UserTurn | None = None
         self._count = 0
         self._before = Before()
-        self._recent: deque[Spoken] = deque(maxlen=RECENT)
+        self._recent: deque[UserTurn] = deque(maxlen=RECENT)
 
-    def begin(self, typed: tuple[Part, ...] = (), waiting: bool = False) -> Spoken:
+    def begin(self, typed: tuple[Part, ...] = (), waiting: bool = False) -> UserTurn:
         self._count += 1
-        self.open = Spoken(self._count, bytearray(self._before.take()), typed=typed, waiting=waiting)
+        self.open = UserTurn(self._count, bytearray(self._before.take()), typed=typed, waiting=waiting)
         self._recent.append(self.open)
         return self.open
 
@@ -181,7 +181,7 @@ class Turns:
         else:
             self._before.add(pcm)
 
-    def ended_by(self, number: int) -> Spoken | None:
+    def ended_by(self, number: int) -> UserTurn | None:
         """The turn that has a piece which end ``number`` closed."""
         return next((one for one in self._recent if number in one.pieces), None)
 

@@ -10,7 +10,7 @@ import pytest
 from core.call.playback import Said, spread
 from core.call.recorder import RATE, CallRecorder, recover
 from core.call.transport import Drawing, as_json
-from core.call.user_turn import Spoken
+from core.call.user_turn import UserTurn
 from core.store.store import Store
 from core.turn_taking.echo import Echo, correlation
 from core.types.messages import Audio, Message, Text, Transcript, Word
@@ -103,7 +103,7 @@ def test_the_ear_is_told_of_an_echo_only_while_something_is_played() -> None:
 
 
 def test_a_turn_in_pieces_is_one_message_with_times_from_its_beginning() -> None:
-    spoken = Spoken(1, bytearray(2 * RATE))
+    spoken = UserTurn(1, bytearray(2 * RATE))
     spoken.end(1)
     spoken.heard(1, "First piece.", "en")
     spoken.aligned(1, (Word(" First", 0.1, 0.4, 1.0),))
@@ -122,7 +122,7 @@ def test_a_turn_in_pieces_is_one_message_with_times_from_its_beginning() -> None
 
 
 def test_a_pause_that_was_none_is_heard_again_with_what_follows() -> None:
-    spoken = Spoken(1, bytearray(2 * RATE))
+    spoken = UserTurn(1, bytearray(2 * RATE))
     spoken.end(1)
     spoken.heard(1, "I would like", "en")
     spoken.reopen(1, kept=False)
@@ -133,7 +133,7 @@ def test_a_pause_that_was_none_is_heard_again_with_what_follows() -> None:
 
 
 def test_silence_before_the_first_word_is_no_part_of_a_turn_with_a_key() -> None:
-    held, spoken = Spoken(1, waiting=True), Spoken(2)
+    held, spoken = UserTurn(1, waiting=True), UserTurn(2)
     for number in range(100):
         for turn in (held, spoken):
             turn.add(bytes(1024), -100.0 if number < 90 else -20.0, number * 0.032, number >= 90)
