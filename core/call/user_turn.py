@@ -17,7 +17,7 @@ LOUD = 30.0  # dB below its loudest moment: what is quieter is no longer speech
 
 
 @dataclass(slots=True)
-class Piece:
+class TurnSegment:
     """A stretch of a turn that is transcribed at once. ``start`` and ``end`` in bytes; text None until it is heard."""
 
     start: int
@@ -33,7 +33,7 @@ class UserTurn:
 
     turn: int
     sound: bytearray = field(default_factory=bytearray)  # s16 at RATE
-    pieces: dict[int, Piece] = field(default_factory=dict)  # by the number of the end that closed them
+    pieces: dict[int, TurnSegment] = field(default_factory=dict)  # by the number of the end that closed them
     start: int = 0  # bytes: where the piece being spoken begins
     shown: tuple[Part, ...] = ()
     typed: tuple[Part, ...] = ()
@@ -61,7 +61,7 @@ class UserTurn:
 
     def end(self, number: int) -> bytes:
         """A soft end: what has to be transcribed now."""
-        self.pieces[number] = Piece(self.start, len(self.sound))
+        self.pieces[number] = TurnSegment(self.start, len(self.sound))
         return self.piece
 
     def reopen(self, number: int, kept: bool) -> None:
