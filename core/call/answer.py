@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from core.call.playback import Said
+from core.call.playback import PlayedAnswer
 from core.call.transport import Clause, Timed
 from core.call.user_turn import UserTurn
 from core.errors import EngineFailed, ParlorError
@@ -44,7 +44,7 @@ class Answer:
 
     spoken: UserTurn  # the turn it answers
     ledger: Ledger
-    said: Said = field(default_factory=Said)
+    said: PlayedAnswer = field(default_factory=PlayedAnswer)
     text: str = ""  # written so far
     sounds: list[Clause] = field(default_factory=list)
     queued: int = 0  # sounds that went out on the line

@@ -10,7 +10,7 @@ from core.call import reply as reply
 from core.call.answer import TAIL, Answer, Given
 from core.call.drawing import Sketch
 from core.call.fillers import Openers
-from core.call.playback import Said
+from core.call.playback import PlayedAnswer
 from core.call.recorder import CallRecorder
 from core.call.transport import CallEvent, CallOptions, Caption, Clause, Interrupted, Line, Told
 from core.call.user_turn import UserTurn
@@ -97,7 +97,7 @@ class Answers:
         if spoken.openers == OPENERS or (opener := self.openers.next(spoken.language)) is None:
             return False
         spoken.openers += 1
-        ready, answer.sounds, answer.said = answer.sounds, [], Said()
+        ready, answer.sounds, answer.said = answer.sounds, [], PlayedAnswer()
         self._add(answer, *opener)
         answer.opener = opener[1].seconds
         for clause in ready:

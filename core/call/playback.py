@@ -15,7 +15,7 @@ _WORD = re.compile(r"\s*(?:[㐀-䶿一-鿿豈-﫿぀-ヿ]|[^\s㐀-䶿一-鿿豈-
 
 
 @dataclass(slots=True)
-class Said:
+class PlayedAnswer:
     """The clauses of one answer in order: words and sound. A sound without words belongs to the clause before it."""
 
     clauses: list[tuple[str, list[Audio]]] = field(default_factory=list)

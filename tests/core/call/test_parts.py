@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.call.playback import Said, spread
+from core.call.playback import PlayedAnswer, spread
 from core.call.recorder import RATE, CallRecorder, recover
 from core.call.transport import Drawing, as_json
 from core.call.user_turn import UserTurn
@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_what_was_heard_is_the_words_that_had_sounded() -> None:
-    said = Said()
+    said = PlayedAnswer()
     said.add("The capital of France is Paris.", sound(2.0))
     said.add("It lies on the Seine.", sound(1.5))
     text, heard, words = said.until(2.6)
@@ -47,7 +47,7 @@ def test_chinese_words_are_characters_with_their_punctuation() -> None:
 
 
 def test_a_second_sound_of_a_clause_belongs_to_its_words() -> None:
-    said = Said()
+    said = PlayedAnswer()
     said.add("A clause in two sounds.", sound(1.0))
     said.add("", sound(1.0))
     assert said.seconds == pytest.approx(2.0)
@@ -56,7 +56,7 @@ def test_a_second_sound_of_a_clause_belongs_to_its_words() -> None:
 
 
 def test_the_whole_answer_is_kept_whole() -> None:
-    said = Said()
+    said = PlayedAnswer()
     said.add("Hello.", sound(1.0))
     text, heard, words = said.until(float("inf"))
     assert (text, heard, words[-1].end) == ("Hello.", sound(1.0), 1.0)
