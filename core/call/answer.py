@@ -26,7 +26,7 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class AnswerEvent:
     """Something an answer gave; at its end ``event`` is None and ``trouble`` what ended it."""
 
     answer: Answer
@@ -90,7 +90,7 @@ class Answer:
         )
         return Message("assistant", parts, tuple(self.ledger.made_by), figures, cut)
 
-    def begin(self, events: Generator[Event, None, None], post: Callable[[Given], None]) -> None:
+    def begin(self, events: Generator[Event, None, None], post: Callable[[AnswerEvent], None]) -> None:
         self._stopped = threading.Event()
         self._thread = threading.Thread(
             target=self._work, args=(events, post), name=f"call answer {self.turn}", daemon=True
@@ -103,7 +103,7 @@ class Answer:
     def join(self, seconds: float) -> None:
         self._thread.join(seconds)
 
-    def _work(self, events: Generator[Event, None, None], post: Callable[[Given], None]) -> None:
+    def _work(self, events: Generator[Event, None, None], post: Callable[[AnswerEvent], None]) -> None:
         trouble: ParlorError | None = None
         try:
             with contextlib.closing(events):
@@ -111,7 +111,7 @@ class Answer:
                     if self._stopped.is_set():
                         break
                     if not isinstance(event, Tick):
-                        post(Given(self, event))
+                        post(AnswerEvent(self, event))
         except ParlorError as error:
             trouble = error
         except Exception:  # a thread's last word: whatever it is, the person must hear of it
@@ -120,4 +120,4 @@ class Answer:
                 "This answer failed unexpectedly; parlor.log in the data folder says why. Ask again.",
                 "回答意外失败，原因见数据文件夹中的 parlor.log。请再问一次。",
             )
-        post(Given(self, None, trouble))
+        post(AnswerEvent(self, None, trouble))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.call import reply as reply
-from core.call.answer import TAIL, Answer, Given
+from core.call.answer import TAIL, Answer, AnswerEvent
 from core.call.drawing import Sketch
 from core.call.fillers import Openers
 from core.call.playback import PlayedAnswer
@@ -43,7 +43,7 @@ class Answers:
         echo: Echo,
         clock: Callable[[], float],
         tell: Callable[[CallEvent], None],
-        post: Callable[[Given], None],
+        post: Callable[[AnswerEvent], None],
     ) -> None:
         self._app, self._keeper, self._echo = app, keeper, echo
         self._clock, self._tell, self._post = clock, tell, post
@@ -118,7 +118,7 @@ class Answers:
         if answer.over:
             self._over(answer, answer.trouble)
 
-    def given(self, given: Given) -> None:
+    def given(self, given: AnswerEvent) -> None:
         """Something an answer or a sketch brought forth."""
         answer, event = given.answer, given.event
         sketch = next((one for one in self.sketches if one.answer is answer), None)

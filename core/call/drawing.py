@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from core.call.answer import Answer, Given
+from core.call.answer import Answer, AnswerEvent
 from core.call.transport import CallEvent, Drawing, Told
 from core.call.user_turn import UserTurn
 from core.pipeline.respond import respond
@@ -28,7 +28,9 @@ class Sketch:
         self._node: int | None = None
         self._pictures: list[Image] = []
 
-    def begin(self, tell: Callable[[CallEvent], None], keeper: CallRecorder, post: Callable[[Given], None]) -> None:
+    def begin(
+        self, tell: Callable[[CallEvent], None], keeper: CallRecorder, post: Callable[[AnswerEvent], None]
+    ) -> None:
         self._tell, self._keeper = tell, keeper
         tell(Drawing(self.turn, None))
         self.answer.begin(respond(self._scene), post)
@@ -37,7 +39,7 @@ class Sketch:
         """The message that the pictures belong to."""
         self._node = node
 
-    def given(self, given: Given) -> bool:
+    def given(self, given: AnswerEvent) -> bool:
         """Something came of it; whether it is over."""
         match given.event:
             case Prompt(painting):

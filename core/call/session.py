@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core.call import reply as call_reply
-from core.call.answer import Given
+from core.call.answer import AnswerEvent
 from core.call.answers import Answers
 from core.call.audio_input import AudioInput, Sounded
 from core.call.controller import CallController
@@ -176,7 +176,7 @@ class Call:
     def _result(self, result: Result) -> None:
         self._do(lambda: self._conductor.result(result))
 
-    def _given(self, given: Given) -> None:
+    def _given(self, given: AnswerEvent) -> None:
         self._do(lambda: self._answers.given(given))
 
     def _tell(self, event: CallEvent) -> None:
