@@ -14,7 +14,7 @@ from bench.support.voice_turns import RATE, Turn, silence, voiced
 from core.app.app import Parlor
 from core.call.file_transport import REPLY, STEP, FileClock, hold, pieces
 from core.call.fillers import WORDS
-from core.call.transport import CallEvent, CallOptions, Caption, Clause, Interrupted, Phased, Timed, Told
+from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Clause, Interrupted, Phased, Timed
 from core.types.messages import Audio
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class Held:
 
     @property
     def troubles(self) -> list[str]:
-        return [event.en for _, event in self.events if isinstance(event, Told) and event.trouble]
+        return [event.en for _, event in self.events if isinstance(event, CallNotice) and event.trouble]
 
     def idle(self) -> bool:
         return self.call.phase == "listening" and not self.call.busy

@@ -12,7 +12,7 @@ from core.call.drawing import Sketch
 from core.call.fillers import Openers
 from core.call.playback import PlayedAnswer
 from core.call.recorder import CallRecorder
-from core.call.transport import CallEvent, CallOptions, Caption, Clause, Interrupted, Line, Told
+from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Clause, Interrupted, Line
 from core.call.user_turn import UserTurn
 from core.errors import ParlorError
 from core.pipeline.respond import respond
@@ -111,7 +111,7 @@ class Answers:
         if answer is None:
             return
         if answer.refusal:
-            self._tell(Told.of(answer.refusal))
+            self._tell(CallNotice.of(answer.refusal))
         if answer.drawing:
             self.sketches.append(answer.drawing)
             answer.drawing.begin(self._tell, self._keeper, self._post)
@@ -198,7 +198,7 @@ class Answers:
                 if spoken.question is not None:
                     self._keeper.words(spoken.question, spoken.parts())
             case Progress(stage="note"):
-                self._tell(Told(event.note, event.note_zh))
+                self._tell(CallNotice(event.note, event.note_zh))
 
     def _add(self, answer: Answer, text: str, sound: Audio) -> None:
         answer.said.add(text, sound)
@@ -227,7 +227,7 @@ class Answers:
         if not answer.committed:
             return
         if trouble:
-            self._tell(Told.of(trouble))
+            self._tell(CallNotice.of(trouble))
         if not answer.sounds or answer.heard >= answer.said.seconds - TAIL:
             self._finish(answer, cut=trouble is not None)
 

@@ -15,7 +15,7 @@ from core.call.answers import Answers
 from core.call.audio_input import Sounded
 from core.call.engine_queue import EngineQueues, Result
 from core.call.recorder import CallRecorder
-from core.call.transport import CallEvent, CallOptions, Caption, Line, Phase, Phased, Shown, Told
+from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Line, Phase, Phased, Shown
 from core.call.user_turn import RATE, Pictures, Turns, UserTurn
 from core.errors import ParlorError
 from core.runtime.protocols import Aligned, Segment
@@ -95,7 +95,7 @@ class CallController:
         """Something was heard, judged or read."""
         kind, key = result.job.key
         if result.trouble:
-            self.tell(Told.of(result.trouble))
+            self.tell(CallNotice.of(result.trouble))
         match kind:
             case "end":
                 self._understand(key, result)

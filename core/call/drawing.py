@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core.call.answer import Answer, AnswerEvent
-from core.call.transport import CallEvent, Drawing, Told
+from core.call.transport import CallEvent, CallNotice, Drawing
 from core.call.user_turn import UserTurn
 from core.pipeline.respond import respond
 from core.pipeline.turn_context import Scene
@@ -46,7 +46,7 @@ class Sketch:
                 self._prompt = painting.prompt
                 self._tell(Drawing(self.turn, 0.0, prompt=self._prompt))
             case Progress(stage="note", note=en, note_zh=zh):
-                self._tell(Told(en, zh))
+                self._tell(CallNotice(en, zh))
             case Progress(stage="paint", fraction=fraction, preview=preview):
                 self._tell(Drawing(self.turn, fraction, preview, prompt=self._prompt))
             case Picture(image):
@@ -57,7 +57,7 @@ class Sketch:
                 self._keep()
             case None:
                 if given.trouble:
-                    self._tell(Told.of(given.trouble))
+                    self._tell(CallNotice.of(given.trouble))
                 return True
         return False
 

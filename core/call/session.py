@@ -24,7 +24,7 @@ from core.call.audio_input import AudioInput, Sounded
 from core.call.controller import CallController
 from core.call.engine_queue import EngineQueue, EngineQueues, Result
 from core.call.recorder import CallRecorder
-from core.call.transport import CallEvent, CallOptions, Line, Phase, Phased, Told
+from core.call.transport import CallEvent, CallNotice, CallOptions, Line, Phase, Phased
 from core.catalogue.spec import ModelSpec, installed
 from core.errors import NotInstalled, ParlorError
 from core.media import images as media
@@ -209,10 +209,10 @@ class Call:
         try:
             work()
         except ParlorError as error:
-            self._tell(Told.of(error))
+            self._tell(CallNotice.of(error))
         except Exception:  # the last word of the call's thread: the person must hear of it
             LOG.exception("A call failed in one of its steps")
-            self._tell(Told(*_BROKE, trouble=True))
+            self._tell(CallNotice(*_BROKE, trouble=True))
 
     def _open(self, models: list[ModelSpec]) -> None:
         """Load the models and put each to work once; a call that cannot hear ends with the reason."""
@@ -233,12 +233,12 @@ class Call:
 
     def _deaf(self, trouble: ParlorError) -> None:
         """The detector could not be opened, or keeps dying: without it there is no call."""
-        self._tell(Told.of(trouble))
+        self._tell(CallNotice.of(trouble))
         self._finish(trouble.en, trouble.zh)
 
     def _opened(self, trouble: ParlorError | None) -> None:
         if trouble:
-            self._tell(Told.of(trouble))
+            self._tell(CallNotice.of(trouble))
             self._finish(trouble.en, trouble.zh)
         else:
             self._conductor.enter("held" if self._answers.line is None else "listening")

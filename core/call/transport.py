@@ -113,7 +113,7 @@ class Drawing:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CallNotice:
     """Something to know, or (``trouble``) something that went wrong and what to do about it; the call goes on."""
 
     en: str
@@ -121,11 +121,11 @@ class Told:
     trouble: bool = False
 
     @classmethod
-    def of(cls, error: ParlorError) -> Told:
+    def of(cls, error: ParlorError) -> CallNotice:
         return cls(error.en, error.zh, trouble=True)
 
 
-CallEvent = Phased | Caption | Clause | Timed | Interrupted | Shown | Drawing | Told
+CallEvent = Phased | Caption | Clause | Timed | Interrupted | Shown | Drawing | CallNotice
 
 
 class Line(Protocol):
@@ -146,7 +146,11 @@ class Line(Protocol):
         """Show an event. A Clause comes by ``play`` only."""
 
 
-_WIRE_NAMES: dict[type, str] = {Phased: "phased", Told: "told", Shown: "shown"}  # what pages and scripts know them by
+_WIRE_NAMES: dict[type, str] = {
+    Phased: "phased",
+    CallNotice: "told",
+    Shown: "shown",
+}  # what pages and scripts know them by
 
 
 def as_json(event: CallEvent) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from core.app.app import Parlor
 from core.call.transport import (
     CallEvent,
+    CallNotice,
     CallOptions,
     Caption,
     Clause,
@@ -20,7 +21,6 @@ from core.call.transport import (
     Interrupted,
     Phased,
     Timed,
-    Told,
     as_json,
 )
 from core.errors import BadInput
@@ -125,7 +125,7 @@ def _print(event: CallEvent, at: float, options: argparse.Namespace) -> None:
             print(f"{at:8.2f}    --", file=sys.stderr, flush=True)
         case Drawing(image=image, prompt=prompt) if image:
             print(f"{at:8.2f}    [{prompt}]", flush=True)
-        case Told(en, zh):
+        case CallNotice(en, zh):
             print(f"{at:8.2f}  ! {zh if chinese else en}", file=sys.stderr, flush=True)
 
 

@@ -26,7 +26,7 @@ import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from core.app.app import parlor
-from core.call.transport import CallEvent, CallOptions, Caption, Clause, Drawing, Phased, Told, as_json
+from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Clause, Drawing, Phased, as_json
 from core.errors import ParlorError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class SocketLine:
         try:
             do(*given)
         except ParlorError as error:
-            self.send(as_json(Told.of(error)))
+            self.send(as_json(CallNotice.of(error)))
 
     def _wake(self) -> None:
         with contextlib.suppress(RuntimeError):  # the server has stopped, and its loop with it

@@ -23,7 +23,7 @@ import pytest
 from core.app.app import Parlor
 from core.call.file_transport import STEP, FileClock, hold, pieces
 from core.call.session import Call
-from core.call.transport import CallEvent, CallOptions, Caption, Drawing, Interrupted, Phased, Timed, Told
+from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Drawing, Interrupted, Phased, Timed
 from core.errors import BadInput
 from core.media.images import wav
 from core.settings import load
@@ -291,7 +291,7 @@ def test_without_a_painter_it_says_so_and_the_call_goes_on(app: Parlor, say: Cal
     held = Held(app).over(0.5, say("Please draw a red fox."), idle, say(FRANCE))
     app.settings = before
     assert "cannot draw" in held.finals("parlor")[0]
-    assert any(told.trouble for told in held.all(Told))
+    assert any(told.trouble for told in held.all(CallNotice))
     assert "France" in held.finals("you")[1]
     assert len(held.finals("parlor")) == 2
 
