@@ -14,7 +14,7 @@ from bench.support.voice_turns import RATE, Turn, silence, voiced
 from core.app.app import Parlor
 from core.call.file_transport import REPLY, STEP, FileClock, hold, pieces
 from core.call.fillers import WORDS
-from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Clause, Interrupted, Phased, Timed
+from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Clause, Interrupted, PhaseChanged, Timed
 from core.types.messages import Audio
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Held:
             events, seen = self.call.after(seen)
             for event in events:
                 self.events.append((self.clock.fed, event))
-                if isinstance(event, Phased) and event.phase == "speaking":
+                if isinstance(event, PhaseChanged) and event.phase == "speaking":
                     self.spoke = self.clock.fed
             if (now := line.low) != low:
                 low = now

@@ -15,7 +15,7 @@ from core.call.answers import Answers
 from core.call.audio_input import Sounded
 from core.call.engine_queue import EngineQueues, Result
 from core.call.recorder import CallRecorder
-from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Line, Phase, Phased, Shown
+from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Line, Phase, PhaseChanged, Shown
 from core.call.user_turn import RATE, Pictures, Turns, UserTurn
 from core.errors import ParlorError
 from core.runtime.protocols import Aligned, Segment
@@ -163,7 +163,7 @@ class CallController:
     def enter(self, phase: Phase, en: str = "", zh: str = "") -> None:
         if phase != self.phase and self.phase != "ended":
             self.phase = phase
-            self.tell(Phased(phase, en, zh))
+            self.tell(PhaseChanged(phase, en, zh))
 
     # what the floor decides
 

@@ -24,7 +24,7 @@ from core.call.audio_input import AudioInput, Sounded
 from core.call.controller import CallController
 from core.call.engine_queue import EngineQueue, EngineQueues, Result
 from core.call.recorder import CallRecorder
-from core.call.transport import CallEvent, CallNotice, CallOptions, Line, Phase, Phased
+from core.call.transport import CallEvent, CallNotice, CallOptions, Line, Phase, PhaseChanged
 from core.catalogue.spec import ModelSpec, installed
 from core.errors import NotInstalled, ParlorError
 from core.media import images as media
@@ -73,7 +73,7 @@ class Call:
         self._answers = Answers(app, self._keeper, self._echo, clock, self._tell, self._given)
         self._conductor = CallController(app, self._keeper, options, self._desks, self._answers, clock, self._tell)
         self._ear = AudioInput(detect, app.pool, self._echo, clock, self._sounded)
-        self._tell(Phased("opening"))
+        self._tell(PhaseChanged("opening"))
         models = [spec for spec in (hear, judge, choice.speak, choice.chat) if spec]
         threading.Thread(target=self._open, args=(models,), name="call opening", daemon=True).start()
         self._thread = threading.Thread(target=self._work, name="call", daemon=True)

@@ -16,7 +16,7 @@ Phase = Literal["opening", "listening", "hearing", "thinking", "speaking", "held
 
 
 @dataclass(frozen=True, slots=True)
-class Phased:
+class PhaseChanged:
     """What the call is doing: ``hearing`` while the person speaks, ``thinking`` until the answer is heard.
 
     ``held`` means that no line is connected; ``en`` and ``zh`` say why a call is held or has ended.
@@ -125,7 +125,7 @@ class CallNotice:
         return cls(error.en, error.zh, trouble=True)
 
 
-CallEvent = Phased | Caption | Clause | Timed | Interrupted | Shown | Drawing | CallNotice
+CallEvent = PhaseChanged | Caption | Clause | Timed | Interrupted | Shown | Drawing | CallNotice
 
 
 class Line(Protocol):
@@ -147,7 +147,7 @@ class Line(Protocol):
 
 
 _WIRE_NAMES: dict[type, str] = {
-    Phased: "phased",
+    PhaseChanged: "phased",
     CallNotice: "told",
     Shown: "shown",
 }  # what pages and scripts know them by

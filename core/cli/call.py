@@ -19,7 +19,7 @@ from core.call.transport import (
     Clause,
     Drawing,
     Interrupted,
-    Phased,
+    PhaseChanged,
     Timed,
     as_json,
 )
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from core.call.session import Call
     from core.types.messages import Audio
 
-QUIET = (Phased, Clause)  # events that only --json tells
+QUIET = (PhaseChanged, Clause)  # events that only --json tells
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +92,7 @@ def _follow(held: Call, clock: FileClock, audio: Audio, options: argparse.Namesp
     events, seen = held.after(seen)
     for event in events:
         _print(event, clock(), options)
-        if isinstance(event, Phased) and event.en:
+        if isinstance(event, PhaseChanged) and event.en:
             status = 1
     if options.out and line:
         Path(options.out).write_bytes(wav(line.reply))

@@ -26,7 +26,7 @@ import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from core.app.app import parlor
-from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Clause, Drawing, Phased, as_json
+from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Clause, Drawing, PhaseChanged, as_json
 from core.errors import ParlorError
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ async def send(socket: WebSocket, call: Call, line: SocketLine, carries: bool, r
         events, position = call.after(position)
         for event in folded(events):
             await show(socket, event, carries)
-        if any(isinstance(event, Phased) and event.phase == "ended" for event in events):
+        if any(isinstance(event, PhaseChanged) and event.phase == "ended" for event in events):
             break
         taken_up = taken_up or call.line is line  # not at once: the call's own thread does it
         if taken_up and call.line is not line:

@@ -23,7 +23,7 @@ import pytest
 from core.app.app import Parlor
 from core.call.file_transport import STEP, FileClock, hold, pieces
 from core.call.session import Call
-from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Drawing, Interrupted, Phased, Timed
+from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Drawing, Interrupted, PhaseChanged, Timed
 from core.errors import BadInput
 from core.media.images import wav
 from core.settings import load
@@ -349,7 +349,7 @@ def test_a_lost_line_holds_the_call_and_keeps_what_was_said(app: Parlor, say: Ca
         held.call.connect(line)
 
     held = Held(app).over(0.5, say(STORY), answering, do(lose), idle, say(FRANCE))
-    assert "held" in [phased.phase for phased in held.all(Phased)]
+    assert "held" in [phased.phase for phased in held.all(PhaseChanged)]
     assert held.kept[1].cut
     assert "France" in held.finals("you")[-1]
     assert len(held.kept) == 4
