@@ -12,7 +12,7 @@ from core.call.drawing import Sketch
 from core.call.fillers import Openers
 from core.call.playback import PlayedAnswer
 from core.call.recorder import CallRecorder
-from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Clause, Interrupted, Line
+from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Clause, Interrupted, Transport
 from core.call.user_turn import UserTurn
 from core.errors import ParlorError
 from core.pipeline.respond import respond
@@ -47,7 +47,7 @@ class Answers:
     ) -> None:
         self._app, self._keeper, self._echo = app, keeper, echo
         self._clock, self._tell, self._post = clock, tell, post
-        self.line: Line | None = None
+        self.line: Transport | None = None
         self.openers = Openers()
         self.current: Answer | None = None
         self.sketches: list[Sketch] = []

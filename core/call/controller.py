@@ -15,7 +15,7 @@ from core.call.answers import Answers
 from core.call.audio_input import Sounded
 from core.call.engine_queue import EngineQueues, Result
 from core.call.recorder import CallRecorder
-from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Line, Phase, PhaseChanged, Shown
+from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Phase, PhaseChanged, Shown, Transport
 from core.call.user_turn import RATE, Pictures, Turns, UserTurn
 from core.errors import ParlorError
 from core.runtime.protocols import Aligned, Segment
@@ -144,7 +144,7 @@ class CallController:
         if muted:
             self.act(self.floor.cut())
 
-    def link(self, line: Line | None) -> None:
+    def link(self, line: Transport | None) -> None:
         """Another line, or none: what was being said is kept, and what was being answered ends."""
         if line is None:
             self.act(self.floor.cut())

@@ -24,7 +24,7 @@ from core.call.audio_input import AudioInput, Sounded
 from core.call.controller import CallController
 from core.call.engine_queue import EngineQueue, EngineQueues, Result
 from core.call.recorder import CallRecorder
-from core.call.transport import CallEvent, CallNotice, CallOptions, Line, Phase, PhaseChanged
+from core.call.transport import CallEvent, CallNotice, CallOptions, Phase, PhaseChanged, Transport
 from core.catalogue.spec import ModelSpec, installed
 from core.errors import NotInstalled, ParlorError
 from core.media import images as media
@@ -89,7 +89,7 @@ class Call:
         return bool(self.phase == "opening" or self.behind or self._conductor.busy)
 
     @property
-    def line(self) -> Line | None:
+    def line(self) -> Transport | None:
         """What carries the call now."""
         return self._answers.line
 
@@ -103,11 +103,11 @@ class Call:
         """Whether an engine is at work that somebody waits for."""
         return self.phase == "opening" or self._conductor.working
 
-    def connect(self, line: Line) -> None:
+    def connect(self, line: Transport) -> None:
         """Carry the call from now on; a line that is there gives way."""
         self._do(lambda: self._conductor.link(line))
 
-    def disconnect(self, line: Line) -> None:
+    def disconnect(self, line: Transport) -> None:
         """``line`` is gone. Does nothing when another one carries the call."""
         self._do(lambda: self._conductor.link(None) if self._answers.line is line else None)
 

@@ -128,7 +128,7 @@ class CallNotice:
 CallEvent = PhaseChanged | Caption | Clause | Timed | Interrupted | Shown | Drawing | CallNotice
 
 
-class Line(Protocol):
+class Transport(Protocol):
     """Carries a call: its methods return at once and may be called from any thread."""
 
     kind: str  # socket, webrtc or file
