@@ -56,7 +56,7 @@ class Clause:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class TimedStage:
     """One bar of the waterfall: ``name`` from ``start`` to ``end``, seconds after the last voiced sample of the turn.
 
     Names are ``silence`` (until the end was noticed), ``judge``, ``hear``, ``write`` (to the answer's first word),
@@ -78,7 +78,7 @@ class Timed:
 
     turn: int
     total: float
-    stages: tuple[Stage, ...]
+    stages: tuple[TimedStage, ...]
     words: float | None = None
 
 

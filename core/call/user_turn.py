@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from core.call.recorder import times
-from core.call.transport import Stage, Timed
+from core.call.transport import Timed, TimedStage
 from core.turn_taking.actions import FRAME
 from core.types.messages import Audio, Image, Part, Reading, Text, Transcript, Word
 
@@ -131,7 +131,7 @@ class UserTurn:
             ("carry", max((marks[key] for key in ready if marks[key] <= audible), default=audible), audible),
         )
         stages = tuple(
-            Stage(name, round(start - zero, 3), round(end - zero, 3))
+            TimedStage(name, round(start - zero, 3), round(end - zero, 3))
             for name, start, end in spans
             if start is not None and end is not None and end > start
         )
