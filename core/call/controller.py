@@ -15,7 +15,16 @@ from core.call.answers import Answers
 from core.call.audio_input import Sounded
 from core.call.engine_queue import EngineQueues, Result
 from core.call.recorder import CallRecorder
-from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Phase, PhaseChanged, Shown, Transport
+from core.call.transport import (
+    CallEvent,
+    CallNotice,
+    CallOptions,
+    Caption,
+    Phase,
+    PhaseChanged,
+    PicturesWaiting,
+    Transport,
+)
 from core.call.user_turn import RATE, Pictures, Turns, UserTurn
 from core.errors import ParlorError
 from core.runtime.protocols import Aligned, Segment
@@ -130,7 +139,7 @@ class CallController:
         self._pictures.parts.append(image)
         if self.desks.read:
             self.desks.read.ask(("read", id(image)), "read", image)
-        self.tell(Shown(len(self._pictures)))
+        self.tell(PicturesWaiting(len(self._pictures)))
 
     def configure(self, options: CallOptions) -> None:
         self.options = options
@@ -300,7 +309,7 @@ class CallController:
         self.keeper.forget()
         if spoken.shown:
             self._pictures.hand_over(spoken.shown)
-            self.tell(Shown(len(self._pictures)))
+            self.tell(PicturesWaiting(len(self._pictures)))
         if self.answers.current:
             self.answers.committed()
             return

@@ -91,7 +91,7 @@ class Interrupted:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PicturesWaiting:
     """So many pictures wait for the next thing that the person says."""
 
     waiting: int
@@ -125,7 +125,7 @@ class CallNotice:
         return cls(error.en, error.zh, trouble=True)
 
 
-CallEvent = PhaseChanged | Caption | Clause | Timed | Interrupted | Shown | Drawing | CallNotice
+CallEvent = PhaseChanged | Caption | Clause | Timed | Interrupted | PicturesWaiting | Drawing | CallNotice
 
 
 class Transport(Protocol):
@@ -149,7 +149,7 @@ class Transport(Protocol):
 _WIRE_NAMES: dict[type, str] = {
     PhaseChanged: "phased",
     CallNotice: "told",
-    Shown: "shown",
+    PicturesWaiting: "shown",
 }  # what pages and scripts know them by
 
 
