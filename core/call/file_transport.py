@@ -22,7 +22,7 @@ BEHIND = 0.0005  # seconds between looks whether what was fed has been looked at
 QUIETER = 0.1  # of its loudness, while somebody may be speaking: -20 dB
 
 
-class FileLine:
+class FileTransport:
     """Plays into a recording of the call, one step of its clock after another; ``record`` tells whether to keep it."""
 
     kind = "file"
@@ -109,13 +109,13 @@ def pieces(audio: Audio) -> Iterator[bytes]:
 
 def hold(
     call: Call, clock: FileClock, microphone: Iterator[bytes], echo: float = 0.0, record: bool = True
-) -> Iterator[FileLine]:
+) -> Iterator[FileTransport]:
     """Feed ``microphone`` (``pieces``) into ``call``, then silence until all is answered, and hang up.
 
     Yields its line after every step. A fast call waits for the engines only, in real time, so that its figures are
     those of a real one. ``echo`` is how loud the microphone hears the answers (0.5 is -6 dB).
     """
-    line = FileLine(call, record)
+    line = FileTransport(call, record)
     call.connect(line)
     while call.phase == "opening":
         time.sleep(BEHIND)
