@@ -41,7 +41,7 @@ TAKEN = 4001
 Asked = dict[str, Any]
 
 
-class SocketLine:
+class SocketTransport:
     """The line of one page: what the call's thread says waits here for the server's event loop to send it."""
 
     kind = "socket"
@@ -142,7 +142,7 @@ async def opened(socket: WebSocket, asked: Asked) -> Call | None:
 
 async def carry(socket: WebSocket, call: Call, asked: Asked) -> int:
     """Send and receive side by side until one of them ends; returns the code to close with."""
-    line = SocketLine()
+    line = SocketTransport()
     carries = asked["type"] != "watch" and call.phase != "ended"
     rate = asked["rate"] if carries else 0
     if carries and rate not in RATES:
@@ -162,7 +162,9 @@ async def carry(socket: WebSocket, call: Call, asked: Asked) -> int:
             call.disconnect(line)
 
 
-async def send(socket: WebSocket, call: Call, line: SocketLine, carries: bool, receiving: asyncio.Task[None]) -> int:
+async def send(
+    socket: WebSocket, call: Call, line: SocketTransport, carries: bool, receiving: asyncio.Task[None]
+) -> int:
     """Everything of the call, from its first event to its last; a page that carries it no longer is told so."""
     position, sounding, taken_up = 0, (0, 0.0), False
     while not receiving.done():
@@ -193,7 +195,7 @@ async def show(socket: WebSocket, event: CallEvent, carries: bool) -> None:
         await socket.send_bytes(framed({"kind": kind, "turn": event.turn, "mime": picture.mime}, picture.data))
 
 
-async def receive(socket: WebSocket, call: Call, line: SocketLine, rate: int) -> None:
+async def receive(socket: WebSocket, call: Call, line: SocketTransport, rate: int) -> None:
     """Do what the page says until it goes. Sound is only handed on; a picture is opened on a thread beside it."""
     while (frame := await socket.receive())["type"] != "websocket.disconnect":
         data = frame.get("bytes")
@@ -205,7 +207,7 @@ async def receive(socket: WebSocket, call: Call, line: SocketLine, rate: int) ->
             asyncio.get_running_loop().run_in_executor(None, line.attempt, call.show, data[1:], "")
 
 
-async def obey(call: Call, line: SocketLine, asked: Asked) -> None:
+async def obey(call: Call, line: SocketTransport, asked: Asked) -> None:
     match asked["type"]:
         case "played":
             call.played(int(asked["turn"]), float(asked["seconds"]))
