@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from streamlit_webrtc import Translations
 
     from core.call.session import Call
-    from ui.transport.webrtc_transport import WebRtcLine
+    from ui.transport.webrtc_transport import WebRtcTransport
 
 NOWHERE: dict[str, Any] = {"iceServers": []}  # anything else, None too, makes both sides ask servers on the internet
 # Texts of its component and of the one that works it; both know them without rtc_.
@@ -32,7 +32,7 @@ class Mounted:
 
     call: str
     microphone: str
-    line: WebRtcLine
+    line: WebRtcTransport
     key: str = field(default_factory=lambda: f"webrtc-{uuid.uuid4().hex[:12]}")
 
 
@@ -45,7 +45,7 @@ def webrtc_line(call: Call, microphone: str = "") -> bool:
     from streamlit_webrtc.component import generate_frontend_component_key
 
     from ui.transport.webrtc_patches import mend
-    from ui.transport.webrtc_transport import WebRtcLine
+    from ui.transport.webrtc_transport import WebRtcTransport
 
     mend()
     mounted: Mounted | None = st.session_state.get("webrtc")
@@ -55,9 +55,9 @@ def webrtc_line(call: Call, microphone: str = "") -> bool:
     if mounted is None or said not in st.session_state or (mounted.call, mounted.microphone) != (call.id, microphone):
         if mounted:
             mounted.line.hang_up()
-        mounted = st.session_state["webrtc"] = Mounted(call.id, microphone, WebRtcLine(call))
+        mounted = st.session_state["webrtc"] = Mounted(call.id, microphone, WebRtcTransport(call))
     elif mounted.line.closed:
-        mounted.line = WebRtcLine(call)
+        mounted.line = WebRtcTransport(call)
     with st.container(key="webrtc_line"):
         streamer = webrtc_streamer(
             mounted.key,

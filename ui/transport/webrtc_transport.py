@@ -26,7 +26,7 @@ GIVEN_UP = 15.0  # seconds without a packet after which the connection is ended
 GAP = RATE // 5  # samples of lost sound that are made silence; more is a microphone that was changed
 
 
-class WebRtcLine:
+class WebRtcTransport:
     """A ``core.call.transport.Transport``. It connects itself to ``call`` with the first sound that comes, and takes itself
     off it.
 
@@ -101,7 +101,7 @@ class Loudspeaker(MediaStreamTrack):
 
     kind = "audio"
 
-    def __init__(self, line: WebRtcLine) -> None:
+    def __init__(self, line: WebRtcTransport) -> None:
         super().__init__()
         self._line = line
         self._due: float | None = None  # time.monotonic
@@ -124,7 +124,7 @@ class Loudspeaker(MediaStreamTrack):
 class Microphone:
     """streamlit-webrtc's ``MediaSink``: takes every frame of the browser's track; its end is the line's end."""
 
-    def __init__(self, line: WebRtcLine) -> None:
+    def __init__(self, line: WebRtcTransport) -> None:
         self._line = line
         self._track: MediaStreamTrack | None = None
         self._task: asyncio.Task[None] | None = None
