@@ -19,7 +19,7 @@ from core.types.events import Event, Tick
 from core.types.messages import Message, Part, Text, Transcript
 
 if TYPE_CHECKING:
-    from core.call.drawing import Sketch
+    from core.call.drawing import BackgroundDrawing
 
 TAIL = 0.03  # seconds: an answer heard up to here is heard to its end
 LOG = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Answer:
     over: bool = False
     trouble: ParlorError | None = None
     refusal: ParlorError | None = None  # why there will be no picture
-    drawing: Sketch | None = None
+    drawing: BackgroundDrawing | None = None
     timed: Timed | None = None
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.call import reply as reply
 from core.call.answer import TAIL, Answer, AnswerEvent
-from core.call.drawing import Sketch
+from core.call.drawing import BackgroundDrawing
 from core.call.fillers import Openers
 from core.call.playback import PlayedAnswer
 from core.call.recorder import CallRecorder
@@ -50,7 +50,7 @@ class Answers:
         self.line: Transport | None = None
         self.openers = Openers()
         self.current: Answer | None = None
-        self.sketches: list[Sketch] = []
+        self.sketches: list[BackgroundDrawing] = []
         self.began: Callable[[Answer], None] = lambda answer: None
         self.ended: Callable[[Answer], None] = lambda answer: None
 
@@ -70,7 +70,7 @@ class Answers:
         words, answer.refusal = reply.before_drawing(scene, plan, spoken.language)
         if not answer.refusal:
             silent = replace(scene, turn=replace(scene.turn, speak=False), ledger=Ledger())
-            answer.drawing = Sketch(spoken, silent)
+            answer.drawing = BackgroundDrawing(spoken, silent)
         answer.begin(reply.saying(words, scene), self._post)
 
     def commit(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from core.call.recorder import CallRecorder
 
 
-class Sketch:
+class BackgroundDrawing:
     """Draws what ``scene`` asks for; ``answer`` is the thread it runs on."""
 
     def __init__(self, spoken: UserTurn, scene: Scene) -> None:
