@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from core.call import reply as reply
 from core.call.answer import TAIL, Answer, AnswerEvent
 from core.call.drawing import BackgroundDrawing
-from core.call.fillers import Openers
+from core.call.fillers import Fillers
 from core.call.playback import PlayedAnswer
 from core.call.recorder import CallRecorder
 from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Clause, Interrupted, Transport
@@ -48,7 +48,7 @@ class Answers:
         self._app, self._keeper, self._echo = app, keeper, echo
         self._clock, self._tell, self._post = clock, tell, post
         self.line: Transport | None = None
-        self.openers = Openers()
+        self.openers = Fillers()
         self.current: Answer | None = None
         self.sketches: list[BackgroundDrawing] = []
         self.began: Callable[[Answer], None] = lambda answer: None

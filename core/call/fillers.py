@@ -18,7 +18,7 @@ from core.types.messages import Audio, Message, Transcript
 WORDS = {"en": ("Well...", "Okay.", "Right."), "zh": ("嗯……", "好的。", "是这样的。")}
 
 
-class Openers:
+class Fillers:
     """Their sounds, in the voices of the call; none until they have been ``prepare``d."""
 
     def __init__(self) -> None:
