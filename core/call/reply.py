@@ -12,7 +12,7 @@ from core.catalogue.spec import ModelSpec, installed, not_installed
 from core.errors import NotInstalled, ParlorError
 from core.pipeline.respond import instructions
 from core.pipeline.route import Plan, route
-from core.pipeline.speech import Voice
+from core.pipeline.speech import SpeechStream
 from core.pipeline.turn_context import Scene
 from core.runtime.pool import Pool
 from core.runtime.protocols import Sampling
@@ -75,7 +75,7 @@ def saying(text: str, scene: Scene) -> Generator[Event, None, None]:
     scene.ledger.text = text
     yield Delta(text)
     if scene.choice.speak:
-        voice = Voice(scene.choice.speak, scene.pool, scene.settings, scene.ledger, live=True)
+        voice = SpeechStream(scene.choice.speak, scene.pool, scene.settings, scene.ledger, live=True)
         try:
             voice.write(text)
             yield from voice.finish()

@@ -10,7 +10,7 @@ from core.catalogue.spec import ModelSpec, installed
 from core.pipeline.draw import draw
 from core.pipeline.prompt_enhancer import chinese
 from core.pipeline.route import route
-from core.pipeline.speech import Voice
+from core.pipeline.speech import SpeechStream
 from core.pipeline.starter_vision import NOTE, asked, look, told
 from core.pipeline.turn_context import Ledger, Scene, leased, needed
 from core.pipeline.understand import understand
@@ -61,7 +61,7 @@ def respond(scene: Scene) -> Generator[Event, None, None]:
         chat = plan.look
     elif plan.look:
         question = yield from _look(scene, plan.look, question)
-    voice = Voice(plan.speak, scene.pool, scene.settings, scene.ledger, scene.live) if plan.speak else None
+    voice = SpeechStream(plan.speak, scene.pool, scene.settings, scene.ledger, scene.live) if plan.speak else None
     try:
         yield from _write(scene, chat, question, voice)
         if voice:
@@ -75,7 +75,7 @@ def respond(scene: Scene) -> Generator[Event, None, None]:
 def read_aloud(message: Message, spec: ModelSpec, pool: Pool, settings: Settings) -> Generator[Event, None, None]:
     """Speak an answer that is already there: Sounds, clause by clause, then Done with the sound added to it."""
     ledger = Ledger()
-    voice = Voice(spec, pool, settings, ledger)
+    voice = SpeechStream(spec, pool, settings, ledger)
     try:
         voice.write(message.text)
         yield from voice.finish()
@@ -105,7 +105,7 @@ def _look(scene: Scene, spec: ModelSpec, question: Message) -> Generator[Event, 
     return told(question, seen.strip())
 
 
-def _write(scene: Scene, spec: ModelSpec, question: Message, voice: Voice | None) -> Iterator[Event]:
+def _write(scene: Scene, spec: ModelSpec, question: Message, voice: SpeechStream | None) -> Iterator[Event]:
     """The answer's words, with the sounds that are ready between them."""
     ledger, sampling = scene.ledger, replace(scene.sampling, adapter=_adapter(scene, spec))
     messages = (instructions(scene, spec), *scene.history, question)
@@ -134,7 +134,7 @@ def _adapter(scene: Scene, spec: ModelSpec) -> str:
     return name if name and (scene.settings.models / spec.id / "adapters" / name).is_dir() else ""
 
 
-def _item(scene: Scene, item: object, began: float, voice: Voice | None) -> Iterator[Event]:
+def _item(scene: Scene, item: object, began: float, voice: SpeechStream | None) -> Iterator[Event]:
     ledger = scene.ledger
     if isinstance(item, str):
         if ledger.first_token_seconds is None:

@@ -27,7 +27,7 @@ LOOK = 0.004  # seconds between looks for a sound when nothing else is to be don
 LOADING = 0.2  # seconds between looks at a speaker that is loading: each look may wait 0.05 s, and words must not
 
 
-class Voice:
+class SpeechStream:
     """Speaks beside a model that is still writing. ``step`` never waits long; ``finish`` speaks what is left.
 
     ``live``: somebody waits for the first sound, which then is of a few words only (``core.text.clauses``). The speaker
