@@ -19,7 +19,7 @@ from core.pipeline.draw import other
 from core.pipeline.model_choice import choose, sampling
 from core.pipeline.respond import read_aloud, respond
 from core.pipeline.route import Choice
-from core.pipeline.turn_context import Scene, needed
+from core.pipeline.turn_context import TurnContext, needed
 from core.runtime.pool import Pool
 from core.runtime.protocols import Sampling
 from core.settings import Settings
@@ -172,12 +172,12 @@ class Runs:
         scene = self._scene(conversation, turn, sampling, before)
         return self._answer(self._store.add(conversation, Message("user", turn.parts), parent), scene)
 
-    def _scene(self, conversation: str, turn: Turn, sampling: Sampling | None, before: list[Node]) -> Scene:
+    def _scene(self, conversation: str, turn: Turn, sampling: Sampling | None, before: list[Node]) -> TurnContext:
         """Everything the turn needs, before anything of it is kept: what is wrong with it is told now."""
         self._must_be_free(conversation)
         history = tuple(node.message for node in before if node.message.parts)
         sampling = sampling or self.sampling()
-        return Scene(turn, history, self.choice(), self._pool, self._settings(), sampling, conversation)
+        return TurnContext(turn, history, self.choice(), self._pool, self._settings(), sampling, conversation)
 
     def _must_be_free(self, conversation: str) -> None:
         if self.of(conversation):
@@ -185,7 +185,7 @@ class Runs:
                 "This conversation is still being answered. Stop the answer first.", "此对话正在回答中，请先停止。"
             )
 
-    def _answer(self, question: int, scene: Scene) -> Run:
+    def _answer(self, question: int, scene: TurnContext) -> Run:
         answer = self._store.add(scene.conversation, Message("assistant", ()), question, state="running")
         run = self._begin(Run(scene.conversation, question, answer))
         saved = time.monotonic()

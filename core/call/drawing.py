@@ -9,7 +9,7 @@ from core.call.answer import Answer, AnswerEvent
 from core.call.transport import CallEvent, CallNotice, Drawing
 from core.call.user_turn import UserTurn
 from core.pipeline.respond import respond
-from core.pipeline.turn_context import Scene
+from core.pipeline.turn_context import TurnContext
 from core.types.events import Done, Picture, Progress, Prompt
 from core.types.messages import Image
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class BackgroundDrawing:
     """Draws what ``scene`` asks for; ``answer`` is the thread it runs on."""
 
-    def __init__(self, spoken: UserTurn, scene: Scene) -> None:
+    def __init__(self, spoken: UserTurn, scene: TurnContext) -> None:
         self.turn = spoken.turn
         self.answer = Answer(spoken, scene.ledger)
         self._scene = scene

@@ -13,7 +13,7 @@ from core.errors import NotInstalled, ParlorError
 from core.pipeline.respond import instructions
 from core.pipeline.route import Plan, route
 from core.pipeline.speech import SpeechStream
-from core.pipeline.turn_context import Scene
+from core.pipeline.turn_context import TurnContext
 from core.runtime.pool import Pool
 from core.runtime.protocols import Sampling
 from core.settings import Settings
@@ -38,14 +38,14 @@ NO_PAINTER = {
 
 def scene_of(
     app: Parlor, parts: tuple[Part, ...], history: tuple[Message, ...], options: CallOptions, id: str
-) -> Scene:
+) -> TurnContext:
     """A spoken turn, with everything that it is answered with."""
     choice, settings = app.runs.choice(), voiced(app.settings, options)
     if not settings.instructions and choice.chat and len(choice.chat.languages) > 1:
         settings = replace(settings, instructions=INSTRUCTIONS)
     sampling = app.runs.sampling()
     sampling = replace(sampling, max_tokens=min(sampling.max_tokens, LONGEST))
-    return Scene(Turn(parts, speak=True), history, choice, app.pool, settings, sampling, id, live=True)
+    return TurnContext(Turn(parts, speak=True), history, choice, app.pool, settings, sampling, id, live=True)
 
 
 def voiced(settings: Settings, options: CallOptions) -> Settings:
@@ -57,11 +57,11 @@ def voiced(settings: Settings, options: CallOptions) -> Settings:
     )
 
 
-def plan_of(scene: Scene) -> Plan:
+def plan_of(scene: TurnContext) -> Plan:
     return route(scene.turn, scene.history, scene.choice)
 
 
-def before_drawing(scene: Scene, plan: Plan, language: str) -> tuple[str, NotInstalled | None]:
+def before_drawing(scene: TurnContext, plan: Plan, language: str) -> tuple[str, NotInstalled | None]:
     """What is said at once to a wish for a picture; and why there will be none, when there is no painter."""
     said = "zh" if language == "zh" else "en"
     if plan.paint and installed(plan.paint, scene.settings.models):
@@ -70,7 +70,7 @@ def before_drawing(scene: Scene, plan: Plan, language: str) -> tuple[str, NotIns
     return NO_PAINTER[said], missing
 
 
-def saying(text: str, scene: Scene) -> Generator[Event, None, None]:
+def saying(text: str, scene: TurnContext) -> Generator[Event, None, None]:
     """``text`` as an answer: its words, then its sound."""
     scene.ledger.text = text
     yield Delta(text)
@@ -101,7 +101,7 @@ def made_ready(
                 raise
 
 
-def _warm(pool: Pool, spec: ModelSpec, scene: Scene) -> None:
+def _warm(pool: Pool, spec: ModelSpec, scene: TurnContext) -> None:
     silence = Audio(bytes(2 * 16_000), 16_000)
     work: dict[str, tuple[str, tuple[object, ...]]] = {
         "turn": ("judge", (silence,)),
@@ -122,5 +122,5 @@ def _hello() -> Message:
     return Message("user", (Text("Hello."),))
 
 
-def _one_token(scene: Scene) -> Sampling:
+def _one_token(scene: TurnContext) -> Sampling:
     return replace(scene.sampling, max_tokens=1)

@@ -14,7 +14,7 @@ from core.pipeline.model_choice import fresh_seed
 from core.pipeline.prompt_enhancer import chinese, enhanced, foreign, wants_words
 from core.pipeline.route import Plan
 from core.pipeline.styles import find, styled
-from core.pipeline.turn_context import Scene, leased, needed
+from core.pipeline.turn_context import TurnContext, leased, needed
 from core.settings import Settings
 from core.types.events import Event, Picture, Progress, Prompt
 from core.types.image_request import Painted, Painting, from_values
@@ -32,7 +32,7 @@ NOTE = Progress(
 )
 
 
-def draw(scene: Scene, plan: Plan) -> Generator[Event, None, None]:
+def draw(scene: TurnContext, plan: Plan) -> Generator[Event, None, None]:
     """Prompt once, then Progress and a Picture for each that is finished. ``scene.ledger`` holds what there is so far.
 
     Raises NotInstalled when there is no painter, BadInput for settings it cannot follow, and what painting raises.
@@ -89,7 +89,7 @@ def size(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _composed(scene: Scene, plan: Plan, painter: ModelSpec) -> Generator[Event, None, Painting]:
+def _composed(scene: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[Event, None, Painting]:
     """The painting with its final prompt: the wish as it stands, or what the chat model makes of it, in a style."""
     painting = chosen(scene.settings, scene.turn.painting, scene.sampling.seed)
     if painting.prompt:
@@ -122,7 +122,7 @@ def _understands(writer: ModelSpec, prompt: str) -> bool:
     return len(writer.languages) > 1 or not chinese(prompt)
 
 
-def _item(scene: Scene, painter: ModelSpec, item: object) -> Iterator[Event]:
+def _item(scene: TurnContext, painter: ModelSpec, item: object) -> Iterator[Event]:
     if not isinstance(item, Painted):
         yield item  # type: ignore[misc]  # Progress or Tick
         return

@@ -11,7 +11,7 @@ from collections.abc import Generator
 
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed, NotEnoughMemory, WorkerDied
-from core.pipeline.turn_context import Scene, leased
+from core.pipeline.turn_context import TurnContext, leased
 from core.runtime.protocols import Sampling
 from core.types.events import Event, Progress, Tick
 from core.types.messages import Message, Text
@@ -46,7 +46,7 @@ def chinese(text: str) -> bool:
     return any("\u4e00" <= letter <= "\u9fff" for letter in text)
 
 
-def enhanced(scene: Scene, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
+def enhanced(scene: TurnContext, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
     """The prompt that the chat model ``writer`` makes of ``wish``; empty when it cannot, or makes nothing of it."""
     try:
         text = yield from _written(scene, writer, wish)
@@ -59,7 +59,7 @@ def enhanced(scene: Scene, writer: ModelSpec, wish: str) -> Generator[Event, Non
     return prompt
 
 
-def _written(scene: Scene, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
+def _written(scene: TurnContext, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
     text = ""
     with (yield from leased(scene.ledger, scene.pool, writer)) as worker:
         began = time.monotonic()

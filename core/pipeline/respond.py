@@ -12,7 +12,7 @@ from core.pipeline.prompt_enhancer import chinese
 from core.pipeline.route import route
 from core.pipeline.speech import SpeechStream
 from core.pipeline.starter_vision import NOTE, asked, look, told
-from core.pipeline.turn_context import Ledger, Scene, leased, needed
+from core.pipeline.turn_context import Ledger, TurnContext, leased, needed
 from core.pipeline.understand import understand
 from core.runtime.pool import Pool
 from core.runtime.protocols import Dropped, Usage
@@ -41,7 +41,7 @@ ENDED_EARLY = {
 }
 
 
-def respond(scene: Scene) -> Generator[Event, None, None]:
+def respond(scene: TurnContext) -> Generator[Event, None, None]:
     """Run a turn to its end: Understood once, then Deltas and Sounds, or a Prompt and Pictures, then Done.
 
     Closing this stops every engine in it.
@@ -85,7 +85,7 @@ def read_aloud(message: Message, spec: ModelSpec, pool: Pool, settings: Settings
     yield Done(replace(message, parts=message.parts + said.parts, made_by=message.made_by + said.made_by))
 
 
-def _look(scene: Scene, spec: ModelSpec, question: Message) -> Generator[Event, None, Message]:
+def _look(scene: TurnContext, spec: ModelSpec, question: Message) -> Generator[Event, None, Message]:
     """The question as the chat model gets it once the miniature eyes ``spec`` have told what the picture shows."""
     seen = ""
     wanted = look(question, chinese(question.text))
@@ -105,7 +105,7 @@ def _look(scene: Scene, spec: ModelSpec, question: Message) -> Generator[Event, 
     return told(question, seen.strip())
 
 
-def _write(scene: Scene, spec: ModelSpec, question: Message, voice: SpeechStream | None) -> Iterator[Event]:
+def _write(scene: TurnContext, spec: ModelSpec, question: Message, voice: SpeechStream | None) -> Iterator[Event]:
     """The answer's words, with the sounds that are ready between them."""
     ledger, sampling = scene.ledger, replace(scene.sampling, adapter=_adapter(scene, spec))
     messages = (instructions(scene, spec), *scene.history, question)
@@ -128,13 +128,13 @@ def _write(scene: Scene, spec: ModelSpec, question: Message, voice: SpeechStream
             ledger.spent("chat", began)
 
 
-def _adapter(scene: Scene, spec: ModelSpec) -> str:
+def _adapter(scene: TurnContext, spec: ModelSpec) -> str:
     """The chosen LoRA adapter, where ``spec`` has it: the choice may be older than the model."""
     name = scene.sampling.adapter
     return name if name and (scene.settings.models / spec.id / "adapters" / name).is_dir() else ""
 
 
-def _item(scene: Scene, item: object, began: float, voice: SpeechStream | None) -> Iterator[Event]:
+def _item(scene: TurnContext, item: object, began: float, voice: SpeechStream | None) -> Iterator[Event]:
     ledger = scene.ledger
     if isinstance(item, str):
         if ledger.first_token_seconds is None:
@@ -158,7 +158,7 @@ def _item(scene: Scene, item: object, began: float, voice: SpeechStream | None) 
         yield item
 
 
-def instructions(scene: Scene, spec: ModelSpec) -> Message:
+def instructions(scene: TurnContext, spec: ModelSpec) -> Message:
     """The system message: the person's own words or Parlor's, and the language to answer in when one was asked for."""
     language = {"en": "\nAnswer in English.", "zh": "\n请用简体中文回答。"}.get(scene.turn.language, "")
     own = INSTRUCTIONS if len(spec.languages) > 1 else BRIEF_INSTRUCTIONS

@@ -61,7 +61,7 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class TurnContext:
     """Everything one turn is run with. ``ledger`` fills up as the events go by.
 
     ``live``: somebody waits for the first sound on the line, so the voice begins with fewer words.

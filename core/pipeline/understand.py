@@ -8,12 +8,12 @@ from collections.abc import Generator
 from core.catalogue.spec import ModelSpec, installed
 from core.errors import BadInput
 from core.pipeline.route import Plan
-from core.pipeline.turn_context import Scene, leased, needed
+from core.pipeline.turn_context import TurnContext, leased, needed
 from core.types.events import Event, Heard, Progress, Tick
 from core.types.messages import Audio, Image, Message, Part, Reading, Transcript, Word
 
 
-def understand(scene: Scene, plan: Plan) -> Generator[Event, None, Message]:
+def understand(scene: TurnContext, plan: Plan) -> Generator[Event, None, Message]:
     """The person's message, with a Transcript after every Audio and a Reading after every Image.
 
     Raises BadInput when there is nothing to answer, NotInstalled when a recording cannot be heard.
@@ -44,7 +44,7 @@ def understand(scene: Scene, plan: Plan) -> Generator[Event, None, Message]:
     return question
 
 
-def _listen(scene: Scene, spec: ModelSpec, audio: Audio) -> Generator[Event, None, Transcript]:
+def _listen(scene: TurnContext, spec: ModelSpec, audio: Audio) -> Generator[Event, None, Transcript]:
     text, language = "", ""
     words: list[Word] = []
     with (yield from leased(scene.ledger, scene.pool, spec)) as worker:
@@ -65,7 +65,7 @@ def _listen(scene: Scene, spec: ModelSpec, audio: Audio) -> Generator[Event, Non
     return heard
 
 
-def _read(scene: Scene, spec: ModelSpec, image: Image) -> Generator[Event, None, Reading]:
+def _read(scene: TurnContext, spec: ModelSpec, image: Image) -> Generator[Event, None, Reading]:
     reading = Reading((), 0, 0)
     with (yield from leased(scene.ledger, scene.pool, spec)) as worker:
         began = time.monotonic()
