@@ -14,7 +14,7 @@ from core.call.playback import PlayedAnswer
 from core.call.transport import Clause, Timed
 from core.call.user_turn import UserTurn
 from core.errors import EngineFailed, ParlorError
-from core.pipeline.turn_context import Ledger
+from core.pipeline.turn_context import TurnRecord
 from core.types.events import Event, Tick
 from core.types.messages import Message, Part, Text, Transcript
 
@@ -43,7 +43,7 @@ class Answer:
     """
 
     spoken: UserTurn  # the turn it answers
-    ledger: Ledger
+    ledger: TurnRecord
     said: PlayedAnswer = field(default_factory=PlayedAnswer)
     text: str = ""  # written so far
     sounds: list[Clause] = field(default_factory=list)

@@ -16,7 +16,7 @@ from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Cla
 from core.call.user_turn import UserTurn
 from core.errors import ParlorError
 from core.pipeline.respond import respond
-from core.pipeline.turn_context import Ledger
+from core.pipeline.turn_context import TurnRecord
 from core.turn_taking.echo import Echo
 from core.types.events import Delta, Event, Progress, Sound, Understood
 from core.types.messages import Audio, Image, Message, Reading, Text
@@ -69,7 +69,7 @@ class Answers:
             return
         words, answer.refusal = reply.before_drawing(scene, plan, spoken.language)
         if not answer.refusal:
-            silent = replace(scene, turn=replace(scene.turn, speak=False), ledger=Ledger())
+            silent = replace(scene, turn=replace(scene.turn, speak=False), ledger=TurnRecord())
             answer.drawing = BackgroundDrawing(spoken, silent)
         answer.begin(reply.saying(words, scene), self._post)
 

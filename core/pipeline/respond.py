@@ -12,7 +12,7 @@ from core.pipeline.prompt_enhancer import chinese
 from core.pipeline.route import route
 from core.pipeline.speech import SpeechStream
 from core.pipeline.starter_vision import NOTE, asked, look, told
-from core.pipeline.turn_context import Ledger, TurnContext, leased, needed
+from core.pipeline.turn_context import TurnContext, TurnRecord, leased, needed
 from core.pipeline.understand import understand
 from core.runtime.pool import Pool
 from core.runtime.protocols import Dropped, Usage
@@ -74,7 +74,7 @@ def respond(scene: TurnContext) -> Generator[Event, None, None]:
 
 def read_aloud(message: Message, spec: ModelSpec, pool: Pool, settings: Settings) -> Generator[Event, None, None]:
     """Speak an answer that is already there: Sounds, clause by clause, then Done with the sound added to it."""
-    ledger = Ledger()
+    ledger = TurnRecord()
     voice = SpeechStream(spec, pool, settings, ledger)
     try:
         voice.write(message.text)

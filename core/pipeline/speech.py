@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from core.catalogue.kokoro_voices import VOICES
 from core.catalogue.spec import ModelSpec
 from core.errors import NotEnoughMemory, ParlorError
-from core.pipeline.turn_context import Ledger
+from core.pipeline.turn_context import TurnRecord
 from core.runtime.pool import Lease, Pool
 from core.runtime.worker import Call
 from core.settings import Settings
@@ -36,7 +36,7 @@ class SpeechStream:
     a voice.
     """
 
-    def __init__(self, spec: ModelSpec, pool: Pool, settings: Settings, ledger: Ledger, live: bool = False) -> None:
+    def __init__(self, spec: ModelSpec, pool: Pool, settings: Settings, ledger: TurnRecord, live: bool = False) -> None:
         self._spec, self._pool, self._settings, self._ledger = spec, pool, settings, ledger
         self._voices = voices_of(spec, settings)
         self._reference: Reference | None = None

@@ -18,7 +18,7 @@ from core.types.provenance import Figures, Provenance, Scalar
 
 
 @dataclass(slots=True)
-class Ledger:
+class TurnRecord:
     """What a turn has produced so far, so that it can be kept at any moment. Times in seconds."""
 
     text: str = ""
@@ -74,7 +74,7 @@ class TurnContext:
     settings: Settings
     sampling: Sampling
     conversation: str = ""
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: TurnRecord = field(default_factory=TurnRecord)
     live: bool = False
 
 
@@ -89,7 +89,7 @@ def needed(spec: ModelSpec | None, en: str, zh: str) -> ModelSpec:
     return spec
 
 
-def leased(ledger: Ledger, pool: Pool, spec: ModelSpec) -> Generator[Progress | Tick, None, Lease]:
+def leased(ledger: TurnRecord, pool: Pool, spec: ModelSpec) -> Generator[Progress | Tick, None, Lease]:
     """``pool.use``, with the time it takes noted as the stage ``load``."""
     began = time.monotonic()
     lease = yield from pool.use(spec)
