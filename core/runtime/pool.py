@@ -22,7 +22,7 @@ from core.host import hardware as machine
 from core.runtime import measurements as measured
 from core.runtime.forecast import GB, Loaded, Outlook
 from core.runtime.memory import Room
-from core.runtime.scheduler import Held, Roster, Waiter
+from core.runtime.scheduler import Held, Scheduler, Waiter
 from core.runtime.worker import TICK, Worker
 from core.settings import Settings
 from core.types.events import Progress, Tick
@@ -57,7 +57,7 @@ class Pool:
         gpu_free: Callable[[], int] = machine.gpu_free,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._roster = Roster(settings, gpu_free, clock)
+        self._roster = Scheduler(settings, gpu_free, clock)
         self._changed = threading.Condition()
         self._watching: threading.Thread | None = None
         self._closed = False

@@ -1,6 +1,6 @@
 """Who is in memory, who waits for it, and who comes next: the pool's decisions, without a process or a lock.
 
-``Roster`` is used under the pool's lock. Requests are served in the order they came, as far as ``core.runtime.memory``
+``Scheduler`` is used under the pool's lock. Requests are served in the order they came, as far as ``core.runtime.memory``
 lets later ones overtake: the longest waiting request for room has a claim on the models that will leave for it.
 """
 
@@ -50,7 +50,7 @@ class Waiter:
     claim: Claim | None = None
 
 
-class Roster:
+class Scheduler:
     """``gpu_free`` tells the bytes free on the GPU and is asked once, when that matters; ``clock`` counts seconds."""
 
     def __init__(

@@ -11,7 +11,7 @@ from core.catalogue.spec import ModelSpec, Task
 from core.errors import NotEnoughMemory
 from core.host.hardware import gpu_free, gpu_taken, nvidia_gpus
 from core.runtime.memory import Room
-from core.runtime.scheduler import Held, Roster, Waiter
+from core.runtime.scheduler import Held, Scheduler, Waiter
 from core.settings import Settings
 
 GB = 10**9
@@ -35,8 +35,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def roster(settings: Settings, clock: Clock) -> Roster:
-    return Roster(settings, gpu_free=lambda: 0, clock=clock)
+def roster(settings: Settings, clock: Clock) -> Scheduler:
+    return Scheduler(settings, gpu_free=lambda: 0, clock=clock)
 
 
 def model(name: str, memory: float, gpu: float = 0, task: Task = "hear") -> ModelSpec:
@@ -44,13 +44,13 @@ def model(name: str, memory: float, gpu: float = 0, task: Task = "hear") -> Mode
     return replace(spec, gpu_memory=round(gpu * GB))
 
 
-def asks(roster: Roster, name: str, memory: float, wait: bool = True) -> Waiter:
+def asks(roster: Scheduler, name: str, memory: float, wait: bool = True) -> Waiter:
     waiter = Waiter(model(name, memory), wait)
     roster.waiting.append(waiter)
     return waiter
 
 
-def enters(roster: Roster, waiter: Waiter) -> list[str] | None:
+def enters(roster: Scheduler, waiter: Waiter) -> list[str] | None:
     """Who leaves for it; None while it has to wait."""
     admitted = roster.admit(waiter)
     if admitted is None:
@@ -59,23 +59,23 @@ def enters(roster: Roster, waiter: Waiter) -> list[str] | None:
     return [leaves(roster, each) for each in admitted[1]]
 
 
-def leaves(roster: Roster, held: Held) -> str:
+def leaves(roster: Scheduler, held: Held) -> str:
     del roster.held[held.spec.id]
     return held.spec.id
 
 
-def rests(roster: Roster, *names: str) -> None:
+def rests(roster: Scheduler, *names: str) -> None:
     for name in names:
         roster.held[name].busy, roster.held[name].since = False, roster.clock()
 
 
-def full(roster: Roster, *sizes: float) -> None:
+def full(roster: Scheduler, *sizes: float) -> None:
     """Models a, b, c ... of these sizes, all in use."""
     for name, size in zip("abcdef", sizes, strict=False):
         assert enters(roster, asks(roster, name, size)) == []
 
 
-def test_a_big_model_is_not_starved_by_small_ones_that_come_later(roster: Roster) -> None:
+def test_a_big_model_is_not_starved_by_small_ones_that_come_later(roster: Scheduler) -> None:
     full(roster, 5, 4)
     big = asks(roster, "big", 8)
     assert enters(roster, big) is None
@@ -90,7 +90,7 @@ def test_a_big_model_is_not_starved_by_small_ones_that_come_later(roster: Roster
     assert enters(roster, again) == ["big"]
 
 
-def test_who_takes_nothing_from_the_one_ahead_may_overtake_it(roster: Roster) -> None:
+def test_who_takes_nothing_from_the_one_ahead_may_overtake_it(roster: Scheduler) -> None:
     full(roster, 6, 1)
     rests(roster, "b")
     big = asks(roster, "big", 7)
@@ -102,7 +102,7 @@ def test_who_takes_nothing_from_the_one_ahead_may_overtake_it(roster: Roster) ->
     assert enters(roster, big) == ["a"]
 
 
-def test_requests_for_one_model_are_served_in_the_order_they_came(roster: Roster) -> None:
+def test_requests_for_one_model_are_served_in_the_order_they_came(roster: Scheduler) -> None:
     full(roster, 5)
     first, second = asks(roster, "a", 5), asks(roster, "a", 5)
     rests(roster, "a")
@@ -110,7 +110,7 @@ def test_requests_for_one_model_are_served_in_the_order_they_came(roster: Roster
     assert enters(roster, first) == []
 
 
-def test_who_asked_before_the_big_one_keeps_its_turn(roster: Roster) -> None:
+def test_who_asked_before_the_big_one_keeps_its_turn(roster: Scheduler) -> None:
     full(roster, 9)
     before, big = asks(roster, "a", 9), asks(roster, "big", 9)
     rests(roster, "a")
@@ -120,7 +120,7 @@ def test_who_asked_before_the_big_one_keeps_its_turn(roster: Roster) -> None:
     assert enters(roster, big) == ["a"]
 
 
-def test_one_that_must_not_wait_is_refused_while_another_waits_for_the_room(roster: Roster) -> None:
+def test_one_that_must_not_wait_is_refused_while_another_waits_for_the_room(roster: Scheduler) -> None:
     full(roster, 5, 4)
     assert enters(roster, asks(roster, "big", 9)) is None
     rests(roster, "a")
@@ -130,7 +130,7 @@ def test_one_that_must_not_wait_is_refused_while_another_waits_for_the_room(rost
         roster.admit(Waiter(model("new", 2), wait=False))
 
 
-def test_what_can_never_fit_is_refused_at_once_and_says_why(roster: Roster) -> None:
+def test_what_can_never_fit_is_refused_at_once_and_says_why(roster: Scheduler) -> None:
     full(roster, 3, 3)
     roster.settings = replace(roster.settings, pinned="a")
     with pytest.raises(NotEnoughMemory, match=r"Huge needs 11.0 GB of memory and Parlor may use 10.0 GB") as refused:
@@ -145,7 +145,7 @@ def test_what_can_never_fit_is_refused_at_once_and_says_why(roster: Roster) -> N
         roster.admit(Waiter(model("big", 8), wait=True))
 
 
-def test_the_outlook_says_what_would_happen_in_both_languages(roster: Roster) -> None:
+def test_the_outlook_says_what_would_happen_in_both_languages(roster: Scheduler) -> None:
     full(roster, 6, 2)
     rests(roster, "a")
 
@@ -164,7 +164,7 @@ def test_the_outlook_says_what_would_happen_in_both_languages(roster: Roster) ->
 
 
 def test_a_model_goes_to_the_gpu_when_it_fits_there_and_else_to_the_cpu(settings: Settings) -> None:
-    roster = Roster(settings, gpu_free=lambda: 8 * GB)
+    roster = Scheduler(settings, gpu_free=lambda: 8 * GB)
     assert roster.budget == Room(10 * GB, round(7.2 * GB))
     fits, large, plain = model("fits", 5, gpu=4), model("large", 9, gpu=7.5), model("plain", 1)
     assert [roster.outlook(spec).device for spec in (fits, large, plain)] == ["cuda", "cpu", "cpu"]
@@ -172,11 +172,11 @@ def test_a_model_goes_to_the_gpu_when_it_fits_there_and_else_to_the_cpu(settings
     assert roster.outlook(large).need == Room(9 * GB)
     own_choice = replace(fits, defaults=(("device", "cpu"),))
     assert roster.outlook(own_choice).device == "cpu"
-    assert Roster(settings, gpu_free=lambda: 0).outlook(fits).device == "cpu"
+    assert Scheduler(settings, gpu_free=lambda: 0).outlook(fits).device == "cpu"
 
 
 def test_the_gpu_has_a_budget_of_its_own(settings: Settings) -> None:
-    roster = Roster(replace(settings, gpu_gb=6), gpu_free=lambda: 8 * GB)
+    roster = Scheduler(replace(settings, gpu_gb=6), gpu_free=lambda: 8 * GB)
     ears = asks(roster, "ears", 4)
     painter, eyes = Waiter(model("painter", 5, gpu=4), True), Waiter(model("eyes", 5, gpu=4), True)
     assert enters(roster, ears) == []
@@ -189,19 +189,19 @@ def test_the_gpu_has_a_budget_of_its_own(settings: Settings) -> None:
 
 
 def test_figures_of_the_gpu_and_of_the_cpu_are_kept_apart(settings: Settings) -> None:
-    roster = Roster(settings, gpu_free=lambda: 8 * GB)
+    roster = Scheduler(settings, gpu_free=lambda: 8 * GB)
     spec = model("eyes", 5, gpu=4, task="see")
     roster.keep(Held(spec, "cuda", Room(2 * GB, 3 * GB)), load_seconds=4.0)
     roster.keep(Held(spec, "cpu", Room(6 * GB)), load_seconds=9.0)
-    again = Roster(settings, gpu_free=lambda: 8 * GB)
+    again = Scheduler(settings, gpu_free=lambda: 8 * GB)
     assert again.outlook(spec).need == Room(2 * GB, 3 * GB)
     assert again.load_seconds(Held(spec, "cuda", Room())) == 4.0
-    assert Roster(settings, gpu_free=lambda: 0).outlook(spec).need == Room(6 * GB)
-    longer = Roster(replace(settings, context_tokens=999), gpu_free=lambda: 0)
+    assert Scheduler(settings, gpu_free=lambda: 0).outlook(spec).need == Room(6 * GB)
+    longer = Scheduler(replace(settings, context_tokens=999), gpu_free=lambda: 0)
     assert longer.outlook(spec).need == Room(5 * GB)  # a longer context was never measured
 
 
-def test_more_is_set_aside_for_who_ran_out_of_memory_but_never_more_than_there_is(roster: Roster) -> None:
+def test_more_is_set_aside_for_who_ran_out_of_memory_but_never_more_than_there_is(roster: Scheduler) -> None:
     spec = model("eyes", 4)
     for expected in (6, 9, 10, 10):
         roster.ran_short(Held(spec, "cpu", roster.outlook(spec).need))
@@ -209,7 +209,7 @@ def test_more_is_set_aside_for_who_ran_out_of_memory_but_never_more_than_there_i
 
 
 def test_who_ran_out_of_all_the_gpu_computes_on_the_cpu(settings: Settings) -> None:
-    roster = Roster(replace(settings, gpu_gb=6), gpu_free=lambda: 8 * GB)
+    roster = Scheduler(replace(settings, gpu_gb=6), gpu_free=lambda: 8 * GB)
     spec = model("eyes", 4, gpu=5)
     roster.ran_short(Held(spec, "cuda", roster.outlook(spec).need))
     assert (roster.outlook(spec).device, roster.outlook(spec).need.gpu) == ("cuda", 6 * GB)
@@ -218,14 +218,14 @@ def test_who_ran_out_of_all_the_gpu_computes_on_the_cpu(settings: Settings) -> N
 
 
 def test_what_ran_on_the_gpu_stays_there_though_it_took_a_little_more_than_planned(settings: Settings) -> None:
-    roster = Roster(replace(settings, gpu_gb=6), gpu_free=lambda: 8 * GB)
+    roster = Scheduler(replace(settings, gpu_gb=6), gpu_free=lambda: 8 * GB)
     spec = model("eyes", 4, gpu=5)
     roster.keep(Held(spec, "cuda", Room(GB, round(6.2 * GB))))
     assert (roster.outlook(spec).device, roster.outlook(spec).need) == ("cuda", Room(GB, 6 * GB))
 
 
 def test_who_takes_nothing_on_the_gpu_is_counted_in_ram_and_stays_off_it(settings: Settings) -> None:
-    roster = Roster(settings, gpu_free=lambda: 8 * GB)
+    roster = Scheduler(settings, gpu_free=lambda: 8 * GB)
     chat, eyes = model("chat", 4, gpu=5), model("eyes", 4, gpu=5)
     held = Held(chat, "cuda", roster.outlook(chat).need)
     roster.found_on_cpu(held, 3 * GB)
@@ -249,7 +249,7 @@ def test_the_free_memory_of_this_machines_gpu_is_known_where_there_is_one() -> N
     assert bool(gpu_free()) == bool(gpus)
 
 
-def test_idle_models_leave_when_another_took_more_than_was_set_aside(roster: Roster) -> None:
+def test_idle_models_leave_when_another_took_more_than_was_set_aside(roster: Scheduler) -> None:
     full(roster, 3, 3, 3)
     rests(roster, "b", "c")
     assert roster.overdrawn() == ()
@@ -259,7 +259,7 @@ def test_idle_models_leave_when_another_took_more_than_was_set_aside(roster: Ros
     assert len(roster.overdrawn()) == 2
 
 
-def test_an_idle_model_outstays_its_time_unless_it_is_pinned_or_in_use(roster: Roster, clock: Clock) -> None:
+def test_an_idle_model_outstays_its_time_unless_it_is_pinned_or_in_use(roster: Scheduler, clock: Clock) -> None:
     roster.settings = replace(roster.settings, keep_minutes=2, pinned="c d")
     full(roster, 1, 1, 1)
     rests(roster, "a", "c")
@@ -274,7 +274,7 @@ def test_an_idle_model_outstays_its_time_unless_it_is_pinned_or_in_use(roster: R
 
 
 def test_what_is_loaded_is_told_with_all_that_a_page_shows(settings: Settings, clock: Clock) -> None:
-    roster = Roster(replace(settings, pinned="painter"), gpu_free=lambda: 8 * GB, clock=clock)
+    roster = Scheduler(replace(settings, pinned="painter"), gpu_free=lambda: 8 * GB, clock=clock)
     painter = Waiter(model("painter", 5, gpu=4), True)
     roster.waiting.append(painter)
     enters(roster, painter)
