@@ -8,7 +8,7 @@ from typing import Literal
 from core.catalogue.spec import ModelSpec
 from core.errors import NotEnoughMemory
 from core.runtime.measurements import Device
-from core.runtime.memory import Room, lacking
+from core.runtime.memory import Memory, lacking
 
 GB = 1e9
 Fits = Literal["now", "after", "never"]
@@ -43,9 +43,9 @@ class Outlook:
 
     spec: ModelSpec
     device: Device
-    need: Room
-    free: Room
-    budget: Room
+    need: Memory
+    free: Memory
+    budget: Memory
     fits: Fits
     evicts: tuple[ModelSpec, ...] = ()
     holders: tuple[Loaded, ...] = ()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.catalogue.spec import ModelSpec
-from core.runtime.memory import Room
+from core.runtime.memory import Memory
 
 Figures = dict[str, float]
 Device = Literal["cpu", "cuda"]
@@ -25,9 +25,9 @@ def key(spec: ModelSpec, device: Device, context_tokens: int) -> str:
     return f"{spec.id}{context}" + (f"@{device}" if device != "cpu" else "")
 
 
-def settled(estimate: Room, peak: Room) -> Room:
+def settled(estimate: Memory, peak: Memory) -> Memory:
     """The estimate after a turn whose process had ``peak``."""
-    sunk = Room(
+    sunk = Memory(
         estimate.ram - round((estimate.ram - peak.ram) * SINK), estimate.gpu - round((estimate.gpu - peak.gpu) * SINK)
     )
     return sunk | peak
@@ -45,13 +45,13 @@ class Measured:
         """What was measured; empty when nothing was yet."""
         return self._figures.get(key, {})
 
-    def need(self, spec: ModelSpec, device: Device, context_tokens: int) -> Room:
+    def need(self, spec: ModelSpec, device: Device, context_tokens: int) -> Memory:
         """Room that a model takes: as measured, or the catalogue's figures until it was."""
         known = self.known(key(spec, device, context_tokens))
         if device == "cpu":
-            return Room(int(known.get("peak", spec.memory)))
+            return Memory(int(known.get("peak", spec.memory)))
         beside = min(spec.memory, BESIDE_GPU)
-        return Room(int(known.get("peak", beside)), int(known.get("gpu_peak", spec.gpu_memory)))
+        return Memory(int(known.get("peak", beside)), int(known.get("gpu_peak", spec.gpu_memory)))
 
     def load_seconds(self, spec: ModelSpec, device: Device, context_tokens: int) -> float:
         return self.known(key(spec, device, context_tokens)).get("load_seconds", 0.5 + spec.bytes / READ_SPEED)

@@ -16,23 +16,23 @@ TURN = 30.0  # seconds: whoever was used within about a turn is as likely to be 
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Memory:
     """Bytes of RAM and of GPU memory: a need, a budget, or what is free of it (negative where it is overdrawn)."""
 
     ram: int = 0
     gpu: int = 0
 
-    def __add__(self, other: Room) -> Room:
-        return Room(self.ram + other.ram, self.gpu + other.gpu)
+    def __add__(self, other: Memory) -> Memory:
+        return Memory(self.ram + other.ram, self.gpu + other.gpu)
 
-    def __sub__(self, other: Room) -> Room:
-        return Room(self.ram - other.ram, self.gpu - other.gpu)
+    def __sub__(self, other: Memory) -> Memory:
+        return Memory(self.ram - other.ram, self.gpu - other.gpu)
 
-    def __or__(self, other: Room) -> Room:
+    def __or__(self, other: Memory) -> Memory:
         """The larger of both, each for itself."""
-        return Room(max(self.ram, other.ram), max(self.gpu, other.gpu))
+        return Memory(max(self.ram, other.ram), max(self.gpu, other.gpu))
 
-    def covers(self, need: Room) -> bool:
+    def covers(self, need: Memory) -> bool:
         return not any_of(lacking(need, self))
 
 
@@ -41,7 +41,7 @@ class Holding:
     """A loaded model as far as making room is concerned. ``cost`` is what ``cost`` says of it."""
 
     model: str
-    room: Room
+    room: Memory
     cost: float = 0.0
     busy: bool = False
     pinned: bool = False
@@ -51,7 +51,7 @@ class Holding:
 class Claim:
     """What the longest waiting request is going to take: room for itself, and with it the place of ``models``."""
 
-    need: Room
+    need: Memory
     models: frozenset[str]
 
 
@@ -60,33 +60,33 @@ def cost(load_seconds: float, idle_seconds: float) -> float:
     return load_seconds / (TURN + idle_seconds)
 
 
-def free(budget: Room, holdings: Iterable[Holding]) -> Room:
+def free(budget: Memory, holdings: Iterable[Holding]) -> Memory:
     """What ``holdings`` leave of ``budget``."""
     for holding in holdings:
         budget -= holding.room
     return budget
 
 
-def lacking(need: Room, available: Room) -> Room:
+def lacking(need: Memory, available: Memory) -> Memory:
     """What is missing for ``need``. What is not needed at all is not missing, even where it is overdrawn."""
-    return Room(
+    return Memory(
         max(0, need.ram - available.ram) if need.ram else 0,
         max(0, need.gpu - available.gpu) if need.gpu else 0,
     )
 
 
-def any_of(room: Room) -> bool:
+def any_of(room: Memory) -> bool:
     return room.ram > 0 or room.gpu > 0
 
 
-def share(holding: Holding, missing: Room) -> float:
+def share(holding: Holding, missing: Memory) -> float:
     """How much of what is missing this one's leaving would fill: 0 to 1 for each kind of memory."""
     ram = min(1.0, holding.room.ram / missing.ram) if missing.ram else 0.0
     gpu = min(1.0, holding.room.gpu / missing.gpu) if missing.gpu else 0.0
     return ram + gpu
 
 
-def leavers(missing: Room, candidates: Sequence[Holding]) -> tuple[Holding, ...] | None:
+def leavers(missing: Memory, candidates: Sequence[Holding]) -> tuple[Holding, ...] | None:
     """The cheapest of ``candidates`` that together free ``missing``; None when all of them do not.
 
     Taken one by one, by cost over the share of what is still missing that it fills; then the dearest of them stay after
@@ -108,20 +108,20 @@ def leavers(missing: Room, candidates: Sequence[Holding]) -> tuple[Holding, ...]
     return tuple(chosen)
 
 
-def claim(need: Room, budget: Room, holdings: Sequence[Holding]) -> Claim | None:
+def claim(need: Memory, budget: Memory, holdings: Sequence[Holding]) -> Claim | None:
     """The models that are to leave for ``need``, in use or not; None when it does not fit beside the pinned ones."""
     movable = [holding for holding in holdings if not holding.pinned]
     found = leavers(lacking(need, free(budget, holdings)), movable)
     return None if found is None else Claim(need, frozenset(holding.model for holding in found))
 
 
-def holds(claimed: Claim, budget: Room, holdings: Sequence[Holding]) -> bool:
+def holds(claimed: Claim, budget: Memory, holdings: Sequence[Holding]) -> bool:
     """Whether the room still suffices once the claimed models have left."""
     return _afterwards(claimed, budget, holdings).covers(claimed.need)
 
 
 def grant(
-    need: Room, budget: Room, holdings: Sequence[Holding], claimed: Claim | None = None
+    need: Memory, budget: Memory, holdings: Sequence[Holding], claimed: Claim | None = None
 ) -> tuple[Holding, ...] | None:
     """Who leaves now for ``need``: idle, not pinned, not claimed by who waited longer; None while it has to wait.
 
@@ -135,12 +135,12 @@ def grant(
     return leavers(missing, movable)
 
 
-def _afterwards(claimed: Claim, budget: Room, holdings: Sequence[Holding]) -> Room:
+def _afterwards(claimed: Claim, budget: Memory, holdings: Sequence[Holding]) -> Memory:
     return free(budget, (holding for holding in holdings if holding.model not in claimed.models))
 
 
-def _still(missing: Room, chosen: Sequence[Holding]) -> Room:
-    freed = Room()
+def _still(missing: Memory, chosen: Sequence[Holding]) -> Memory:
+    freed = Memory()
     for holding in chosen:
         freed += holding.room
-    return Room(max(0, missing.ram - freed.ram), max(0, missing.gpu - freed.gpu))
+    return Memory(max(0, missing.ram - freed.ram), max(0, missing.gpu - freed.gpu))

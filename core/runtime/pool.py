@@ -21,7 +21,7 @@ from core.errors import EngineFailed, ParlorError
 from core.host import hardware as machine
 from core.runtime import measurements as measured
 from core.runtime.forecast import GB, Loaded, Outlook
-from core.runtime.memory import Room
+from core.runtime.memory import Memory
 from core.runtime.scheduler import Held, Scheduler, Waiter
 from core.runtime.worker import TICK, Worker
 from core.settings import Settings
@@ -174,7 +174,7 @@ class Pool:
             if worker is None or not worker.alive or worker.short or held.stale:
                 self._evict(held)
             else:
-                held.room = measured.settled(held.room, Room(worker.peak, worker.gpu_peak))
+                held.room = measured.settled(held.room, Memory(worker.peak, worker.gpu_peak))
                 self._roster.keep(held)
             self._tidy()
 
@@ -248,7 +248,7 @@ class Pool:
             held.worker = worker
             if held.device != "cpu" and not worker.gpu_peak:
                 self._roster.found_on_cpu(held, worker.peak)
-            held.room |= Room(worker.peak, worker.gpu_peak)
+            held.room |= Memory(worker.peak, worker.gpu_peak)
             self._roster.keep(held, load_seconds=round(time.monotonic() - began, 2))
             self._tidy()
         return worker

@@ -19,7 +19,7 @@ from core.runtime import measurements as measured
 from core.runtime import memory as room
 from core.runtime.forecast import GB, Loaded, Outlook
 from core.runtime.measurements import Device, Measured
-from core.runtime.memory import Claim, Holding, Room
+from core.runtime.memory import Claim, Holding, Memory
 from core.runtime.worker import Worker
 from core.settings import Settings
 
@@ -34,7 +34,7 @@ class Held:
 
     spec: ModelSpec
     device: Device
-    room: Room
+    room: Memory
     worker: Worker | None = None
     busy: bool = True
     stale: bool = False  # to be unloaded as soon as it is idle
@@ -69,13 +69,13 @@ class Scheduler:
         self._without_gpu: set[str] = set()  # models that ran out of all the memory there, or do not use it
 
     @property
-    def budget(self) -> Room:
+    def budget(self) -> Memory:
         ram = int(self.settings.memory_gb * GB) or int(self._ram_at_start * SHARE)
         gpu = int(self.settings.gpu_gb * GB) or int(self._gpu_at_start * GPU_SHARE)
-        return Room(ram, min(gpu, self._gpu_at_start))
+        return Memory(ram, min(gpu, self._gpu_at_start))
 
     @property
-    def free(self) -> Room:
+    def free(self) -> Memory:
         return room.free(self.budget, self._holdings())
 
     def admit(self, waiter: Waiter) -> tuple[Held, tuple[Held, ...]] | None:
@@ -142,7 +142,7 @@ class Scheduler:
     def overdrawn(self) -> tuple[Held, ...]:
         """Idle models that should leave because others took more than was reserved for them, or the budget sank."""
         free = self.free
-        missing = Room(max(0, -free.ram), max(0, -free.gpu))
+        missing = Memory(max(0, -free.ram), max(0, -free.gpu))
         idle = [each for each in self._holdings() if not (each.busy or each.pinned) and room.share(each, missing)]
         leaving = room.leavers(missing, idle)
         return tuple(self.held[each.model] for each in (idle if leaving is None else leaving))
@@ -172,7 +172,7 @@ class Scheduler:
         It is counted like any model on the CPU, and planned for it until the next start.
         """
         self._without_gpu.add(held.spec.id)
-        held.device, held.room = "cpu", self._need(held.spec, "cpu") | Room(peak)
+        held.device, held.room = "cpu", self._need(held.spec, "cpu") | Memory(peak)
 
     def ran_short(self, held: Held) -> None:
         """More is reserved for a model next time: it ran out of memory. With all of a GPU's, it leaves the GPU."""
@@ -180,8 +180,8 @@ class Scheduler:
         if held.device != "cpu" and held.room.gpu >= budget.gpu:
             self._without_gpu.add(held.spec.id)
             return
-        more = Room(int(held.room.ram * RAISE), int(held.room.gpu * RAISE))
-        held.room |= Room(min(more.ram, budget.ram), min(more.gpu, budget.gpu))
+        more = Memory(int(held.room.ram * RAISE), int(held.room.gpu * RAISE))
+        held.room |= Memory(min(more.ram, budget.ram), min(more.gpu, budget.gpu))
         self.keep(held)
 
     def _ahead(self, waiter: Waiter) -> list[Waiter]:
@@ -201,7 +201,7 @@ class Scheduler:
         return [
             Holding(
                 each.spec.id,
-                Room(each.bytes, each.gpu),
+                Memory(each.bytes, each.gpu),
                 room.cost(self.load_seconds(self.held[each.spec.id]), each.idle),
                 each.busy,
                 each.pinned and not self.held[each.spec.id].stale,
@@ -216,7 +216,7 @@ class Scheduler:
             return "cpu"
         return "cuda" if self._need(spec, "cuda").gpu <= self.budget.gpu else "cpu"
 
-    def _need(self, spec: ModelSpec, device: Device) -> Room:
+    def _need(self, spec: ModelSpec, device: Device) -> Memory:
         return self.measured.need(spec, device, self.settings.context_tokens)
 
     def _key(self, held: Held) -> str:

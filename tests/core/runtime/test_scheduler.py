@@ -10,7 +10,7 @@ import pytest
 from core.catalogue.spec import ModelSpec, Task
 from core.errors import NotEnoughMemory
 from core.host.hardware import gpu_free, gpu_taken, nvidia_gpus
-from core.runtime.memory import Room
+from core.runtime.memory import Memory
 from core.runtime.scheduler import Held, Scheduler, Waiter
 from core.settings import Settings
 
@@ -165,11 +165,11 @@ def test_the_outlook_says_what_would_happen_in_both_languages(roster: Scheduler)
 
 def test_a_model_goes_to_the_gpu_when_it_fits_there_and_else_to_the_cpu(settings: Settings) -> None:
     roster = Scheduler(settings, gpu_free=lambda: 8 * GB)
-    assert roster.budget == Room(10 * GB, round(7.2 * GB))
+    assert roster.budget == Memory(10 * GB, round(7.2 * GB))
     fits, large, plain = model("fits", 5, gpu=4), model("large", 9, gpu=7.5), model("plain", 1)
     assert [roster.outlook(spec).device for spec in (fits, large, plain)] == ["cuda", "cpu", "cpu"]
-    assert roster.outlook(fits).need == Room(round(1.5 * GB), 4 * GB)
-    assert roster.outlook(large).need == Room(9 * GB)
+    assert roster.outlook(fits).need == Memory(round(1.5 * GB), 4 * GB)
+    assert roster.outlook(large).need == Memory(9 * GB)
     own_choice = replace(fits, defaults=(("device", "cpu"),))
     assert roster.outlook(own_choice).device == "cpu"
     assert Scheduler(settings, gpu_free=lambda: 0).outlook(fits).device == "cpu"
@@ -191,21 +191,21 @@ def test_the_gpu_has_a_budget_of_its_own(settings: Settings) -> None:
 def test_figures_of_the_gpu_and_of_the_cpu_are_kept_apart(settings: Settings) -> None:
     roster = Scheduler(settings, gpu_free=lambda: 8 * GB)
     spec = model("eyes", 5, gpu=4, task="see")
-    roster.keep(Held(spec, "cuda", Room(2 * GB, 3 * GB)), load_seconds=4.0)
-    roster.keep(Held(spec, "cpu", Room(6 * GB)), load_seconds=9.0)
+    roster.keep(Held(spec, "cuda", Memory(2 * GB, 3 * GB)), load_seconds=4.0)
+    roster.keep(Held(spec, "cpu", Memory(6 * GB)), load_seconds=9.0)
     again = Scheduler(settings, gpu_free=lambda: 8 * GB)
-    assert again.outlook(spec).need == Room(2 * GB, 3 * GB)
-    assert again.load_seconds(Held(spec, "cuda", Room())) == 4.0
-    assert Scheduler(settings, gpu_free=lambda: 0).outlook(spec).need == Room(6 * GB)
+    assert again.outlook(spec).need == Memory(2 * GB, 3 * GB)
+    assert again.load_seconds(Held(spec, "cuda", Memory())) == 4.0
+    assert Scheduler(settings, gpu_free=lambda: 0).outlook(spec).need == Memory(6 * GB)
     longer = Scheduler(replace(settings, context_tokens=999), gpu_free=lambda: 0)
-    assert longer.outlook(spec).need == Room(5 * GB)  # a longer context was never measured
+    assert longer.outlook(spec).need == Memory(5 * GB)  # a longer context was never measured
 
 
 def test_more_is_set_aside_for_who_ran_out_of_memory_but_never_more_than_there_is(roster: Scheduler) -> None:
     spec = model("eyes", 4)
     for expected in (6, 9, 10, 10):
         roster.ran_short(Held(spec, "cpu", roster.outlook(spec).need))
-        assert roster.outlook(spec).need == Room(expected * GB)
+        assert roster.outlook(spec).need == Memory(expected * GB)
 
 
 def test_who_ran_out_of_all_the_gpu_computes_on_the_cpu(settings: Settings) -> None:
@@ -220,8 +220,8 @@ def test_who_ran_out_of_all_the_gpu_computes_on_the_cpu(settings: Settings) -> N
 def test_what_ran_on_the_gpu_stays_there_though_it_took_a_little_more_than_planned(settings: Settings) -> None:
     roster = Scheduler(replace(settings, gpu_gb=6), gpu_free=lambda: 8 * GB)
     spec = model("eyes", 4, gpu=5)
-    roster.keep(Held(spec, "cuda", Room(GB, round(6.2 * GB))))
-    assert (roster.outlook(spec).device, roster.outlook(spec).need) == ("cuda", Room(GB, 6 * GB))
+    roster.keep(Held(spec, "cuda", Memory(GB, round(6.2 * GB))))
+    assert (roster.outlook(spec).device, roster.outlook(spec).need) == ("cuda", Memory(GB, 6 * GB))
 
 
 def test_who_takes_nothing_on_the_gpu_is_counted_in_ram_and_stays_off_it(settings: Settings) -> None:
@@ -229,11 +229,11 @@ def test_who_takes_nothing_on_the_gpu_is_counted_in_ram_and_stays_off_it(setting
     chat, eyes = model("chat", 4, gpu=5), model("eyes", 4, gpu=5)
     held = Held(chat, "cuda", roster.outlook(chat).need)
     roster.found_on_cpu(held, 3 * GB)
-    assert (held.device, held.room) == ("cpu", Room(4 * GB))
+    assert (held.device, held.room) == ("cpu", Memory(4 * GB))
     roster.found_on_cpu(held, 5 * GB)
-    assert held.room == Room(5 * GB)
+    assert held.room == Memory(5 * GB)
     roster.keep(held)
-    assert (roster.outlook(chat).device, roster.outlook(chat).need) == ("cpu", Room(5 * GB))
+    assert (roster.outlook(chat).device, roster.outlook(chat).need) == ("cpu", Memory(5 * GB))
     assert roster.outlook(eyes).device == "cuda"
 
 
@@ -253,9 +253,9 @@ def test_idle_models_leave_when_another_took_more_than_was_set_aside(roster: Sch
     full(roster, 3, 3, 3)
     rests(roster, "b", "c")
     assert roster.overdrawn() == ()
-    roster.held["a"].room = Room(6 * GB)
+    roster.held["a"].room = Memory(6 * GB)
     assert len(roster.overdrawn()) == 1
-    roster.held["a"].room = Room(12 * GB)
+    roster.held["a"].room = Memory(12 * GB)
     assert len(roster.overdrawn()) == 2
 
 
