@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.runtime.memory import Holding, Memory, cost, free, lacking, leavers
+from core.runtime.memory import Allocation, Memory, cost, free, lacking, leavers
 
-Choice = Callable[[Memory, list[Holding], Mapping[str, float]], Sequence[Holding]]
+Choice = Callable[[Memory, list[Allocation], Mapping[str, float]], Sequence[Allocation]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +18,14 @@ class Cost:
     load: float
 
 
-def by_us(missing: Memory, held: list[Holding], idle: Mapping[str, float]) -> Sequence[Holding]:
+def by_us(missing: Memory, held: list[Allocation], idle: Mapping[str, float]) -> Sequence[Allocation]:
     return leavers(missing, held) or ()
 
 
-def by_order(key: Callable[[Holding, float], float]) -> Choice:
+def by_order(key: Callable[[Allocation, float], float]) -> Choice:
     """One after the other, the lowest ``key(holding, idle seconds)`` first, until there is room."""
 
-    def choose(missing: Memory, held: list[Holding], idle: Mapping[str, float]) -> Sequence[Holding]:
+    def choose(missing: Memory, held: list[Allocation], idle: Mapping[str, float]) -> Sequence[Allocation]:
         order = sorted(held, key=lambda holding: key(holding, idle[holding.model]))
         enough = next(n for n in range(len(order) + 1) if sum(each.room.ram for each in order[:n]) >= missing.ram)
         return order[:enough]
@@ -51,7 +51,9 @@ def simulate(
         now = turn * pace
         if name not in used:
             idle = {model: now - last for model, last in used.items()}
-            held = [Holding(model, Memory(costs[model].peak), cost(costs[model].load, idle[model])) for model in used]
+            held = [
+                Allocation(model, Memory(costs[model].peak), cost(costs[model].load, idle[model])) for model in used
+            ]
             missing = lacking(Memory(costs[name].peak), free(Memory(cap), held))
             for leaving in choose(missing, held, idle):
                 del used[leaving.model]

@@ -37,7 +37,7 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class Allocation:
     """A loaded model as far as making room is concerned. ``cost`` is what ``cost`` says of it."""
 
     model: str
@@ -60,7 +60,7 @@ def cost(load_seconds: float, idle_seconds: float) -> float:
     return load_seconds / (TURN + idle_seconds)
 
 
-def free(budget: Memory, holdings: Iterable[Holding]) -> Memory:
+def free(budget: Memory, holdings: Iterable[Allocation]) -> Memory:
     """What ``holdings`` leave of ``budget``."""
     for holding in holdings:
         budget -= holding.room
@@ -79,20 +79,20 @@ def any_of(room: Memory) -> bool:
     return room.ram > 0 or room.gpu > 0
 
 
-def share(holding: Holding, missing: Memory) -> float:
+def share(holding: Allocation, missing: Memory) -> float:
     """How much of what is missing this one's leaving would fill: 0 to 1 for each kind of memory."""
     ram = min(1.0, holding.room.ram / missing.ram) if missing.ram else 0.0
     gpu = min(1.0, holding.room.gpu / missing.gpu) if missing.gpu else 0.0
     return ram + gpu
 
 
-def leavers(missing: Memory, candidates: Sequence[Holding]) -> tuple[Holding, ...] | None:
+def leavers(missing: Memory, candidates: Sequence[Allocation]) -> tuple[Allocation, ...] | None:
     """The cheapest of ``candidates`` that together free ``missing``; None when all of them do not.
 
     Taken one by one, by cost over the share of what is still missing that it fills; then the dearest of them stay after
     all where the rest turns out to be enough.
     """
-    chosen: list[Holding] = []
+    chosen: list[Allocation] = []
     left = list(candidates)
     while any_of(still := _still(missing, chosen)):
         helpful = [holding for holding in left if share(holding, still)]
@@ -108,21 +108,21 @@ def leavers(missing: Memory, candidates: Sequence[Holding]) -> tuple[Holding, ..
     return tuple(chosen)
 
 
-def claim(need: Memory, budget: Memory, holdings: Sequence[Holding]) -> Claim | None:
+def claim(need: Memory, budget: Memory, holdings: Sequence[Allocation]) -> Claim | None:
     """The models that are to leave for ``need``, in use or not; None when it does not fit beside the pinned ones."""
     movable = [holding for holding in holdings if not holding.pinned]
     found = leavers(lacking(need, free(budget, holdings)), movable)
     return None if found is None else Claim(need, frozenset(holding.model for holding in found))
 
 
-def holds(claimed: Claim, budget: Memory, holdings: Sequence[Holding]) -> bool:
+def holds(claimed: Claim, budget: Memory, holdings: Sequence[Allocation]) -> bool:
     """Whether the room still suffices once the claimed models have left."""
     return _afterwards(claimed, budget, holdings).covers(claimed.need)
 
 
 def grant(
-    need: Memory, budget: Memory, holdings: Sequence[Holding], claimed: Claim | None = None
-) -> tuple[Holding, ...] | None:
+    need: Memory, budget: Memory, holdings: Sequence[Allocation], claimed: Claim | None = None
+) -> tuple[Allocation, ...] | None:
     """Who leaves now for ``need``: idle, not pinned, not claimed by who waited longer; None while it has to wait.
 
     What is granted fits both beside the present holdings and beside those that there are once the claim is fulfilled.
@@ -135,11 +135,11 @@ def grant(
     return leavers(missing, movable)
 
 
-def _afterwards(claimed: Claim, budget: Memory, holdings: Sequence[Holding]) -> Memory:
+def _afterwards(claimed: Claim, budget: Memory, holdings: Sequence[Allocation]) -> Memory:
     return free(budget, (holding for holding in holdings if holding.model not in claimed.models))
 
 
-def _still(missing: Memory, chosen: Sequence[Holding]) -> Memory:
+def _still(missing: Memory, chosen: Sequence[Allocation]) -> Memory:
     freed = Memory()
     for holding in chosen:
         freed += holding.room

@@ -19,7 +19,7 @@ from core.runtime import measurements as measured
 from core.runtime import memory as room
 from core.runtime.forecast import GB, Loaded, Outlook
 from core.runtime.measurements import Device, Measured
-from core.runtime.memory import Claim, Holding, Memory
+from core.runtime.memory import Allocation, Claim, Memory
 from core.runtime.worker import Worker
 from core.settings import Settings
 
@@ -197,9 +197,9 @@ class Scheduler:
             first.claim = room.claim(self._need(first.spec, self._device(first.spec)), budget, holdings)
         return first.claim
 
-    def _holdings(self) -> list[Holding]:
+    def _holdings(self) -> list[Allocation]:
         return [
-            Holding(
+            Allocation(
                 each.spec.id,
                 Memory(each.bytes, each.gpu),
                 room.cost(self.load_seconds(self.held[each.spec.id]), each.idle),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from core.runtime.memory import Claim, Holding, Memory, claim, cost, free, grant, holds, lacking, leavers
+from core.runtime.memory import Allocation, Claim, Memory, claim, cost, free, grant, holds, lacking, leavers
 
 
-def held(model: str, ram: int, cost: float = 1.0, gpu: int = 0, busy: bool = False, pinned: bool = False) -> Holding:
-    return Holding(model, Memory(ram, gpu), cost, busy, pinned)
+def held(model: str, ram: int, cost: float = 1.0, gpu: int = 0, busy: bool = False, pinned: bool = False) -> Allocation:
+    return Allocation(model, Memory(ram, gpu), cost, busy, pinned)
 
 
-def names(found: tuple[Holding, ...] | None) -> set[str] | None:
+def names(found: tuple[Allocation, ...] | None) -> set[str] | None:
     return None if found is None else {holding.model for holding in found}
 
 
