@@ -34,7 +34,7 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class Forecast:
     """Whether ``spec`` fits: ``now``, ``after`` the models of ``evicts`` have left, or ``never``.
 
     ``need``, ``free`` and ``budget`` are bytes of RAM and of GPU memory; ``free`` is negative where more is taken than

@@ -20,7 +20,7 @@ from core.catalogue.spec import ModelSpec, installed, not_installed
 from core.errors import EngineFailed, ParlorError
 from core.host import hardware as machine
 from core.runtime import measurements as measured
-from core.runtime.forecast import GB, Loaded, Outlook
+from core.runtime.forecast import GB, Forecast, Loaded
 from core.runtime.memory import Memory
 from core.runtime.scheduler import Held, Scheduler, Waiter
 from core.runtime.worker import TICK, Worker
@@ -96,7 +96,7 @@ class Pool:
                     self._evict(held)
         return Lease(self, held, worker)
 
-    def outlook(self, spec: ModelSpec) -> Outlook:
+    def outlook(self, spec: ModelSpec) -> Forecast:
         """What loading ``spec`` would take and who would have to leave. Changes nothing."""
         with self._changed:
             return self._roster.outlook(spec)

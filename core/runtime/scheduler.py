@@ -17,7 +17,7 @@ from core.catalogue.spec import ModelSpec
 from core.host import hardware as machine
 from core.runtime import measurements as measured
 from core.runtime import memory as room
-from core.runtime.forecast import GB, Loaded, Outlook
+from core.runtime.forecast import GB, Forecast, Loaded
 from core.runtime.measurements import Device, Measured
 from core.runtime.memory import Allocation, Claim, Memory
 from core.runtime.worker import Worker
@@ -102,13 +102,13 @@ class Scheduler:
         self.held[spec.id] = place = Held(spec, outlook.device, outlook.need)
         return place, tuple(self.held[each.model] for each in leaving)
 
-    def outlook(self, spec: ModelSpec) -> Outlook:
+    def outlook(self, spec: ModelSpec) -> Forecast:
         """What loading ``spec`` would take and who would have to leave."""
         held, budget, holdings = self.held.get(spec.id), self.budget, self._holdings()
         device = held.device if held else self._device(spec)
         need = held.room if held else self._need(spec, device)
         free = room.free(budget, holdings)
-        outlook = Outlook(spec, device, need, free, budget, "now", loaded=held is not None)
+        outlook = Forecast(spec, device, need, free, budget, "now", loaded=held is not None)
         if held:
             return outlook
         if not budget.covers(need):
