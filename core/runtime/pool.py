@@ -22,7 +22,7 @@ from core.host import hardware as machine
 from core.runtime import measurements as measured
 from core.runtime.forecast import GB, Forecast, Loaded
 from core.runtime.memory import Memory
-from core.runtime.scheduler import Held, Scheduler, Waiter
+from core.runtime.scheduler import LoadedModel, Scheduler, Waiter
 from core.runtime.worker import TICK, Worker
 from core.settings import Settings
 from core.types.events import Progress, Tick
@@ -33,7 +33,7 @@ RENEWING = ("context_tokens", "threads", "gpu_gb", "models_folder")  # settings 
 class Lease:
     """One worker, for whoever holds this and nobody else, until it is released."""
 
-    def __init__(self, pool: Pool, held: Held, worker: Worker) -> None:
+    def __init__(self, pool: Pool, held: LoadedModel, worker: Worker) -> None:
         self._pool = pool
         self._held = held
         self.worker = worker
@@ -145,7 +145,7 @@ class Pool:
                 if not held.busy:
                     self._evict(held)
 
-    def release(self, held: Held) -> None:
+    def release(self, held: LoadedModel) -> None:
         """End a lease. An engine that was stopped in mid-call is waited for elsewhere: nobody needs it now."""
         if held.worker and held.worker.calling:
             threading.Thread(target=self._settle, args=(held, held.worker), daemon=True).start()
@@ -162,11 +162,11 @@ class Pool:
         if watching:
             watching.join()
 
-    def _settle(self, held: Held, worker: Worker) -> None:
+    def _settle(self, held: LoadedModel, worker: Worker) -> None:
         worker.settle()
         self._free_again(held)
 
-    def _free_again(self, held: Held) -> None:
+    def _free_again(self, held: LoadedModel) -> None:
         """The model is idle; its reservation follows what its worker has really taken."""
         worker = held.worker
         with self._changed:
@@ -194,7 +194,7 @@ class Pool:
                 self._evict(*over)
                 self._changed.wait(left)
 
-    def _reserve(self, waiter: Waiter) -> Generator[Progress | Tick, None, tuple[Held, list[Progress]]]:
+    def _reserve(self, waiter: Waiter) -> Generator[Progress | Tick, None, tuple[LoadedModel, list[Progress]]]:
         spec, told = waiter.spec, False
         with self._changed:
             self._roster.waiting.append(waiter)
@@ -216,7 +216,7 @@ class Pool:
                 self._roster.waiting.remove(waiter)
                 self._changed.notify_all()
 
-    def _admit(self, waiter: Waiter) -> tuple[Held, list[Progress]] | None:
+    def _admit(self, waiter: Waiter) -> tuple[LoadedModel, list[Progress]] | None:
         """The model's place, and what was done for it; None while it has to be waited for."""
         held = self._roster.held.get(waiter.spec.id)
         if held and not held.busy and held.worker and not held.worker.alive:
@@ -227,7 +227,7 @@ class Pool:
         self._evict(*leaving)
         return place, [_left(each) for each in leaving]
 
-    def _load(self, held: Held) -> Generator[Progress | Tick, None, Worker]:
+    def _load(self, held: LoadedModel) -> Generator[Progress | Tick, None, Worker]:
         name, began = held.spec.name, time.monotonic()
         expected = self._roster.load_seconds(held)
         en, zh = (" on the GPU", "到显卡") if held.device != "cpu" else ("", "")
@@ -260,7 +260,7 @@ class Pool:
                 worker.kill()
             raise EngineFailed("Parlor is closing.", "Parlor 正在关闭。")
 
-    def _placed(self, held: Held) -> ModelSpec:
+    def _placed(self, held: LoadedModel) -> ModelSpec:
         """The model's entry with what its engine has to know of this machine and of the settings."""
         with self._changed:
             gpu = max(0, held.room.gpu + self._roster.free.gpu) if held.device != "cpu" else 0
@@ -268,7 +268,7 @@ class Pool:
         here |= {name: getattr(self.settings, name) for name in ("context_tokens", "threads")}
         return replace(held.spec, defaults=held.spec.defaults + tuple(here.items()))
 
-    def _evict(self, *leaving: Held) -> None:
+    def _evict(self, *leaving: LoadedModel) -> None:
         """End these models' processes. The pool's lock is held, or the pool is not shared yet."""
         for held in leaving:
             if held.worker:
@@ -281,7 +281,7 @@ class Pool:
             self._changed.notify_all()
 
 
-def _left(held: Held) -> Progress:
+def _left(held: LoadedModel) -> Progress:
     name, size = held.spec.name, (held.room.gpu or held.room.ram) / GB
     return Progress(
         "load", None, f"Unloaded {name} to make room ({size:.1f} GB)", f"已卸载 {name} 以腾出 {size:.1f} GB"

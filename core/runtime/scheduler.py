@@ -29,7 +29,7 @@ RAISE = 1.5  # times what was reserved is reserved next time for a model that ra
 
 
 @dataclass(eq=False, slots=True)
-class Held:
+class LoadedModel:
     """A model that is loaded, or being loaded: one worker, and the room reserved for it."""
 
     spec: ModelSpec
@@ -60,7 +60,7 @@ class Scheduler:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
-        self.held: dict[str, Held] = {}
+        self.held: dict[str, LoadedModel] = {}
         self.waiting: list[Waiter] = []
         self.measured = Measured(settings.home / "measured.json")
         self.clock = clock
@@ -78,7 +78,7 @@ class Scheduler:
     def free(self) -> Memory:
         return room.free(self.budget, self._holdings())
 
-    def admit(self, waiter: Waiter) -> tuple[Held, tuple[Held, ...]] | None:
+    def admit(self, waiter: Waiter) -> tuple[LoadedModel, tuple[LoadedModel, ...]] | None:
         """The model's place and those who have to leave first; None while the request has to wait.
 
         The place is the loaded model itself, or a reservation without a worker. Raises NotEnoughMemory.
@@ -99,7 +99,7 @@ class Scheduler:
             if outlook.fits == "never" or not waiter.wait:
                 raise outlook.refusal()
             return None
-        self.held[spec.id] = place = Held(spec, outlook.device, outlook.need)
+        self.held[spec.id] = place = LoadedModel(spec, outlook.device, outlook.need)
         return place, tuple(self.held[each.model] for each in leaving)
 
     def outlook(self, spec: ModelSpec) -> Forecast:
@@ -139,7 +139,7 @@ class Scheduler:
             for each in self.held.values()
         )
 
-    def overdrawn(self) -> tuple[Held, ...]:
+    def overdrawn(self) -> tuple[LoadedModel, ...]:
         """Idle models that should leave because others took more than was reserved for them, or the budget sank."""
         free = self.free
         missing = Memory(max(0, -free.ram), max(0, -free.gpu))
@@ -147,7 +147,7 @@ class Scheduler:
         leaving = room.leavers(missing, idle)
         return tuple(self.held[each.model] for each in (idle if leaving is None else leaving))
 
-    def outstayed(self) -> tuple[tuple[Held, ...], float | None]:
+    def outstayed(self) -> tuple[tuple[LoadedModel, ...], float | None]:
         """Idle models whose time is over, and the seconds until the next one's is; None when there is none."""
         keep = self.settings.keep_minutes * 60
         idle = [each for each in self.everyone() if keep and not (each.busy or each.pinned)]
@@ -155,10 +155,10 @@ class Scheduler:
         left = [keep - each.idle for each in idle if each.idle < keep]
         return over, min(left, default=None)
 
-    def load_seconds(self, held: Held) -> float:
+    def load_seconds(self, held: LoadedModel) -> float:
         return self.measured.load_seconds(held.spec, held.device, self.settings.context_tokens)
 
-    def keep(self, held: Held, **figures: float) -> None:
+    def keep(self, held: LoadedModel, **figures: float) -> None:
         """Take note of what a model costs: its room, and ``figures``.
 
         What ran on the GPU fits there, also where its peak went beyond the budget for a moment.
@@ -166,7 +166,7 @@ class Scheduler:
         gpu = {"gpu_peak": min(held.room.gpu, self.budget.gpu)} if held.device != "cpu" else {}
         self.measured.keep(self._key(held), peak=held.room.ram, **gpu, **figures)
 
-    def found_on_cpu(self, held: Held, peak: int) -> None:
+    def found_on_cpu(self, held: LoadedModel, peak: int) -> None:
         """A model planned for the GPU took nothing there but ``peak`` bytes of RAM: its library is made for the CPU.
 
         It is counted like any model on the CPU, and planned for it until the next start.
@@ -174,7 +174,7 @@ class Scheduler:
         self._without_gpu.add(held.spec.id)
         held.device, held.room = "cpu", self._need(held.spec, "cpu") | Memory(peak)
 
-    def ran_short(self, held: Held) -> None:
+    def ran_short(self, held: LoadedModel) -> None:
         """More is reserved for a model next time: it ran out of memory. With all of a GPU's, it leaves the GPU."""
         budget = self.budget
         if held.device != "cpu" and held.room.gpu >= budget.gpu:
@@ -219,7 +219,7 @@ class Scheduler:
     def _need(self, spec: ModelSpec, device: Device) -> Memory:
         return self.measured.need(spec, device, self.settings.context_tokens)
 
-    def _key(self, held: Held) -> str:
+    def _key(self, held: LoadedModel) -> str:
         return measured.key(held.spec, held.device, self.settings.context_tokens)
 
     @cached_property

@@ -11,7 +11,7 @@ from core.catalogue.spec import ModelSpec, Task
 from core.errors import NotEnoughMemory
 from core.host.hardware import gpu_free, gpu_taken, nvidia_gpus
 from core.runtime.memory import Memory
-from core.runtime.scheduler import Held, Scheduler, Waiter
+from core.runtime.scheduler import LoadedModel, Scheduler, Waiter
 from core.settings import Settings
 
 GB = 10**9
@@ -59,7 +59,7 @@ def enters(roster: Scheduler, waiter: Waiter) -> list[str] | None:
     return [leaves(roster, each) for each in admitted[1]]
 
 
-def leaves(roster: Scheduler, held: Held) -> str:
+def leaves(roster: Scheduler, held: LoadedModel) -> str:
     del roster.held[held.spec.id]
     return held.spec.id
 
@@ -191,11 +191,11 @@ def test_the_gpu_has_a_budget_of_its_own(settings: Settings) -> None:
 def test_figures_of_the_gpu_and_of_the_cpu_are_kept_apart(settings: Settings) -> None:
     roster = Scheduler(settings, gpu_free=lambda: 8 * GB)
     spec = model("eyes", 5, gpu=4, task="see")
-    roster.keep(Held(spec, "cuda", Memory(2 * GB, 3 * GB)), load_seconds=4.0)
-    roster.keep(Held(spec, "cpu", Memory(6 * GB)), load_seconds=9.0)
+    roster.keep(LoadedModel(spec, "cuda", Memory(2 * GB, 3 * GB)), load_seconds=4.0)
+    roster.keep(LoadedModel(spec, "cpu", Memory(6 * GB)), load_seconds=9.0)
     again = Scheduler(settings, gpu_free=lambda: 8 * GB)
     assert again.outlook(spec).need == Memory(2 * GB, 3 * GB)
-    assert again.load_seconds(Held(spec, "cuda", Memory())) == 4.0
+    assert again.load_seconds(LoadedModel(spec, "cuda", Memory())) == 4.0
     assert Scheduler(settings, gpu_free=lambda: 0).outlook(spec).need == Memory(6 * GB)
     longer = Scheduler(replace(settings, context_tokens=999), gpu_free=lambda: 0)
     assert longer.outlook(spec).need == Memory(5 * GB)  # a longer context was never measured
@@ -204,30 +204,30 @@ def test_figures_of_the_gpu_and_of_the_cpu_are_kept_apart(settings: Settings) ->
 def test_more_is_set_aside_for_who_ran_out_of_memory_but_never_more_than_there_is(roster: Scheduler) -> None:
     spec = model("eyes", 4)
     for expected in (6, 9, 10, 10):
-        roster.ran_short(Held(spec, "cpu", roster.outlook(spec).need))
+        roster.ran_short(LoadedModel(spec, "cpu", roster.outlook(spec).need))
         assert roster.outlook(spec).need == Memory(expected * GB)
 
 
 def test_who_ran_out_of_all_the_gpu_computes_on_the_cpu(settings: Settings) -> None:
     roster = Scheduler(replace(settings, gpu_gb=6), gpu_free=lambda: 8 * GB)
     spec = model("eyes", 4, gpu=5)
-    roster.ran_short(Held(spec, "cuda", roster.outlook(spec).need))
+    roster.ran_short(LoadedModel(spec, "cuda", roster.outlook(spec).need))
     assert (roster.outlook(spec).device, roster.outlook(spec).need.gpu) == ("cuda", 6 * GB)
-    roster.ran_short(Held(spec, "cuda", roster.outlook(spec).need))
+    roster.ran_short(LoadedModel(spec, "cuda", roster.outlook(spec).need))
     assert roster.outlook(spec).device == "cpu"
 
 
 def test_what_ran_on_the_gpu_stays_there_though_it_took_a_little_more_than_planned(settings: Settings) -> None:
     roster = Scheduler(replace(settings, gpu_gb=6), gpu_free=lambda: 8 * GB)
     spec = model("eyes", 4, gpu=5)
-    roster.keep(Held(spec, "cuda", Memory(GB, round(6.2 * GB))))
+    roster.keep(LoadedModel(spec, "cuda", Memory(GB, round(6.2 * GB))))
     assert (roster.outlook(spec).device, roster.outlook(spec).need) == ("cuda", Memory(GB, 6 * GB))
 
 
 def test_who_takes_nothing_on_the_gpu_is_counted_in_ram_and_stays_off_it(settings: Settings) -> None:
     roster = Scheduler(settings, gpu_free=lambda: 8 * GB)
     chat, eyes = model("chat", 4, gpu=5), model("eyes", 4, gpu=5)
-    held = Held(chat, "cuda", roster.outlook(chat).need)
+    held = LoadedModel(chat, "cuda", roster.outlook(chat).need)
     roster.found_on_cpu(held, 3 * GB)
     assert (held.device, held.room) == ("cpu", Memory(4 * GB))
     roster.found_on_cpu(held, 5 * GB)
