@@ -65,7 +65,7 @@ Step = Audio | Callable[[], bool]
 
 
 @dataclass
-class Held:
+class HeldCall:
     """A call that is held over a script: sound, or silence until something is so. Times are the call's clock."""
 
     app: Parlor
@@ -81,7 +81,7 @@ class Held:
         self.call = self.app.calls.start("", CallOptions(), self.clock)
         self.sound: NDArray[np.int16]
 
-    def over(self, script: Sequence[Step]) -> Held:
+    def over(self, script: Sequence[Step]) -> HeldCall:
         import numpy as np
 
         seen, line, low = 0, None, False
@@ -178,9 +178,9 @@ class Held:
         return step
 
 
-def converse(app: Parlor, turns: Sequence[Turn]) -> tuple[list[Answered], Held]:
+def converse(app: Parlor, turns: Sequence[Turn]) -> tuple[list[Answered], HeldCall]:
     """One call over all ``turns``, each when the answer to the one before is over."""
-    held = Held(app)
+    held = HeldCall(app)
     script: list[Step] = []
     for turn in turns:
         script += [silence(GAP), turn.audio, held.answered(turn.end)]
@@ -200,7 +200,7 @@ def converse(app: Parlor, turns: Sequence[Turn]) -> tuple[list[Answered], Held]:
 
 def barge(app: Parlor, question: Turn, into: Turn) -> Barged:
     """``question`` is asked, and ``into`` said into its answer."""
-    held = Held(app)
+    held = HeldCall(app)
     held.over([silence(GAP), question.audio, held.sounding, into.audio, held.answered(into.end)])
     onset = held.begins[-1] + voiced(into.audio)[0] / RATE
     after = held.begins[-1] + into.end + MISSED
@@ -214,12 +214,12 @@ def barge(app: Parlor, question: Turn, into: Turn) -> Barged:
 
 def disturb(app: Parlor, question: Turn, noise: Audio, echo: float = 0.0) -> int | None:
     """How often the answer to ``question`` is interrupted by ``noise``, or by its own ``echo``; None without one."""
-    held = Held(app, echo)
+    held = HeldCall(app, echo)
     held.over([silence(GAP), question.audio, held.sounding, noise, held.idle])
     return len(held.interruptions) if held.spoke else None
 
 
 def nobody(app: Parlor, noise: Audio) -> list[str]:
     """The turns committed where nobody spoke."""
-    held = Held(app).over([noise])
+    held = HeldCall(app).over([noise])
     return held.committed(0.0, held.clock.fed + 1)
