@@ -13,7 +13,7 @@ from core.catalogue.spec import ModelSpec
 from core.errors import NotEnoughMemory, ParlorError
 from core.pipeline.turn_context import TurnRecord
 from core.runtime.pool import Lease, Pool
-from core.runtime.worker import Call
+from core.runtime.worker import EngineCall
 from core.settings import Settings
 from core.text.clauses import Clauses
 from core.types.events import Event, Progress, Sound, Tick
@@ -44,7 +44,7 @@ class SpeechStream:
         self._waiting: deque[str] = deque()
         self._opening: Generator[Event, None, Lease] | None = pool.use(spec, wait=False)
         self._lease: Lease | None = None
-        self._call: Call | None = None
+        self._call: EngineCall | None = None
         self._clause = ""
         self._began = time.monotonic()
         self._silent = False

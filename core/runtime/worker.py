@@ -60,20 +60,20 @@ class Worker:
         """Wait until the engine is open; closing this ends the process. Raises what its load raised, or WorkerDied."""
         opened = False
         try:
-            for _ in Call(self, 0):
+            for _ in EngineCall(self, 0):
                 yield Tick()
             opened = True
         finally:
             if not opened:
                 self.kill()
 
-    def call(self, method: str, *args: Any) -> Call:
+    def call(self, method: str, *args: Any) -> EngineCall:
         """Begin ``engine.method(*args)``; read the answer from the Call."""
         self.settle()
         self._number += 1
         self._called = self._number
         self._send(Asked(self._number, method, args))
-        return Call(self, self._number)
+        return EngineCall(self, self._number)
 
     @property
     def calling(self) -> bool:
@@ -156,7 +156,7 @@ class Worker:
             self._frames.put(None)
 
 
-class Call:
+class EngineCall:
     """The stream of one call. Iterating yields its items, and a Tick whenever TICK seconds bring none.
 
     ``ready`` never waits. ``close`` cancels what is not over; leaving a ``with`` closes.
@@ -167,7 +167,7 @@ class Call:
         self._number = number
         self.over = False
 
-    def __enter__(self) -> Call:
+    def __enter__(self) -> EngineCall:
         return self
 
     def __exit__(self, *why: object) -> None:
