@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.errors import EngineFailed, NotEnoughMemory, ParlorError
-from core.runtime.frames import Asked, Cancelled, Ended, Item, Opening, read_frame, write_frame
+from core.runtime.frames import CallRequest, Cancelled, Ended, Item, Opening, read_frame, write_frame
 from core.runtime.protocols import open_engine
 
 # The server's threads, and with them the page and the sound, come first; then who hears and speaks; who writes, reads
@@ -43,7 +43,7 @@ class Child:
     def __init__(self, frames: BinaryIO, answers: BinaryIO) -> None:
         self._frames = frames
         self._answers = answers
-        self._calls: queue.SimpleQueue[Asked] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[CallRequest] = queue.SimpleQueue()
         self._stopped: set[int] = set()
         self._name = ""
         self._engine: Any = None
@@ -72,7 +72,7 @@ class Child:
                 frame = read_frame(self._frames)
                 if isinstance(frame, Cancelled):
                     self._stopped.add(frame.number)
-                elif isinstance(frame, Asked):
+                elif isinstance(frame, CallRequest):
                     self._calls.put(frame)
         finally:
             os._exit(0)

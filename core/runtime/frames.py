@@ -40,7 +40,7 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CallRequest:
     """A call of one of the engine's methods."""
 
     number: int

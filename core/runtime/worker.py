@@ -19,7 +19,7 @@ from typing import Any
 
 from core.catalogue.spec import ModelSpec
 from core.errors import NotEnoughMemory, WorkerDied
-from core.runtime.frames import Asked, Cancelled, Ended, Item, Opening, read_frame, write_frame
+from core.runtime.frames import CallRequest, Cancelled, Ended, Item, Opening, read_frame, write_frame
 from core.types.events import Tick
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +72,7 @@ class Worker:
         self.settle()
         self._number += 1
         self._called = self._number
-        self._send(Asked(self._number, method, args))
+        self._send(CallRequest(self._number, method, args))
         return EngineCall(self, self._number)
 
     @property
