@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.errors import EngineFailed, NotEnoughMemory, ParlorError
-from core.runtime.frames import CallRequest, Cancelled, Ended, Item, Opening, read_frame, write_frame
+from core.runtime.frames import CallEnded, CallRequest, Cancelled, Item, Opening, read_frame, write_frame
 from core.runtime.protocols import open_engine
 
 # The server's threads, and with them the page and the sound, come first; then who hears and speaks; who writes, reads
@@ -94,7 +94,7 @@ class Child:
             trouble = self._broke(error)
         self._stopped.discard(number)
         gpu = self._engine.gpu_bytes() if hasattr(self._engine, "gpu_bytes") else 0
-        write_frame(self._answers, Ended(number, trouble, peak_memory(), gpu))
+        write_frame(self._answers, CallEnded(number, trouble, peak_memory(), gpu))
 
     def _broke(self, error: Exception) -> ParlorError:
         if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's

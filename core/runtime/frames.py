@@ -64,7 +64,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class CallEnded:
     """A call is over; number 0 is the opening.
 
     ``peak`` is the process's highest resident memory so far, ``gpu`` its highest memory on the GPU; both in bytes.

@@ -19,7 +19,7 @@ from typing import Any
 
 from core.catalogue.spec import ModelSpec
 from core.errors import NotEnoughMemory, WorkerDied
-from core.runtime.frames import CallRequest, Cancelled, Ended, Item, Opening, read_frame, write_frame
+from core.runtime.frames import CallEnded, CallRequest, Cancelled, Item, Opening, read_frame, write_frame
 from core.types.events import Tick
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,7 +105,7 @@ class Worker:
         if frame is None:
             self._frames.put(None)
             raise self._died()
-        if isinstance(frame, Ended):
+        if isinstance(frame, CallEnded):
             self.peak, self.gpu_peak = max(self.peak, frame.peak), max(self.gpu_peak, frame.gpu)
             self._refused = self._refused or isinstance(frame.trouble, NotEnoughMemory)
             if frame.number == self._called:
@@ -198,7 +198,7 @@ class EngineCall:
         except WorkerDied:
             self.over = True
             raise
-        if isinstance(frame, Ended):
+        if isinstance(frame, CallEnded):
             self.over = True
             if frame.trouble:
                 raise frame.trouble
