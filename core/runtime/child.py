@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.errors import EngineFailed, NotEnoughMemory, ParlorError
-from core.runtime.frames import CallEnded, CallRequest, Cancelled, Item, Opening, read_frame, write_frame
+from core.runtime.frames import CallEnded, CallItem, CallRequest, Cancelled, Opening, read_frame, write_frame
 from core.runtime.protocols import open_engine
 
 # The server's threads, and with them the page and the sound, come first; then who hears and speaks; who writes, reads
@@ -86,7 +86,7 @@ class Child:
                 if number in self._stopped:
                     stream.close()
                     break
-                write_frame(self._answers, Item(number, value))
+                write_frame(self._answers, CallItem(number, value))
         except ParlorError as error:
             trouble = error
         except Exception as error:  # noqa: BLE001 — engines raise anything; this is the last place that can say which one

@@ -56,7 +56,7 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class CallItem:
     """One item of a call's stream."""
 
     number: int

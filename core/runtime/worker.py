@@ -19,7 +19,7 @@ from typing import Any
 
 from core.catalogue.spec import ModelSpec
 from core.errors import NotEnoughMemory, WorkerDied
-from core.runtime.frames import CallEnded, CallRequest, Cancelled, Item, Opening, read_frame, write_frame
+from core.runtime.frames import CallEnded, CallItem, CallRequest, Cancelled, Opening, read_frame, write_frame
 from core.types.events import Tick
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,13 +178,13 @@ class EngineCall:
             frame = self._next(TICK)
             if frame is None:
                 yield Tick()
-            elif isinstance(frame, Item):
+            elif isinstance(frame, CallItem):
                 yield frame.value
 
     def ready(self) -> Iterator[Any]:
         """The items that have come in meanwhile."""
         while not self.over and (frame := self._next(0)) is not None:
-            if isinstance(frame, Item):
+            if isinstance(frame, CallItem):
                 yield frame.value
 
     def close(self) -> None:

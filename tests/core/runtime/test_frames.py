@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from core.errors import BadInput
-from core.runtime.frames import CallEnded, Item, read_frame, write_frame
+from core.runtime.frames import CallEnded, CallItem, read_frame, write_frame
 from core.types.messages import Image, Message, Text
 
 
@@ -20,7 +20,7 @@ def there_and_back(value: object) -> object:
 
 def test_a_message_arrives_as_it_was_sent() -> None:
     message = Message("user", (Text("你好"), Image(bytes(range(256)), "image/png")))
-    assert there_and_back(Item(3, message)) == Item(3, message)
+    assert there_and_back(CallItem(3, message)) == CallItem(3, message)
 
 
 def test_an_error_arrives_with_both_its_languages() -> None:
@@ -48,6 +48,6 @@ def test_a_frame_that_names_anything_but_our_values_is_refused(frame: bytes) -> 
 @pytest.mark.parametrize("cut", [0, 4, 20])
 def test_a_pipe_that_closes_in_mid_frame_ends_the_stream(cut: int) -> None:
     pipe = io.BytesIO()
-    write_frame(pipe, Item(1, "a longer piece of text"))
+    write_frame(pipe, CallItem(1, "a longer piece of text"))
     with pytest.raises(EOFError):
         read_frame(io.BytesIO(pipe.getvalue()[:cut]))
