@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.errors import EngineFailed, NotEnoughMemory, ParlorError
-from core.runtime.frames import CallEnded, CallItem, CallRequest, Cancelled, Opening, read_frame, write_frame
+from core.runtime.frames import CallCancelled, CallEnded, CallItem, CallRequest, Opening, read_frame, write_frame
 from core.runtime.protocols import open_engine
 
 # The server's threads, and with them the page and the sound, come first; then who hears and speaks; who writes, reads
@@ -70,7 +70,7 @@ class Child:
         try:
             while True:
                 frame = read_frame(self._frames)
-                if isinstance(frame, Cancelled):
+                if isinstance(frame, CallCancelled):
                     self._stopped.add(frame.number)
                 elif isinstance(frame, CallRequest):
                     self._calls.put(frame)

@@ -49,7 +49,7 @@ class CallRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
+class CallCancelled:
     """The parent has heard enough of a call."""
 
     number: int

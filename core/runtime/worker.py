@@ -19,7 +19,7 @@ from typing import Any
 
 from core.catalogue.spec import ModelSpec
 from core.errors import NotEnoughMemory, WorkerDied
-from core.runtime.frames import CallEnded, CallItem, CallRequest, Cancelled, Opening, read_frame, write_frame
+from core.runtime.frames import CallCancelled, CallEnded, CallItem, CallRequest, Opening, read_frame, write_frame
 from core.types.events import Tick
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,7 +114,7 @@ class Worker:
 
     def cancel(self, number: int) -> None:
         """Ask the engine to end a call, without waiting for it."""
-        self._send(Cancelled(number))
+        self._send(CallCancelled(number))
 
     def settle(self) -> None:
         """Wait until a cancelled call has ended; end the process when that takes more than GRACE seconds."""
