@@ -122,7 +122,7 @@ class Detector(Protocol):
     def close(self) -> None: ...
 
 
-class Judge(Protocol):
+class TurnDetector(Protocol):
     def judge(self, audio: Audio) -> Iterator[float]:
         """How likely the speaker of ``audio`` has finished, 0 to 1: exactly one number."""
 
