@@ -110,7 +110,7 @@ class Transcriber(Protocol):
     def close(self) -> None: ...
 
 
-class Detector(Protocol):
+class VAD(Protocol):
     """Follows sound as it comes in: ``pcm`` is 16 kHz s16 mono in chunks of any size."""
 
     def detect(self, pcm: bytes) -> Iterator[float]:
