@@ -160,7 +160,7 @@ class Speaker(Protocol):
     def close(self) -> None: ...
 
 
-class Reader(Protocol):
+class OCR(Protocol):
     def read(self, image: Image) -> Iterator[Reading]:
         """The words in a picture: exactly one Reading, empty lines when there are none."""
 
