@@ -142,7 +142,7 @@ class Chat(Protocol):
     def close(self) -> None: ...
 
 
-class Speaker(Protocol):
+class TTS(Protocol):
     def speak(
         self,
         text: str,

@@ -14,7 +14,7 @@ from core.catalogue.spec import ModelSpec
 from core.catalogue.spec import load as catalogue
 from core.errors import BadInput, EngineFailed
 from core.formats import coqui as coqui_files
-from core.runtime.protocols import Speaker, Transcriber
+from core.runtime.protocols import TTS, Transcriber
 from core.text.normalise import spoken
 from core.types.messages import Audio
 from models.coqui import engine as coqui
@@ -42,22 +42,22 @@ def sound(pieces: Iterator[Audio]) -> Audio:
 
 
 @pytest.fixture(scope="module")
-def single(tmp_path_factory: pytest.TempPathFactory) -> Speaker:
+def single(tmp_path_factory: pytest.TempPathFactory) -> TTS:
     return coqui.load(SPEC, write_tiny_vits(tmp_path_factory.mktemp("vits")))
 
 
 @pytest.fixture(scope="module")
-def several(tmp_path_factory: pytest.TempPathFactory) -> Speaker:
+def several(tmp_path_factory: pytest.TempPathFactory) -> TTS:
     return coqui.load(SPEC, write_tiny_vits(tmp_path_factory.mktemp("several"), ("Ada", "李明")))
 
 
 @pytest.fixture(scope="module")
-def cloner(tmp_path_factory: pytest.TempPathFactory) -> Speaker:
+def cloner(tmp_path_factory: pytest.TempPathFactory) -> TTS:
     return coqui.load(SPEC, write_tiny_xtts(tmp_path_factory.mktemp("xtts")))
 
 
 @pytest.fixture(scope="module")
-def joe(tmp_path_factory: pytest.TempPathFactory) -> Speaker:
+def joe(tmp_path_factory: pytest.TempPathFactory) -> TTS:
     piper = piper_vits.fetch(settings.load())
     return coqui.load(piper_vits.JOE, piper_vits.write_coqui_folder(piper, tmp_path_factory.mktemp("joe")))
 
@@ -69,7 +69,7 @@ def ear(models_home: Path) -> Transcriber:
 
 @pytest.mark.models
 @pytest.mark.slow
-def test_a_paragraph_in_a_real_voice_is_heard_with_at_most_eight_percent_wrong(ear: Transcriber, joe: Speaker) -> None:
+def test_a_paragraph_in_a_real_voice_is_heard_with_at_most_eight_percent_wrong(ear: Transcriber, joe: TTS) -> None:
     heard = "".join(segment.text for segment in ear.transcribe(sound(joe.speak(MUSEUM)), "en"))
     wanted, got = (" ".join(run.text for run in spoken(text, "en")) for text in (MUSEUM, heard))
     assert len(words(wanted)) >= 60
@@ -78,7 +78,7 @@ def test_a_paragraph_in_a_real_voice_is_heard_with_at_most_eight_percent_wrong(e
 
 @pytest.mark.models
 @pytest.mark.slow
-def test_the_first_sentence_is_heard_before_the_others_are_made(ear: Transcriber, joe: Speaker) -> None:
+def test_the_first_sentence_is_heard_before_the_others_are_made(ear: Transcriber, joe: TTS) -> None:
     saying = joe.speak(MUSEUM)
     first = next(saying)
     saying.close()  # type: ignore[attr-defined]
@@ -88,7 +88,7 @@ def test_the_first_sentence_is_heard_before_the_others_are_made(ear: Transcriber
     assert list(joe.speak("Another answer begins."))
 
 
-def test_each_sentence_is_a_sound_of_its_own_and_stop_falls_between_them(single: Speaker) -> None:
+def test_each_sentence_is_a_sound_of_its_own_and_stop_falls_between_them(single: TTS) -> None:
     text = "The first sentence is long enough to stand alone. The second one is as long as the first was. And a third."
     whole = list(single.speak(text))
     saying = single.speak(text)
@@ -98,11 +98,11 @@ def test_each_sentence_is_a_sound_of_its_own_and_stop_falls_between_them(single:
     assert {audio.rate for audio in whole} == {RATE}
 
 
-def test_the_same_words_have_the_same_sound(single: Speaker) -> None:
+def test_the_same_words_have_the_same_sound(single: TTS) -> None:
     assert list(single.speak("Say it again.")) == list(single.speak("Say it again."))
 
 
-def test_a_named_speaker_speaks_and_an_unknown_one_leaves_it_to_the_first(several: Speaker) -> None:
+def test_a_named_speaker_speaks_and_an_unknown_one_leaves_it_to_the_first(several: TTS) -> None:
     ada, ming = (sound(several.speak("Hello there.", (name,))) for name in ("Ada", "李明"))
     assert ada != ming
     assert sound(several.speak("Hello there.")) == ada
@@ -110,29 +110,29 @@ def test_a_named_speaker_speaks_and_an_unknown_one_leaves_it_to_the_first(severa
 
 
 @pytest.mark.parametrize(("speed", "least", "most"), [(0.5, 1.5, 2.1), (2.0, 0.45, 0.7)])
-def test_speed_stretches_what_is_said(single: Speaker, speed: float, least: float, most: float) -> None:
+def test_speed_stretches_what_is_said(single: TTS, speed: float, least: float, most: float) -> None:
     usual, other = (sound(single.speak("a sentence of some length " * 5, speed=each)).seconds for each in (1, speed))
     assert least < other / usual < most  # each letter lasts a whole number of frames, one at least
 
 
 @pytest.mark.parametrize("speed", [0.4, 2.1])
-def test_a_speed_outside_is_refused(single: Speaker, speed: float) -> None:
+def test_a_speed_outside_is_refused(single: TTS, speed: float) -> None:
     with pytest.raises(BadInput, match=r"choose 0\.5 to 2"):
         next(single.speak("Hello.", speed=speed))
 
 
-def test_chinese_and_english_are_both_said(single: Speaker) -> None:
+def test_chinese_and_english_are_both_said(single: TTS) -> None:
     chinese, mixed = sound(single.speak("今天有25个人来。")), sound(single.speak("今天 Hello 见。"))
     assert chinese.seconds > 0.5
     assert mixed.seconds > 0.5
 
 
 @pytest.mark.parametrize("text", ["", "...", "Привет", "🙂"])
-def test_nothing_comes_of_a_text_without_letters_that_the_model_knows(single: Speaker, text: str) -> None:
+def test_nothing_comes_of_a_text_without_letters_that_the_model_knows(single: TTS, text: str) -> None:
     assert list(single.speak(text)) == []
 
 
-def test_a_reference_changes_nothing_for_a_model_that_cannot_clone(single: Speaker) -> None:
+def test_a_reference_changes_nothing_for_a_model_that_cannot_clone(single: TTS) -> None:
     assert sound(single.speak("Hello.", reference=recordings("en")[0].audio)) == sound(single.speak("Hello."))
 
 
@@ -156,7 +156,7 @@ def test_a_model_with_a_speaker_encoder_speaks_like_a_recording(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_xtts_gives_a_sentence_away_in_parts_and_says_it_the_same_way_again(cloner: Speaker) -> None:
+def test_xtts_gives_a_sentence_away_in_parts_and_says_it_the_same_way_again(cloner: TTS) -> None:
     saying = cloner.speak("Hello there, this is a whole sentence.")
     first = next(saying)
     saying.close()  # type: ignore[attr-defined]
@@ -166,7 +166,7 @@ def test_xtts_gives_a_sentence_away_in_parts_and_says_it_the_same_way_again(clon
 
 
 @pytest.mark.slow
-def test_xtts_has_speakers_and_speaks_like_a_recording(cloner: Speaker) -> None:
+def test_xtts_has_speakers_and_speaks_like_a_recording(cloner: TTS) -> None:
     reference = recordings("en")[0].audio
     made = [next(cloner.speak("Hi.", voices, reference=heard)) for voices, heard in
             ((("Ada",), None), (("李明",), None), ((), reference))]  # fmt: skip
@@ -176,7 +176,7 @@ def test_xtts_has_speakers_and_speaks_like_a_recording(cloner: Speaker) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("text", "language"), [("你好，世界。", ""), ("Das kostet 20 Euro.", "de")])
-def test_xtts_speaks_other_languages(cloner: Speaker, text: str, language: str) -> None:
+def test_xtts_speaks_other_languages(cloner: TTS, text: str, language: str) -> None:
     assert next(cloner.speak(text, language=language)).rate == 24_000
 
 
@@ -228,11 +228,11 @@ def test_half_of_the_cores_are_left_to_the_chat_model() -> None:
     assert [coqui.threads(cores) for cores in (1, 2, 8, 64)] == [1, 1, 4, 8]
 
 
-def test_nothing_is_taken_on_a_gpu_by_a_voice_on_the_cpu(single: Speaker) -> None:
+def test_nothing_is_taken_on_a_gpu_by_a_voice_on_the_cpu(single: TTS) -> None:
     assert single.gpu_bytes() == 0  # type: ignore[attr-defined]
 
 
-def test_a_voice_that_is_closed_leaves_others_alone(tmp_path: Path, single: Speaker) -> None:
+def test_a_voice_that_is_closed_leaves_others_alone(tmp_path: Path, single: TTS) -> None:
     other = coqui.load(replace(SPEC, languages=("de",)), write_tiny_vits(tmp_path))
     assert list(other.speak("Es kostet 5 Euro."))
     other.close()

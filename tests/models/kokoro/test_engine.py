@@ -13,7 +13,7 @@ import pytest
 from core.catalogue import spec as catalogue
 from core.catalogue.kokoro_voices import VOICES, default_voice, find, fitting, voices_for
 from core.errors import BadInput, EngineFailed
-from core.runtime.protocols import Speaker, Transcriber
+from core.runtime.protocols import TTS, Transcriber
 from core.text.normalise import Run, spoken
 from core.types.messages import Audio
 from models.kokoro import engine as kokoro
@@ -46,7 +46,7 @@ CHINESE = [
 
 
 @pytest.fixture(scope="module")
-def speaker(models_home: Path) -> Iterator[Speaker]:
+def speaker(models_home: Path) -> Iterator[TTS]:
     engine = kokoro.load(catalogue.load().find("kokoro"), models_home / "kokoro")
     yield engine
     engine.close()
@@ -75,7 +75,7 @@ def aloud(text: str, language: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize(("language", "sentences"), [("en", ENGLISH), ("zh", CHINESE)])
 def test_what_is_said_is_heard_with_at_most_five_percent_wrong(
-    speaker: Speaker, ear: Transcriber, language: str, sentences: list[str]
+    speaker: TTS, ear: Transcriber, language: str, sentences: list[str]
 ) -> None:
     units, wrong, total = (words if language == "en" else characters), 0, 0
     for sentence in sentences:
@@ -87,7 +87,7 @@ def test_what_is_said_is_heard_with_at_most_five_percent_wrong(
 
 
 @pytest.mark.models
-def test_a_mixed_sentence_is_said_in_a_voice_for_each_language(speaker: Speaker, ear: Transcriber) -> None:
+def test_a_mixed_sentence_is_said_in_a_voice_for_each_language(speaker: TTS, ear: Transcriber) -> None:
     first, english, last = speaker.speak("我每天都用 Python and JavaScript 写程序。", ("zm_yunxi", "af_heart"))
     heard = "".join(segment.text for segment in ear.transcribe(english, "en")).lower()
     assert "python" in heard
@@ -96,7 +96,7 @@ def test_a_mixed_sentence_is_said_in_a_voice_for_each_language(speaker: Speaker,
 
 
 @pytest.mark.models
-def test_the_sound_is_clean_at_both_ends_and_never_clips(speaker: Speaker) -> None:
+def test_the_sound_is_clean_at_both_ends_and_never_clips(speaker: TTS) -> None:
     for text in ("Hello there, how are you?", "你好，今天过得怎么样？", "Yes."):
         (said,) = speaker.speak(text)
         wave = samples(said)
@@ -108,7 +108,7 @@ def test_the_sound_is_clean_at_both_ends_and_never_clips(speaker: Speaker) -> No
 
 
 @pytest.mark.models
-def test_faster_is_shorter(speaker: Speaker) -> None:
+def test_faster_is_shorter(speaker: TTS) -> None:
     text = "The museum is closed on Mondays."
     slow, fast = (sound(speaker.speak(text, speed=speed)).seconds for speed in (0.7, 1.5))
     assert slow > 1.4 * fast
@@ -116,26 +116,26 @@ def test_faster_is_shorter(speaker: Speaker) -> None:
 
 @pytest.mark.models
 @pytest.mark.parametrize("nothing", ["", "  \n", "😀", "---", "...", "。"])
-def test_nothing_to_say_makes_no_sound(speaker: Speaker, nothing: str) -> None:
+def test_nothing_to_say_makes_no_sound(speaker: TTS, nothing: str) -> None:
     assert list(speaker.speak(nothing)) == []
 
 
 @pytest.mark.models
 @pytest.mark.parametrize("speed", [0.0, 0.2, 3.0])
-def test_a_speed_nobody_can_follow_is_refused(speaker: Speaker, speed: float) -> None:
+def test_a_speed_nobody_can_follow_is_refused(speaker: TTS, speed: float) -> None:
     with pytest.raises(BadInput, match=r"0\.5 to 2"):
         list(speaker.speak("Hello.", speed=speed))
 
 
 @pytest.mark.models
-def test_an_unknown_voice_is_named_with_those_that_look_alike(speaker: Speaker) -> None:
+def test_an_unknown_voice_is_named_with_those_that_look_alike(speaker: TTS) -> None:
     with pytest.raises(BadInput, match="af_heart") as raised:
         list(speaker.speak("Hello.", ("af_hart",)))
     assert "af_heart" in raised.value.zh
 
 
 @pytest.mark.models
-def test_speech_can_be_stopped_and_the_voice_used_again(speaker: Speaker) -> None:
+def test_speech_can_be_stopped_and_the_voice_used_again(speaker: TTS) -> None:
     stopped = speaker.speak("First. 然后。 Last.")
     next(stopped)
     stopped.close()  # type: ignore[attr-defined]
@@ -228,7 +228,7 @@ def test_a_language_without_a_chosen_voice_gets_one_of_the_same_gender(
 
 
 @pytest.fixture(scope="module")
-def whole(models_home: Path) -> Iterator[Speaker]:
+def whole(models_home: Path) -> Iterator[TTS]:
     """The same voice on the graph as it lies in the file, silence and all."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kokoro_net, "halves", lambda model: None)
@@ -245,9 +245,7 @@ def loudness(wave: np.ndarray) -> float:
 @pytest.mark.parametrize(
     "text", ["Sure, I can.", "The capital of France is Paris.", "当然可以。", "今天天气很好，我们去公园吧。"]
 )
-def test_silence_that_is_not_computed_changes_neither_loudness_nor_length(
-    speaker: Speaker, whole: Speaker, text: str
-) -> None:
+def test_silence_that_is_not_computed_changes_neither_loudness_nor_length(speaker: TTS, whole: TTS, text: str) -> None:
     ours, theirs = (samples(sound(engine.speak(text))) for engine in (speaker, whole))
     assert abs(len(ours) - len(theirs)) < 0.1 * kokoro.RATE
     assert abs(loudness(ours) - loudness(theirs)) < 1.0
@@ -292,7 +290,7 @@ def test_a_short_sound_is_kept_for_the_next_time_and_long_ones_are_not(models_ho
 
 
 @pytest.mark.models
-def test_a_clause_that_goes_on_ends_without_a_pause(speaker: Speaker) -> None:
+def test_a_clause_that_goes_on_ends_without_a_pause(speaker: TTS) -> None:
     (ended,), (goes_on,) = speaker.speak("The capital of France"), speaker.speak("The capital of France ")
     assert samples(goes_on)[-round(0.1 * kokoro.RATE) :].any()
     assert not samples(ended)[-round(0.2 * kokoro.RATE) :].any()
