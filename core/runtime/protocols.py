@@ -167,7 +167,7 @@ class OCR(Protocol):
     def close(self) -> None: ...
 
 
-class Painter(Protocol):
+class ImageGenerator(Protocol):
     def paint(self, painting: Painting) -> Iterator[Progress | Painted]:
         """``painting.count`` pictures, one Painted each, with Progress (stage ``paint``, previews) between them."""
 

@@ -70,7 +70,7 @@ def load(spec: ModelSpec, folder: Path) -> Diffusion:
 
 
 class Diffusion:
-    """A ``core.runtime.protocols.Painter``.
+    """A ``core.runtime.protocols.ImageGenerator``.
 
     One call at a time; a call closed half-way leaves the engine ready for the next.
     """
