@@ -15,7 +15,7 @@ from core.pipeline.starter_vision import NOTE, asked, look, told
 from core.pipeline.turn_context import TurnContext, TurnRecord, leased, needed
 from core.pipeline.understand import understand
 from core.runtime.pool import Pool
-from core.runtime.protocols import Dropped, Usage
+from core.runtime.protocols import MessagesDropped, Usage
 from core.settings import Settings
 from core.types.events import Delta, Done, Event, Progress, Tick, Understood
 from core.types.messages import Audio, Image, Message, Text
@@ -147,7 +147,7 @@ def _item(scene: TurnContext, item: object, began: float, voice: SpeechStream | 
         ledger.usage, ledger.complete = item, True
         if item.finish in ENDED_EARLY:
             yield Progress("note", None, *ENDED_EARLY[item.finish])
-    elif isinstance(item, Dropped):
+    elif isinstance(item, MessagesDropped):
         yield Progress(
             "note",
             None,

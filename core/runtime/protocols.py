@@ -55,7 +55,7 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class MessagesDropped:
     """The context window was too small: this many of the oldest messages were left out of the prompt."""
 
     messages: int
@@ -132,7 +132,7 @@ class TurnDetector(Protocol):
 class Chat(Protocol):
     def reply(
         self, messages: tuple[Message, ...], sampling: Sampling, conversation: str = ""
-    ) -> Iterator[str | Progress | Dropped | Usage]:
+    ) -> Iterator[str | Progress | MessagesDropped | Usage]:
         """The next message, piece by piece; ``conversation`` names the KV cache to go on from. Ends with a Usage.
 
         A model of the task ``see`` finds the pictures of a message as ``Image`` parts with their bytes; for a ``chat``

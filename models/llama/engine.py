@@ -21,7 +21,7 @@ import psutil
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed, ParlorError
 from core.host.hardware import gpu_free, gpu_taken
-from core.runtime.protocols import Dropped, Sampling, Usage
+from core.runtime.protocols import MessagesDropped, Sampling, Usage
 from core.types.events import Progress
 from core.types.messages import Image, Message
 from models.common.chat_template import Guard, Said, Template
@@ -98,7 +98,7 @@ class Llama:
 
     def reply(
         self, messages: tuple[Message, ...], sampling: Sampling, conversation: str = ""
-    ) -> Generator[str | Progress | Dropped | Usage, None, None]:
+    ) -> Generator[str | Progress | MessagesDropped | Usage, None, None]:
         """The answer, piece by piece, each whole characters.
 
         Before it comes Dropped when the oldest turns do not fit, and Progress while a long prompt is read; a Usage
@@ -109,7 +109,7 @@ class Llama:
         try:
             prompt, tokens, dropped = self._fitted(messages, sampling.max_tokens)
             if dropped:
-                yield Dropped(dropped)
+                yield MessagesDropped(dropped)
             began = perf_counter()
             reused = self._cache.open(conversation, tokens)
             yield from self._read(tokens[reused:])

@@ -24,7 +24,7 @@ from tokenizers import pre_tokenizers
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
-from core.runtime.protocols import Dropped, Sampling, Usage
+from core.runtime.protocols import MessagesDropped, Sampling, Usage
 from core.types.events import Progress
 from core.types.messages import Message
 from models.common.text_stream import Writer
@@ -109,7 +109,7 @@ class Llava:
 
     def reply(
         self, messages: tuple[Message, ...], sampling: Sampling, conversation: str = ""
-    ) -> Generator[str | Progress | Dropped | Usage, None, None]:
+    ) -> Generator[str | Progress | MessagesDropped | Usage, None, None]:
         """The answer, piece by piece, each whole characters.
 
         Before it comes Dropped when the oldest turns do not fit, and Progress while pictures are looked at and a long
@@ -125,7 +125,7 @@ class Llava:
             self._adapters.use(sampling.adapter)
         prompt = self._prompter.fitted(messages, self._context - min(sampling.max_tokens, self._context // 4))
         if prompt.dropped:
-            yield Dropped(prompt.dropped)
+            yield MessagesDropped(prompt.dropped)
         began = perf_counter()
         past = self._twice(None, lambda: self._pasts.open(conversation, sampling.adapter, prompt.tokens))
         reused = len(past.tokens)

@@ -13,7 +13,7 @@ import pytest
 from core.catalogue.spec import File, ModelSpec
 from core.errors import BadInput, EngineFailed, NotEnoughMemory
 from core.host.hardware import nvidia_gpus
-from core.runtime.protocols import Dropped, Sampling, Usage
+from core.runtime.protocols import MessagesDropped, Sampling, Usage
 from core.types.events import Progress
 from core.types.messages import Message, Role, Text
 from models.llama import device as llama_gpu
@@ -51,7 +51,7 @@ def answer(
     items = list(engine.reply(messages, sampling, conversation))
     usage = items.pop()
     assert isinstance(usage, Usage)
-    dropped = sum(item.messages for item in items if isinstance(item, Dropped))
+    dropped = sum(item.messages for item in items if isinstance(item, MessagesDropped))
     progress = sum(isinstance(item, Progress) for item in items)
     return Answer(tuple(item for item in items if isinstance(item, str)), usage, dropped, progress)
 

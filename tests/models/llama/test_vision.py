@@ -15,7 +15,7 @@ import pytest
 
 from core.catalogue.spec import File, ModelSpec
 from core.errors import BadInput, EngineFailed
-from core.runtime.protocols import Dropped, Sampling, Usage
+from core.runtime.protocols import MessagesDropped, Sampling, Usage
 from core.types.events import Progress
 from core.types.messages import Image, Line, Message, Part, Reading, Text
 from models.common.chat_template import Guard, Said, Template
@@ -62,7 +62,7 @@ def answer(engine: Llama, messages: tuple[Message, ...], conversation: str = "a"
     return Answer(
         "".join(item for item in items if isinstance(item, str)).strip(),
         usage,
-        sum(item.messages for item in items if isinstance(item, Dropped)),
+        sum(item.messages for item in items if isinstance(item, MessagesDropped)),
         tuple(item.note for item in items if isinstance(item, Progress)),
     )
 

@@ -24,7 +24,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, LlavaForCon
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed, NotEnoughMemory
-from core.runtime.protocols import Dropped, Sampling, Usage
+from core.runtime.protocols import MessagesDropped, Sampling, Usage
 from core.types.events import Progress
 from core.types.messages import Image, Line, Message, Part, Reading, Role, Text
 from core.types.provenance import Scalar
@@ -99,7 +99,7 @@ def answer(
     items = list(engine.reply(messages, sampling, conversation))
     usage = items.pop()
     assert isinstance(usage, Usage)
-    dropped = sum(item.messages for item in items if isinstance(item, Dropped))
+    dropped = sum(item.messages for item in items if isinstance(item, MessagesDropped))
     progress = tuple(item for item in items if isinstance(item, Progress))
     return Answer("".join(item for item in items if isinstance(item, str)), usage, dropped, progress)
 
