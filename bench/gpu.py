@@ -36,7 +36,7 @@ import torch
 from bench.support.shapes import diffusers, transformers, write_llava, write_stable_diffusion
 from core.catalogue.spec import ModelSpec, Task
 from core.runtime.protocols import Sampling, Usage
-from core.types.image_request import Painted, Painting
+from core.types.image_request import ImageRequest, Painted
 from core.types.messages import Image, Message, Text
 from models.diffusion import engine as diffusion
 from models.llava import engine as llava
@@ -115,7 +115,7 @@ def pipeline(folder: Path, size: Size, half: bool, sliced: bool) -> Work:
 
 def engine_paints(folder: Path, size: Size) -> tuple[Work, Callable[[], None]]:
     painter = diffusion.load(spec("paint", "diffusion", size), folder)
-    wish = Painting(PROMPT, "", size.width, size.height, size.steps, 8.0, count=2)
+    wish = ImageRequest(PROMPT, "", size.width, size.height, size.steps, 8.0, count=2)
 
     def work() -> int:
         return sum(isinstance(item, Painted) for item in painter.paint(wish))

@@ -36,7 +36,7 @@ from core.runtime.pool import Pool
 from core.runtime.protocols import Sampling
 from core.settings import Settings
 from core.types.events import Progress, Tick
-from core.types.image_request import Painting
+from core.types.image_request import ImageRequest
 from core.types.messages import Audio, Message, Text
 
 MB = 1e6
@@ -90,7 +90,7 @@ def request(task: Task, turn: int) -> tuple[Any, ...]:
     return {
         "hear": ("transcribe", Audio(bytes(32_000), 16_000)),
         "chat": ("reply", HELLO, Sampling(max_tokens=16, seed=turn), "bench"),
-        "paint": ("paint", Painting("a house", width=64, height=64, steps=2, seed=turn)),
+        "paint": ("paint", ImageRequest("a house", width=64, height=64, steps=2, seed=turn)),
         "speak": ("speak", "Hello there."),
     }[task]
 

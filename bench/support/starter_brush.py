@@ -21,7 +21,7 @@ from torch import Tensor
 
 from core.catalogue import spec as catalogue
 from core.types.events import Progress
-from core.types.image_request import Painted, Painting
+from core.types.image_request import ImageRequest, Painted
 from core.types.messages import Image
 from models.diffusion import engine as diffusion
 from models.starter.data import repertoire
@@ -90,7 +90,7 @@ def paint(engine: diffusion.Diffusion, wanted: Sequence[Wish], seed: int) -> Dra
     made = Drawn(list(wanted))
     for number, wish in enumerate(wanted):
         began, first = perf_counter(), 0.0
-        for item in engine.paint(Painting(prompt=wish.prompt, seed=seed + number)):
+        for item in engine.paint(ImageRequest(prompt=wish.prompt, seed=seed + number)):
             if isinstance(item, Progress) and item.preview and not first:
                 first = perf_counter() - began
             elif isinstance(item, Painted):

@@ -25,7 +25,7 @@ from core.runtime.protocols import Sampling
 from core.settings import Settings
 from core.store.store import Node, Store, title_from
 from core.types.events import Delta, Done, Event, Picture, Tick, Understood
-from core.types.image_request import Painting
+from core.types.image_request import ImageRequest
 from core.types.messages import Audio, Message, Turn
 
 LOG = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class Runs:
             node = self._known(question)
             return self._ask(node.conversation, turn, node.parent, None)
 
-    def again(self, answer: int, draw: bool | None = None, painting: Painting | None = None) -> Run:
+    def again(self, answer: int, draw: bool | None = None, painting: ImageRequest | None = None) -> Run:
         """A new version of an answer, beside the old one; ``painting`` says which pictures it is to hold.
 
         A drawn answer is drawn again from the same prompt and settings with another seed.

@@ -15,7 +15,7 @@ from core.media.png_metadata import read
 from core.pipeline.draw import size
 from core.pipeline.model_choice import choose
 from core.settings import Settings
-from core.types.image_request import MOST_PICTURES, Painting
+from core.types.image_request import MOST_PICTURES, ImageRequest
 from core.types.messages import Part, Text, Turn
 
 
@@ -113,9 +113,9 @@ def _text(options: argparse.Namespace) -> str:
     return text.strip() if options.like else text
 
 
-def _painting(options: argparse.Namespace, text: str) -> Painting:
+def _painting(options: argparse.Namespace, text: str) -> ImageRequest:
     """What was said of the picture; with ``--like``, everything its file says but what is said differently here."""
-    painting = read(_bytes(options.like), Path(options.like).name)[0] if options.like else Painting()
+    painting = read(_bytes(options.like), Path(options.like).name)[0] if options.like else ImageRequest()
     width, height = size(options.size)
     if options.steps is not None and options.steps < 1:
         raise BadInput("--steps must be at least 1.", "--steps 至少为 1。")

@@ -16,7 +16,7 @@ import PIL.Image
 from PIL.PngImagePlugin import PngInfo
 
 from core.errors import BadInput
-from core.types.image_request import Painting, from_values
+from core.types.image_request import ImageRequest, from_values
 from core.types.messages import Image
 from core.types.provenance import Provenance
 
@@ -31,7 +31,7 @@ _SAMPLERS = {  # A1111's names for what diffusers calls by class
 _SCHEDULERS = {name: scheduler for scheduler, name in _SAMPLERS.items()}
 
 
-def written(image: Image, painting: Painting, made_by: Provenance) -> Image:
+def written(image: Image, painting: ImageRequest, made_by: Provenance) -> Image:
     """The PNG ``image`` with how it was made in its text chunks; its pixels stay."""
     chunks = PngInfo()
     chunks.add_itxt("parameters", parameters(painting, made_by))
@@ -43,7 +43,7 @@ def written(image: Image, painting: Painting, made_by: Provenance) -> Image:
     return Image(out.getvalue(), "image/png")
 
 
-def parameters(painting: Painting, made_by: Provenance) -> str:
+def parameters(painting: ImageRequest, made_by: Provenance) -> str:
     """``painting`` in A1111's words. Line ends in prompts become spaces, since lines have a meaning there."""
     lines = [_line(painting.prompt)]
     if painting.negative:
@@ -55,7 +55,7 @@ def parameters(painting: Painting, made_by: Provenance) -> str:
     return "\n".join([*lines, ", ".join(settings)])
 
 
-def read(data: bytes, name: str) -> tuple[Painting, str]:
+def read(data: bytes, name: str) -> tuple[ImageRequest, str]:
     """How the picture file ``data`` was made, and by which model (its id, empty when unknown).
 
     Raises BadInput when the file is no picture or does not say.
@@ -76,7 +76,7 @@ def read(data: bytes, name: str) -> tuple[Painting, str]:
     return found
 
 
-def _from_json(text: str) -> tuple[Painting, str] | None:
+def _from_json(text: str) -> tuple[ImageRequest, str] | None:
     try:
         made = json.loads(text)
         painting = from_values(made["painting"])
@@ -85,13 +85,13 @@ def _from_json(text: str) -> tuple[Painting, str] | None:
         return None
 
 
-def _from_parameters(text: str) -> tuple[Painting, str] | None:
+def _from_parameters(text: str) -> tuple[ImageRequest, str] | None:
     body, _, last = text.rstrip().rpartition("\n")
     settings = dict(re.findall(r"(?:^|, )([A-Z][A-Za-z ]*): ([^,]*)", last))
     size = re.fullmatch(r"(\d{1,5})x(\d{1,5})", settings.get("Size", ""))
     try:
         prompt, _, negative = body.partition("\nNegative prompt: ")
-        painting = Painting(
+        painting = ImageRequest(
             prompt=prompt.strip(),
             negative=negative.strip(),
             width=int(size[1]) if size else 0,

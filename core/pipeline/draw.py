@@ -17,7 +17,7 @@ from core.pipeline.styles import find, styled
 from core.pipeline.turn_context import TurnContext, leased, needed
 from core.settings import Settings
 from core.types.events import Event, Picture, Progress, Prompt
-from core.types.image_request import Painted, Painting, from_values
+from core.types.image_request import ImageRequest, Painted, from_values
 from core.types.messages import Message
 from core.types.provenance import Provenance
 
@@ -55,16 +55,16 @@ def draw(scene: TurnContext, plan: Plan) -> Generator[Event, None, None]:
     scene.ledger.complete = True
 
 
-def chosen(settings: Settings, wanted: Painting | None, seed: int) -> Painting:
+def chosen(settings: Settings, wanted: ImageRequest | None, seed: int) -> ImageRequest:
     """How pictures are made: what this turn asks for, and what the settings say of the rest.
 
     A ``wanted`` with a prompt says everything itself. Raises BadInput for a size that is none.
     """
-    wanted = wanted or Painting()
+    wanted = wanted or ImageRequest()
     if wanted.prompt:
         return wanted
     width, height = size(settings.paint_size)
-    return Painting(
+    return ImageRequest(
         negative=wanted.negative or settings.paint_negative,
         width=wanted.width or width,
         height=wanted.height or height,
@@ -89,7 +89,7 @@ def size(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _composed(scene: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[Event, None, Painting]:
+def _composed(scene: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[Event, None, ImageRequest]:
     """The painting with its final prompt: the wish as it stands, or what the chat model makes of it, in a style."""
     painting = chosen(scene.settings, scene.turn.painting, scene.sampling.seed)
     if painting.prompt:
@@ -100,7 +100,7 @@ def _composed(scene: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[E
             "Say what to draw: there are no words to paint from.", "请说明要画什么：没有可以用来作画的文字。"
         )
     if painter.miniature:
-        return replace(scene.turn.painting or Painting(), prompt=prompt, seed=painting.seed)
+        return replace(scene.turn.painting or ImageRequest(), prompt=prompt, seed=painting.seed)
     style = find(scene.settings.paint_style)
     if scene.settings.enhance and wants_words(prompt, painter):
         writer = plan.chat
@@ -135,12 +135,12 @@ def _item(scene: TurnContext, painter: ModelSpec, item: object) -> Iterator[Even
     yield Picture(image)
 
 
-def painting_of(made_by: Provenance) -> Painting:
+def painting_of(made_by: Provenance) -> ImageRequest:
     """The painting that a picture's provenance tells of."""
     return replace(from_values(dict(made_by.settings)), seed=made_by.seed or 0, count=1)
 
 
-def other(message: Message, painter: ModelSpec | None, count: int = 0) -> Painting | None:
+def other(message: Message, painter: ModelSpec | None, count: int = 0) -> ImageRequest | None:
     """The painting of a drawn answer with a fresh seed, and as many pictures or ``count``; None for one in words.
 
     Steps, guidance, scheduler and size are of the model that painted it: another ``painter`` takes its own.
@@ -150,5 +150,5 @@ def other(message: Message, painter: ModelSpec | None, count: int = 0) -> Painti
         return None
     known = painting_of(made[0])
     if painter is None or painter.id != made[0].model:
-        known = Painting(prompt=known.prompt, negative=known.negative)
+        known = ImageRequest(prompt=known.prompt, negative=known.negative)
     return replace(known, seed=fresh_seed(), count=count or len(made))

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from core.catalogue.spec import ModelSpec
 from core.types.events import Progress
-from core.types.image_request import Painted, Painting
+from core.types.image_request import ImageRequest, Painted
 from core.types.messages import Audio, Image, Message, Reading, Word
 
 
@@ -168,7 +168,7 @@ class OCR(Protocol):
 
 
 class ImageGenerator(Protocol):
-    def paint(self, painting: Painting) -> Iterator[Progress | Painted]:
+    def paint(self, painting: ImageRequest) -> Iterator[Progress | Painted]:
         """``painting.count`` pictures, one Painted each, with Progress (stage ``paint``, previews) between them."""
 
     def close(self) -> None: ...

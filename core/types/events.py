@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.types.image_request import Painting
+from core.types.image_request import ImageRequest
 from core.types.messages import Audio, Image, Message, Word
 
 
@@ -43,7 +43,7 @@ class Sound:
 class Prompt:
     """What is going to be painted: the prompt is final, settings left to the model are still open."""
 
-    painting: Painting
+    painting: ImageRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ SEEDS = 2**63  # a seed is less than this
 
 
 @dataclass(frozen=True, slots=True)
-class Painting:
+class ImageRequest:
     """A picture to be made. An empty text, a zero and ``OWN_GUIDANCE`` leave a setting to the model.
 
     ``width`` and ``height`` are pixels, multiples of 8. ``guidance`` is the classifier-free guidance scale
@@ -42,21 +42,21 @@ class Painted:
     """
 
     image: Image
-    painting: Painting
+    painting: ImageRequest
     means: str = ""
 
 
-def from_values(values: Mapping[str, object]) -> Painting:
+def from_values(values: Mapping[str, object]) -> ImageRequest:
     """The painting that ``values`` (from a file, from an imported conversation) tell of, by the fields' names.
 
     What is missing or of another type is left to the model: nobody can be sure of what lies in a file.
     """
     kept: dict[str, object] = {}
-    for item in fields(Painting):
-        kind = type(getattr(Painting(), item.name))
+    for item in fields(ImageRequest):
+        kind = type(getattr(ImageRequest(), item.name))
         value = values.get(item.name)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if type(value) is kind and not (isinstance(value, float) and not isfinite(value)):
             kept[item.name] = value
-    return Painting(**kept)  # type: ignore[arg-type]
+    return ImageRequest(**kept)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from core.types.provenance import Figures, Provenance
 
 if TYPE_CHECKING:
-    from core.types.image_request import Painting
+    from core.types.image_request import ImageRequest
 
 Role = Literal["system", "user", "assistant"]
 Language = Literal["en", "zh"]
@@ -125,4 +125,4 @@ class Turn:
     draw: bool | None = None
     speak: bool = False
     language: str = ""
-    painting: Painting | None = None
+    painting: ImageRequest | None = None

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from core.errors import BadInput
-from core.types.image_request import Painting
+from core.types.image_request import ImageRequest
 from core.types.messages import Image
 from models.diffusion.prompt import Words
 
@@ -29,7 +29,7 @@ Predict = Callable[..., Tensor]  # (sample, timestep, embeds, conditions) -> the
 class Denoising:
     """A picture under way. ``latents``: (1, channels, height / 8, width / 8), float32, on the computing device."""
 
-    def __init__(self, pipe: Any, predict: Predict, words: Words, painting: Painting) -> None:
+    def __init__(self, pipe: Any, predict: Predict, words: Words, painting: ImageRequest) -> None:
         self._pipe = pipe
         self._predict = predict
         self._words = words
@@ -117,7 +117,7 @@ def scheduler(pipe: Any, name: str) -> Any:
     return getattr(diffusers, name).from_config(pipe.scheduler.config)
 
 
-def _time(scheduler: Any, painting: Painting) -> None:
+def _time(scheduler: Any, painting: ImageRequest) -> None:
     """Choose the timesteps. Raises BadInput when the scheduler has no way to take so many steps, or so few."""
     try:
         scheduler.set_timesteps(painting.steps, device="cpu")  # on a GPU, every step would wait for its number
@@ -130,7 +130,7 @@ def _time(scheduler: Any, painting: Painting) -> None:
         ) from error
 
 
-def _conditions(pipe: Any, words: Words, painting: Painting, guided: bool) -> dict[str, Tensor]:
+def _conditions(pipe: Any, words: Words, painting: ImageRequest, guided: bool) -> dict[str, Tensor]:
     """What the UNet takes beside the words: SDXL's sizes (arXiv:2307.01952, 2.2), an LCM's guidance, or both."""
     device, dtype = words.embeds.device, words.embeds.dtype
     conditions: dict[str, Tensor] = {}

@@ -20,7 +20,7 @@ import psutil
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed
 from core.types.events import Progress
-from core.types.image_request import Painted, Painting
+from core.types.image_request import ImageRequest, Painted
 from models.common.torch_memory import clean, gpu_bytes, out_of_memory
 from models.diffusion.folder import contents
 from models.diffusion.memory_plan import OFFLOADS, Facts, Means, choose_means, leaner, place, tile
@@ -86,7 +86,7 @@ class Diffusion:
         self._placed: Means | None = None
         self._graphed: Graphed | None = None
 
-    def paint(self, painting: Painting) -> Iterator[Progress | Painted]:
+    def paint(self, painting: ImageRequest) -> Iterator[Progress | Painted]:
         """``painting.count`` pictures, each a Painted; before it Progress for every step, some with a preview.
 
         Picture ``n`` is what its own ``Painted.painting``, with the seed ``seed + n``, gives when it is painted alone.
@@ -139,7 +139,7 @@ class Diffusion:
             raise too_big(self._name) from error
         return kept
 
-    def _painted(self, one: Painting, allowance: Allowance) -> Iterator[Progress | Painted]:
+    def _painted(self, one: ImageRequest, allowance: Allowance) -> Iterator[Progress | Painted]:
         """One picture; where memory runs out, begun again by leaner means."""
         self.make_room(one.width, one.height)
         while True:
@@ -156,7 +156,7 @@ class Diffusion:
             self._use(means, one.width, one.height)
             yield Progress("paint", 0.0, f"Memory ran out: once more with {means}", f"内存不足：改用 {means} 重画")
 
-    def _attempt(self, one: Painting, allowance: Allowance) -> Iterator[Progress | Painted]:
+    def _attempt(self, one: ImageRequest, allowance: Allowance) -> Iterator[Progress | Painted]:
         from models.diffusion.denoise import Denoising, decode, eager, png
 
         yield Progress("paint", 0.0, "Reading the prompt", "正在理解提示词")
@@ -178,7 +178,7 @@ class Diffusion:
         recorded = self._graphed is not None and self._graphed.recorded
         yield Painted(png(self._pipe, image), one, f"{self.means}{', CUDA graph' if recorded else ''}")
 
-    def _words(self, one: Painting) -> Words:
+    def _words(self, one: ImageRequest) -> Words:
         import torch
 
         from models.diffusion.denoise import guided
@@ -188,7 +188,7 @@ class Diffusion:
         with torch.no_grad():
             return encode(self._pipe, one.prompt, negative, device, dtype)
 
-    def _steps(self, denoising: Denoising, one: Painting, allowance: Allowance) -> Iterator[Progress]:
+    def _steps(self, denoising: Denoising, one: ImageRequest, allowance: Allowance) -> Iterator[Progress]:
         """All steps, a Progress after each. The VAE's work counts as one step more."""
         for number in range(len(denoising)):
             denoising.step(number)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from core.errors import BadInput
-from core.types.image_request import OWN_GUIDANCE, Painting
+from core.types.image_request import OWN_GUIDANCE, ImageRequest
 from core.types.provenance import Scalar
 from models.diffusion.folder import Contents
 
@@ -87,7 +87,7 @@ def native(found: Contents, defaults: Mapping[str, Scalar]) -> Native:
     )
 
 
-def resolved(wish: Painting, own: Native) -> Painting:
+def resolved(wish: ImageRequest, own: Native) -> ImageRequest:
     """``wish`` with nothing left open. Raises BadInput that says what is allowed."""
     full = replace(
         wish,

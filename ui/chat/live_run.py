@@ -9,7 +9,7 @@ import streamlit as st
 from core.app.app import parlor
 from core.app.runs import Run
 from core.types.events import Delta, Heard, Picture, Progress, Prompt, Sound, Understood
-from core.types.image_request import Painting
+from core.types.image_request import ImageRequest
 from core.types.messages import Image
 from ui.chat.pictures import canvas
 from ui.common.safe_markdown import blocks, literal, safe
@@ -27,7 +27,7 @@ class Seen:
     text: str = ""
     doing: Progress = field(default_factory=lambda: Progress("start"))
     notes: list[Progress] = field(default_factory=list)
-    painting: Painting | None = None
+    painting: ImageRequest | None = None
     pictures: list[Image] = field(default_factory=list)
     preview: Image | None = None
     understood: bool = False

@@ -10,7 +10,7 @@ import streamlit as st
 from core.app.app import parlor
 from core.pipeline.draw import other, painting_of
 from core.store.store import Node
-from core.types.image_request import MOST_GUIDANCE, MOST_STEPS, OWN_GUIDANCE, Painting
+from core.types.image_request import MOST_GUIDANCE, MOST_STEPS, OWN_GUIDANCE, ImageRequest
 from core.types.messages import Image
 from core.types.provenance import Provenance
 from ui.chat.begin import begin
@@ -23,7 +23,7 @@ VARIATIONS = 4
 PAGE_SEEDS = 2**53 - 1  # what a number in a browser can hold
 
 
-def canvas(finished: list[Image], preview: Image | None, painting: Painting | None) -> None:
+def canvas(finished: list[Image], preview: Image | None, painting: ImageRequest | None) -> None:
     """The pictures of a turn under way: those that are done, and the one that is growing, in the same place."""
     several = painting is not None and painting.count > 1
     with st.container(key="canvas", horizontal=several):
@@ -89,7 +89,7 @@ def _below(node: Node, number: int, image: Image, made_by: Provenance) -> None:
         )
 
 
-def _edit(node: Node, painting: Painting) -> None:
+def _edit(node: Node, painting: ImageRequest) -> None:
     """The prompt and settings of an answer's pictures, to be drawn anew from what is written here."""
     with st.form(f"repaint-{node.id}", border=True):
         prompt = st.text_area(say("p_prompt"), painting.prompt, key=f"repaint-prompt-{node.id}")

@@ -23,14 +23,14 @@ from core.pipeline.prompt_enhancer import foreign, wants_words
 from core.pipeline.styles import STYLES, find, styled
 from core.settings import Settings, load
 from core.types.events import Done, Picture, Progress, Prompt
-from core.types.image_request import Painting
+from core.types.image_request import ImageRequest
 from core.types.messages import Image, Message, Text, Turn
 from core.types.provenance import Provenance
 from tests.support.own_models import TINY_PAINTER, with_tiny_painter
 
 ROOT = Path(__file__).parents[3]
 SMALL = ("--chat", "smollm2-135m-instruct")
-FULL = Painting("a red fox, wide shot", "blurry", 64, 64, 3, 7.5, "EulerDiscreteScheduler", 7, 1)
+FULL = ImageRequest("a red fox, wide shot", "blurry", 64, 64, 3, 7.5, "EulerDiscreteScheduler", 7, 1)
 MAKER = Provenance("paint", "some-model", "1", "ab" * 32)
 
 
@@ -104,7 +104,7 @@ def chunked(text: str) -> bytes:
 
 def test_what_is_sound_in_a_strange_picture_is_taken_and_the_rest_left_to_the_model() -> None:
     strange = '{"model": "m", "painting": {"prompt": "x", "width": Infinity, "steps": 1e999, "seed": [1]}}'
-    assert pngtext.read(chunked(strange), "p.png") == (Painting(prompt="x"), "m")
+    assert pngtext.read(chunked(strange), "p.png") == (ImageRequest(prompt="x"), "m")
 
 
 @pytest.mark.parametrize("text", ["[" * 90_000, '{"model": "m", "painting": ["prompt"]}', "{}", "null"])
@@ -118,8 +118,8 @@ def test_a_picture_made_to_confuse_is_told(text: str) -> None:
 
 def test_settings_fill_what_a_turn_leaves_open(tmp_path: Path) -> None:
     settings = Settings(tmp_path, paint_size="768x512", paint_steps=9, paint_guidance=3.0, paint_negative="people")
-    assert chosen(settings, None, 5) == Painting("", "people", 768, 512, 9, 3.0, "", 5, 1)
-    assert chosen(settings, Painting(steps=2, guidance=0.0, count=3), 5) == Painting(
+    assert chosen(settings, None, 5) == ImageRequest("", "people", 768, 512, 9, 3.0, "", 5, 1)
+    assert chosen(settings, ImageRequest(steps=2, guidance=0.0, count=3), 5) == ImageRequest(
         "", "people", 768, 512, 2, 0.0, "", 5, 3
     )
     assert chosen(settings, FULL, 5) == FULL
@@ -166,12 +166,12 @@ def test_another_painter_takes_the_prompt_but_not_the_settings() -> None:
     assert same
     assert changed
     assert (same.steps, same.scheduler, same.count) == (4, "LCMScheduler", 2)
-    assert replace(changed, seed=0) == Painting("a fox", "people", count=4)
+    assert replace(changed, seed=0) == ImageRequest("a fox", "people", count=4)
 
 
 def test_imported_nonsense_is_left_to_the_model() -> None:
     made = Provenance("paint", "m", "1", "00", (("guidance", "x"), ("prompt", "a fox"), ("steps", True)), 7)
-    assert painting_of(made) == Painting("a fox", seed=7)
+    assert painting_of(made) == ImageRequest("a fox", seed=7)
 
 
 # the turn

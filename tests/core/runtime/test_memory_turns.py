@@ -20,7 +20,7 @@ from core.runtime.pool import Pool
 from core.runtime.protocols import Sampling, Usage
 from core.settings import Settings
 from core.types.events import Progress, Tick
-from core.types.image_request import Painted, Painting
+from core.types.image_request import ImageRequest, Painted
 from core.types.messages import Audio
 from tests.support import sounds
 from tests.support.leases import HELLO, taken
@@ -42,7 +42,7 @@ ENGINES: dict[str, tuple[Task, str, Writer, tuple[Any, ...]]] = {
         ("reply", HELLO, Sampling(max_tokens=8, seed=1), "c"),
     ),
     "painter": (
-        "paint", "diffusion", write_tiny_diffusion, ("paint", Painting("a house", width=64, height=64, steps=2)),
+        "paint", "diffusion", write_tiny_diffusion, ("paint", ImageRequest("a house", width=64, height=64, steps=2)),
     ),
     "voice": ("speak", "coqui", write_tiny_vits, ("speak", "Hello there.")),
 }  # fmt: skip

@@ -24,7 +24,7 @@ import torch
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed, NotEnoughMemory
 from core.types.events import Progress
-from core.types.image_request import Painted, Painting
+from core.types.image_request import ImageRequest, Painted
 from models.common import torch_memory
 from models.diffusion import denoise as diffusion_steps
 from models.diffusion import engine as diffusion
@@ -41,7 +41,7 @@ pytestmark = [  # diffusers' schedulers hand torch's tensors to numpy's function
 
 KINDS: tuple[Kind, ...] = ("sd", "turbo", "lcm", "sdxl", "sdxl-lcm")
 ALONE = (("device", "cpu"), ("dtype", "float32"), ("preview_share", 1.0), ("threads", 1))
-CAT = Painting("a red cat", seed=7, steps=4)
+CAT = ImageRequest("a red cat", seed=7, steps=4)
 LONG = "a green cat and a blue dog " * 20
 
 
@@ -66,11 +66,11 @@ def painter(painters: dict[Kind, diffusion.Diffusion]) -> diffusion.Diffusion:
     return painters["sd"]
 
 
-def painted(engine: diffusion.Diffusion, painting: Painting) -> list[Painted]:
+def painted(engine: diffusion.Diffusion, painting: ImageRequest) -> list[Painted]:
     return [item for item in engine.paint(painting) if isinstance(item, Painted)]
 
 
-def file(engine: diffusion.Diffusion, painting: Painting) -> bytes:
+def file(engine: diffusion.Diffusion, painting: ImageRequest) -> bytes:
     (picture,) = painted(engine, painting)
     return picture.image.data
 
@@ -114,8 +114,8 @@ def test_a_picture_is_a_png_of_the_size_asked_for_without_text_chunks(
 
 
 def test_what_is_left_to_the_model_is_said_with_the_picture_and_gives_it_again(painter: diffusion.Diffusion) -> None:
-    (made,) = painted(painter, Painting("a blue dog", seed=3))
-    assert made.painting == Painting(
+    (made,) = painted(painter, ImageRequest("a blue dog", seed=3))
+    assert made.painting == ImageRequest(
         "a blue dog", width=64, height=64, steps=25, guidance=7.5, scheduler="PNDMScheduler", seed=3
     )
     assert file(painter, made.painting) == made.image.data
@@ -274,8 +274,10 @@ def test_the_folder_tells_how_it_likes_to_paint(
 
 def test_the_catalogue_has_the_last_word_about_it(folders: dict[Kind, Path]) -> None:
     given = {"steps": 9, "guidance": 2, "width": 96, "height": 128, "scheduler": "DDIMScheduler"}
-    (made,) = painted(diffusion.load(spec(**given), folders["sd"]), Painting("a dog"))
-    assert made.painting == Painting("a dog", width=96, height=128, steps=9, guidance=2.0, scheduler="DDIMScheduler")
+    (made,) = painted(diffusion.load(spec(**given), folders["sd"]), ImageRequest("a dog"))
+    assert made.painting == ImageRequest(
+        "a dog", width=96, height=128, steps=9, guidance=2.0, scheduler="DDIMScheduler"
+    )
 
 
 def test_a_model_that_is_trained_down_to_no_signal_is_no_turbo(tmp_path: Path) -> None:

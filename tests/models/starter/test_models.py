@@ -24,7 +24,7 @@ from core.catalogue.spec import ModelSpec
 from core.pipeline.starter_vision import UNASKED
 from core.runtime.protocols import Sampling
 from core.types.events import Progress
-from core.types.image_request import Painted, Painting
+from core.types.image_request import ImageRequest, Painted
 from core.types.messages import Image, Message, Text
 from models.clip import engine as clip
 from models.diffusion import engine as diffusion
@@ -63,7 +63,7 @@ def draw() -> Iterator[Draw]:
     engine = diffusion.load(starter("brush"), WEIGHTS / "brush")
 
     def painted(prompt: str, seed: int = 0) -> Pillow.Image:
-        made = [item for item in engine.paint(Painting(prompt=prompt, seed=seed)) if isinstance(item, Painted)]
+        made = [item for item in engine.paint(ImageRequest(prompt=prompt, seed=seed)) if isinstance(item, Painted)]
         return Pillow.open(io.BytesIO(made[0].image.data)).convert("RGB")
 
     yield painted
@@ -182,7 +182,7 @@ def test_the_same_seed_gives_the_same_picture_and_another_one_another(draw: Draw
 def test_a_preview_of_the_brush_is_a_picture_of_its_own_size() -> None:
     spec = starter("brush")
     engine = diffusion.load(spec, WEIGHTS / "brush")
-    told = [item for item in engine.paint(Painting(prompt="a cat", steps=8)) if isinstance(item, Progress)]
+    told = [item for item in engine.paint(ImageRequest(prompt="a cat", steps=8)) if isinstance(item, Progress)]
     engine.close()
     previews = [item.preview for item in told if item.preview]
     assert previews
