@@ -36,7 +36,7 @@ import torch
 from bench.support.shapes import diffusers, transformers, write_llava, write_stable_diffusion
 from core.catalogue.spec import ModelSpec, Task
 from core.runtime.protocols import Sampling, Usage
-from core.types.image_request import ImageRequest, Painted
+from core.types.image_request import ImageRequest, ImageResult
 from core.types.messages import Image, Message, Text
 from models.diffusion import engine as diffusion
 from models.llava import engine as llava
@@ -118,7 +118,7 @@ def engine_paints(folder: Path, size: Size) -> tuple[Work, Callable[[], None]]:
     wish = ImageRequest(PROMPT, "", size.width, size.height, size.steps, 8.0, count=2)
 
     def work() -> int:
-        return sum(isinstance(item, Painted) for item in painter.paint(wish))
+        return sum(isinstance(item, ImageResult) for item in painter.paint(wish))
 
     return work, painter.close
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from core.catalogue import spec as catalogue
 from core.types.events import Progress
-from core.types.image_request import ImageRequest, Painted
+from core.types.image_request import ImageRequest, ImageResult
 from core.types.messages import Image
 from models.diffusion import engine as diffusion
 from models.starter.data import repertoire
@@ -93,7 +93,7 @@ def paint(engine: diffusion.Diffusion, wanted: Sequence[Wish], seed: int) -> Dra
         for item in engine.paint(ImageRequest(prompt=wish.prompt, seed=seed + number)):
             if isinstance(item, Progress) and item.preview and not first:
                 first = perf_counter() - began
-            elif isinstance(item, Painted):
+            elif isinstance(item, ImageResult):
                 made.pictures.append(item.image)
         made.seconds.append(perf_counter() - began)
         made.previews.append(first or made.seconds[-1])

@@ -17,7 +17,7 @@ from core.pipeline.styles import find, styled
 from core.pipeline.turn_context import TurnContext, leased, needed
 from core.settings import Settings
 from core.types.events import Event, Picture, Progress, Prompt
-from core.types.image_request import ImageRequest, Painted, from_values
+from core.types.image_request import ImageRequest, ImageResult, from_values
 from core.types.messages import Message
 from core.types.provenance import Provenance
 
@@ -123,7 +123,7 @@ def _understands(writer: ModelSpec, prompt: str) -> bool:
 
 
 def _item(scene: TurnContext, painter: ModelSpec, item: object) -> Iterator[Event]:
-    if not isinstance(item, Painted):
+    if not isinstance(item, ImageResult):
         yield item  # type: ignore[misc]  # Progress or Tick
         return
     painting = item.painting

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from core.catalogue.spec import ModelSpec
 from core.types.events import Progress
-from core.types.image_request import ImageRequest, Painted
+from core.types.image_request import ImageRequest, ImageResult
 from core.types.messages import Audio, Image, Message, Reading, Word
 
 
@@ -168,7 +168,7 @@ class OCR(Protocol):
 
 
 class ImageGenerator(Protocol):
-    def paint(self, painting: ImageRequest) -> Iterator[Progress | Painted]:
+    def paint(self, painting: ImageRequest) -> Iterator[Progress | ImageResult]:
         """``painting.count`` pictures, one Painted each, with Progress (stage ``paint``, previews) between them."""
 
     def close(self) -> None: ...

@@ -34,7 +34,7 @@ class ImageRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Painted:
+class ImageResult:
     """One finished picture, a PNG without text chunks.
 
     ``painting`` holds the settings that were really used: none left to the model, ``count`` 1, ``seed`` its own.

@@ -20,7 +20,7 @@ import psutil
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed
 from core.types.events import Progress
-from core.types.image_request import ImageRequest, Painted
+from core.types.image_request import ImageRequest, ImageResult
 from models.common.torch_memory import clean, gpu_bytes, out_of_memory
 from models.diffusion.folder import contents
 from models.diffusion.memory_plan import OFFLOADS, Facts, Means, choose_means, leaner, place, tile
@@ -86,10 +86,10 @@ class Diffusion:
         self._placed: Means | None = None
         self._graphed: Graphed | None = None
 
-    def paint(self, painting: ImageRequest) -> Iterator[Progress | Painted]:
+    def paint(self, painting: ImageRequest) -> Iterator[Progress | ImageResult]:
         """``painting.count`` pictures, each a Painted; before it Progress for every step, some with a preview.
 
-        Picture ``n`` is what its own ``Painted.painting``, with the seed ``seed + n``, gives when it is painted alone.
+        Picture ``n`` is what its own ``ImageResult.painting``, with the seed ``seed + n``, gives when it is painted alone.
         Raises BadInput for settings that the model does not have, NotEnoughMemory, EngineFailed.
         """
         full = resolved(painting, self.own)
@@ -139,7 +139,7 @@ class Diffusion:
             raise too_big(self._name) from error
         return kept
 
-    def _painted(self, one: ImageRequest, allowance: Allowance) -> Iterator[Progress | Painted]:
+    def _painted(self, one: ImageRequest, allowance: Allowance) -> Iterator[Progress | ImageResult]:
         """One picture; where memory runs out, begun again by leaner means."""
         self.make_room(one.width, one.height)
         while True:
@@ -156,7 +156,7 @@ class Diffusion:
             self._use(means, one.width, one.height)
             yield Progress("paint", 0.0, f"Memory ran out: once more with {means}", f"内存不足：改用 {means} 重画")
 
-    def _attempt(self, one: ImageRequest, allowance: Allowance) -> Iterator[Progress | Painted]:
+    def _attempt(self, one: ImageRequest, allowance: Allowance) -> Iterator[Progress | ImageResult]:
         from models.diffusion.denoise import Denoising, decode, eager, png
 
         yield Progress("paint", 0.0, "Reading the prompt", "正在理解提示词")
@@ -176,7 +176,7 @@ class Diffusion:
                 "`python start.py models verify` 校验文件。",
             )
         recorded = self._graphed is not None and self._graphed.recorded
-        yield Painted(png(self._pipe, image), one, f"{self.means}{', CUDA graph' if recorded else ''}")
+        yield ImageResult(png(self._pipe, image), one, f"{self.means}{', CUDA graph' if recorded else ''}")
 
     def _words(self, one: ImageRequest) -> Words:
         import torch

@@ -20,7 +20,7 @@ from core.runtime.pool import Pool
 from core.runtime.protocols import Sampling, Usage
 from core.settings import Settings
 from core.types.events import Progress, Tick
-from core.types.image_request import ImageRequest, Painted
+from core.types.image_request import ImageRequest, ImageResult
 from core.types.messages import Audio
 from tests.support import sounds
 from tests.support.leases import HELLO, taken
@@ -46,7 +46,7 @@ ENGINES: dict[str, tuple[Task, str, Writer, tuple[Any, ...]]] = {
     ),
     "voice": ("speak", "coqui", write_tiny_vits, ("speak", "Hello there.")),
 }  # fmt: skip
-ANSWERS = {"chat": Usage, "painter": Painted, "voice": Audio}  # the ears hear nothing in a tone
+ANSWERS = {"chat": Usage, "painter": ImageResult, "voice": Audio}  # the ears hear nothing in a tone
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ import torch
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed, NotEnoughMemory
 from core.types.events import Progress
-from core.types.image_request import ImageRequest, Painted
+from core.types.image_request import ImageRequest, ImageResult
 from models.common import torch_memory
 from models.diffusion import denoise as diffusion_steps
 from models.diffusion import engine as diffusion
@@ -66,8 +66,8 @@ def painter(painters: dict[Kind, diffusion.Diffusion]) -> diffusion.Diffusion:
     return painters["sd"]
 
 
-def painted(engine: diffusion.Diffusion, painting: ImageRequest) -> list[Painted]:
-    return [item for item in engine.paint(painting) if isinstance(item, Painted)]
+def painted(engine: diffusion.Diffusion, painting: ImageRequest) -> list[ImageResult]:
+    return [item for item in engine.paint(painting) if isinstance(item, ImageResult)]
 
 
 def file(engine: diffusion.Diffusion, painting: ImageRequest) -> bytes:
@@ -244,7 +244,7 @@ def test_closed_in_mid_picture_it_leaves_nothing_behind_and_the_next_is_right(
 ) -> None:
     engine, threads = painters[kind], threading.active_count()
     right = file(engine, CAT)
-    stream: Iterator[Progress | Painted] = engine.paint(replace(CAT, prompt="a blue dog", seed=99, width=96))
+    stream: Iterator[Progress | ImageResult] = engine.paint(replace(CAT, prompt="a blue dog", seed=99, width=96))
     for _ in range(steps):
         assert isinstance(next(stream), Progress)
     stream.close()
@@ -473,7 +473,7 @@ def test_where_memory_runs_out_the_picture_is_begun_again_by_leaner_means(
     decode = diffusion_steps.decode
     monkeypatch.setattr(diffusion_steps, "decode", lambda pipe, latents: crowded(pipe) or decode(pipe, latents))
     items = list(engine.paint(CAT))
-    assert isinstance(items[-1], Painted)
+    assert isinstance(items[-1], ImageResult)
     assert items[-1].means == "float32, SDPA, VAE tiling"
     assert any("once more with float32, SDPA, VAE tiling" in each.note for each in items if isinstance(each, Progress))
 

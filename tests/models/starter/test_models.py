@@ -24,7 +24,7 @@ from core.catalogue.spec import ModelSpec
 from core.pipeline.starter_vision import UNASKED
 from core.runtime.protocols import Sampling
 from core.types.events import Progress
-from core.types.image_request import ImageRequest, Painted
+from core.types.image_request import ImageRequest, ImageResult
 from core.types.messages import Image, Message, Text
 from models.clip import engine as clip
 from models.diffusion import engine as diffusion
@@ -63,7 +63,7 @@ def draw() -> Iterator[Draw]:
     engine = diffusion.load(starter("brush"), WEIGHTS / "brush")
 
     def painted(prompt: str, seed: int = 0) -> Pillow.Image:
-        made = [item for item in engine.paint(ImageRequest(prompt=prompt, seed=seed)) if isinstance(item, Painted)]
+        made = [item for item in engine.paint(ImageRequest(prompt=prompt, seed=seed)) if isinstance(item, ImageResult)]
         return Pillow.open(io.BytesIO(made[0].image.data)).convert("RGB")
 
     yield painted

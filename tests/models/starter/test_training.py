@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from core.catalogue.spec import ModelSpec, Task
 from core.runtime.protocols import Embedding, Sampling
-from core.types.image_request import ImageRequest, Painted
+from core.types.image_request import ImageRequest, ImageResult
 from core.types.messages import Message, Text
 from models.clip import engine as clip_engine
 from models.diffusion import engine as diffusion
@@ -77,7 +77,7 @@ def test_the_eyes_are_opened_by_their_engine(trained: Path) -> None:
 
 def test_the_brush_is_opened_by_its_engine(trained: Path) -> None:
     engine = diffusion.load(spec("paint", "diffusion"), trained / "brush/brush")
-    made = [item for item in engine.paint(ImageRequest(prompt="a red apple", steps=2)) if isinstance(item, Painted)]
+    made = [item for item in engine.paint(ImageRequest(prompt="a red apple", steps=2)) if isinstance(item, ImageResult)]
     engine.close()
     assert (made[0].painting.width, made[0].painting.height) == (64, 64)
 
