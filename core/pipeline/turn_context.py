@@ -14,7 +14,7 @@ from core.runtime.protocols import Sampling, Usage
 from core.settings import Settings
 from core.types.events import Progress, Tick
 from core.types.messages import Audio, Image, Message, Part, Text, Turn
-from core.types.provenance import Figures, Provenance, Scalar
+from core.types.provenance import Metrics, Provenance, Scalar
 
 
 @dataclass(slots=True)
@@ -38,9 +38,9 @@ class TurnRecord:
             parts += (joined(self.sounds),)
         return Message("assistant", parts, tuple(self.made_by), self.figures(), cut)
 
-    def figures(self) -> Figures:
+    def figures(self) -> Metrics:
         usage = self.usage or Usage(0, 0, 0, 0.0, 0.0, "")
-        return Figures(
+        return Metrics(
             seconds=tuple((stage, round(spent, 3)) for stage, spent in self.seconds.items()),
             first_token_seconds=self.first_token_seconds,
             tokens=usage.answer_tokens,

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_args
 
 from core.errors import BadInput
 from core.types.messages import Audio, Image, Line, Message, Part, Reading, Role, Text, Transcript, Word
-from core.types.provenance import Figures, Provenance, Scalar
+from core.types.provenance import Metrics, Provenance, Scalar
 
 T = TypeVar("T")
 Put = Callable[[bytes], str]  # keeps the bytes and returns their sha256
@@ -179,7 +179,7 @@ def _setting(value: object) -> tuple[str, Scalar]:
     return as_kind(name, "settings", str), setting
 
 
-def _encode_figures(figures: Figures) -> dict[str, Any]:
+def _encode_figures(figures: Metrics) -> dict[str, Any]:
     return {
         "seconds": [[stage, seconds] for stage, seconds in figures.seconds],
         "first_token_seconds": figures.first_token_seconds,
@@ -190,9 +190,9 @@ def _encode_figures(figures: Figures) -> dict[str, Any]:
     }
 
 
-def _decode_figures(fields: dict[str, object]) -> Figures:
+def _decode_figures(fields: dict[str, object]) -> Metrics:
     rows = (_row(item, "seconds", 2) for item in take(fields, "seconds", list, []))
-    return Figures(
+    return Metrics(
         seconds=tuple((as_kind(stage, "seconds", str), as_kind(time, "seconds", float)) for stage, time in rows),
         first_token_seconds=_optional_float(fields, "first_token_seconds"),
         tokens=take(fields, "tokens", int, 0),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from core.types.provenance import Figures, Provenance
+from core.types.provenance import Metrics, Provenance
 
 if TYPE_CHECKING:
     from core.types.image_request import ImageRequest
@@ -99,7 +99,7 @@ class Message:
     role: Role
     parts: tuple[Part, ...]
     made_by: tuple[Provenance, ...] = ()
-    figures: Figures | None = None
+    figures: Metrics | None = None
     cut: bool = False
 
     @property

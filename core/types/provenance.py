@@ -24,7 +24,7 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class Metrics:
     """What an answer cost. Times in seconds; ``seconds`` holds (stage, time) in the order the stages ran."""
 
     seconds: tuple[tuple[str, float], ...] = ()

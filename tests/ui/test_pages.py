@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.app.app import Parlor, made, parlor
 from core.types.messages import Audio, Image, Line, Message, Reading, Text, Transcript
-from core.types.provenance import Figures, Provenance
+from core.types.provenance import Metrics, Provenance
 from ui.chat.actions import details
 from ui.common.safe_markdown import blocks, safe
 from ui.i18n.words import WORDS
@@ -291,7 +291,7 @@ def test_only_the_last_block_of_a_growing_text_changes() -> None:
 
 def test_the_details_name_model_speed_and_seed(app: Parlor) -> None:
     made = Provenance("chat", "some-model", "r1", "ab" * 32, (("temperature", 0.7),), seed=7)
-    figures = Figures((("chat", 1.5),), 0.21, 40, 31.25, 900, 800)
+    figures = Metrics((("chat", 1.5),), 0.21, 40, 31.25, 900, 800)
     rows = dict(details(Message("assistant", (Text("x"),), (made,), figures)))
     assert rows["Model"] == "some-model (Writing)"
     assert rows["Speed"] == "31.2 tokens/s"

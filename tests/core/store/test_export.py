@@ -18,7 +18,7 @@ from core.errors import BadInput
 from core.store.export import from_json, from_markdown, to_json, to_markdown
 from core.store.store import Node, Store
 from core.types.messages import Audio, Image, Line, Message, Part, Reading, Text, Transcript, Word
-from core.types.provenance import Figures, Provenance
+from core.types.provenance import Metrics, Provenance
 
 
 def picture(colour: str = "red", kind: str = "PNG") -> bytes:
@@ -80,7 +80,7 @@ def answer(*parts: Part) -> Message:
 def rich(store: Store) -> str:
     """Two branches, every kind of part, feedback, a failed and a cut answer."""
     made = (Provenance("chat", "m", "1", "ab", (("temperature", 0.7), ("top_p", 1.0), ("deep", True)), 7),)
-    figures = Figures((("listen", 0.5), ("chat", 2.0)), 0.2, 40, 33.25, 100, 90)
+    figures = Metrics((("listen", 0.5), ("chat", 2.0)), 0.2, 40, 33.25, 100, 90)
     conversation = store.create("天气 & “quotes”")
     question = store.add(conversation, user(Text("Look: 看"), PHOTO, READ, RECORDING, HEARD), None)
     first = store.add(conversation, answer(Text(TRICKY), RECORDING), question)

@@ -20,7 +20,7 @@ from core.store import json_codec as codec
 from core.store.migrations import MIGRATIONS
 from core.store.store import Store, title_from
 from core.types.messages import Audio, Image, Line, Message, Part, Reading, Text, Transcript, Word
-from core.types.provenance import Figures, Provenance
+from core.types.provenance import Metrics, Provenance
 
 ROOT = Path(__file__).parents[3]
 
@@ -374,7 +374,7 @@ def any_message(chance: random.Random) -> Message:
 
     settings = tuple((word(), value) for value in (True, 1, 1.0, word()))
     made = Provenance(word(), word(), word(), word(), settings, chance.choice([None, 0, 2**63]))
-    figures = Figures(((word(), number()),), chance.choice([None, number()]), 3, chance.choice([None, number()]), 4, 5)
+    figures = Metrics(((word(), number()),), chance.choice([None, number()]), 3, chance.choice([None, number()]), 4, 5)
     return Message(
         chance.choice(["system", "user", "assistant"]),
         tuple(part() for _ in range(chance.randrange(6))),
