@@ -25,7 +25,7 @@ from core.store import json_codec as codec
 from core.store.export_json import MAX_MESSAGES, MAX_TITLE, check_media, check_size, gone
 from core.store.store import Node, Store
 from core.text.search import one_line
-from core.types.messages import Audio, Image, Line, Message, Part, Reading, Text, Transcript
+from core.types.messages import Audio, Image, Message, Part, Reading, Text, TextLine, Transcript
 
 MAX_TEXT_BYTES = 64 * 2**20
 MAX_MEDIA_BYTES = 512 * 2**20
@@ -216,7 +216,7 @@ def _part(kind: str, rest: list[str], body: str, archive: _Archive | None) -> Pa
             return Transcript(_QUOTE.sub("", body), " ".join(language))
         case "reading", [width, height] if width.isdecimal() and height.isdecimal():
             lines = _QUOTE.sub("", body).split("\n")
-            return Reading(tuple(Line(line, (0, 0, 0, 0), 1.0) for line in lines if line), int(width), int(height))
+            return Reading(tuple(TextLine(line, (0, 0, 0, 0), 1.0) for line in lines if line), int(width), int(height))
     raise _unreadable(f"it holds “{kind[:40]}”, which this version does not know", f"其中的“{kind[:40]}”无法识别")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_args
 
 from core.errors import BadInput
-from core.types.messages import Audio, Image, Line, Message, Part, Reading, Role, Text, Transcript, Word
+from core.types.messages import Audio, Image, Message, Part, Reading, Role, Text, TextLine, Transcript, Word
 from core.types.provenance import Metrics, Provenance, Scalar
 
 T = TypeVar("T")
@@ -136,10 +136,10 @@ def _word(value: object) -> Word:
     return Word(as_kind(text, "word", str), start, end, probability)
 
 
-def _line(value: object) -> Line:
+def _line(value: object) -> TextLine:
     text, box, score = _row(value, "line", 3)
     left, top, right, bottom = (as_kind(number, "box", int) for number in _row(box, "box", 4))
-    return Line(as_kind(text, "line", str), (left, top, right, bottom), as_kind(score, "score", float))
+    return TextLine(as_kind(text, "line", str), (left, top, right, bottom), as_kind(score, "score", float))
 
 
 def _row(value: object, name: str, length: int) -> list[object]:

@@ -65,7 +65,7 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """One line of words in a picture: its box (left, top, right, bottom) in pixels and the reader's score, 0 to 1."""
 
     text: str
@@ -77,7 +77,7 @@ class Line:
 class Reading:
     """What a reader found in the ``Image`` before it, in reading order."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[TextLine, ...]
     width: int
     height: int
 

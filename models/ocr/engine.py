@@ -17,7 +17,7 @@ from typing import Any
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed
-from core.types.messages import Image, Line, Reading
+from core.types.messages import Image, Reading, TextLine
 
 SIDE = 12_000  # pixels: the engine's own limit, beyond what a band has
 BAND = 3_000_000  # pixels looked at together: a 4K screen at once took 1.6 GB
@@ -162,13 +162,13 @@ def _beside(box: Box, other: Box) -> bool:
     return box.left >= other.right - other.height or box.right <= other.left + other.height
 
 
-def _line(row: list[Box]) -> Line:
+def _line(row: list[Box]) -> TextLine:
     text = row[0].text
     for before, box in itertools.pairwise(row):
         text += (GAP if box.left - before.right > COLUMN * box.height else " ") + box.text
     edges = (min(b.left for b in row), min(b.top for b in row), max(b.right for b in row), max(b.bottom for b in row))
     left, top, right, bottom = (round(edge) for edge in edges)
-    return Line(text, (left, top, right, bottom), min(box.score for box in row))
+    return TextLine(text, (left, top, right, bottom), min(box.score for box in row))
 
 
 def _box(corners: Any, text: str, score: float, start: int) -> Box:

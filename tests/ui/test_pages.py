@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from streamlit.testing.v1 import AppTest
 
 from core.app.app import Parlor, made, parlor
-from core.types.messages import Audio, Image, Line, Message, Reading, Text, Transcript
+from core.types.messages import Audio, Image, Message, Reading, Text, TextLine, Transcript
 from core.types.provenance import Metrics, Provenance
 from ui.chat.actions import details
 from ui.common.safe_markdown import blocks, safe
@@ -101,7 +101,7 @@ def test_a_conversation_is_drawn_with_pictures_recordings_and_readings(app: Parl
     asked = (
         picture,
         Image(b"", "image/png"),
-        Reading((Line("Total 12.50", (0, 0, 9, 9), 0.9),), 10, 10),
+        Reading((TextLine("Total 12.50", (0, 0, 9, 9), 0.9),), 10, 10),
         Audio(bytes(3200), 16_000),
         Transcript("How much is it?", "en"),
         Text("And <b>when</b>?"),

@@ -10,7 +10,7 @@ from core.catalogue.spec import ModelSpec, Task
 from core.errors import BadInput
 from core.pipeline.route import Choice, Plan, route, wants_picture
 from core.pipeline.starter_vision import asked, look, told
-from core.types.messages import Audio, Image, Line, Message, Reading, Text, Transcript, Turn
+from core.types.messages import Audio, Image, Message, Reading, Text, TextLine, Transcript, Turn
 
 CASES = tomllib.loads(Path(__file__).with_name("router_cases.toml").read_text("utf-8"))
 WISHES = [(said, drawn) for language in ("en", "zh") for said, drawn in CASES["wish"][language].items()]
@@ -50,7 +50,7 @@ def test_the_table_is_large_and_balanced(language: str) -> None:
         (Turn((RECORDING,)), Plan(listen=LISTEN, chat=CHAT)),
         (Turn((RECORDING, Transcript("hello")), speak=True), Plan(chat=CHAT, speak=SPEAK)),
         (Turn((Text("what does it say?"), PHOTO)), Plan(read=READ, chat=CHAT)),
-        (Turn((PHOTO, Reading((Line("draw a cat", (0, 0, 9, 9), 1.0),), 9, 9))), Plan(chat=CHAT)),
+        (Turn((PHOTO, Reading((TextLine("draw a cat", (0, 0, 9, 9), 1.0),), 9, 9))), Plan(chat=CHAT)),
         (Turn((PHOTO, RECORDING)), Plan(listen=LISTEN, read=READ, chat=CHAT)),
         (Turn((Text("draw a cat"),)), Plan(chat=CHAT, paint=PAINT, draw=True, prompt="a cat")),
         (
@@ -108,8 +108,8 @@ def test_where_a_picture_was_shown_the_model_that_sees_answers(
 EYES = replace(SEE, id="eyes", miniature=True)
 GLANCING = replace(SEEING, see=EYES)
 WORDLESS = Reading((), 9, 9)
-WORDED = Reading((Line("Total: 1,042.00 EUR", (0, 0, 9, 9), 1.0),), 9, 9)
-SIGN = Reading((Line("JULY", (0, 0, 9, 9), 1.0),), 9, 9)
+WORDED = Reading((TextLine("Total: 1,042.00 EUR", (0, 0, 9, 9), 1.0),), 9, 9)
+SIGN = Reading((TextLine("JULY", (0, 0, 9, 9), 1.0),), 9, 9)
 SEEN = (Message("user", (PHOTO, WORDLESS)), Message("assistant", (Text("A cat."),)))
 READ_BEFORE = (Message("user", (PHOTO, WORDED)), Message("assistant", (Text("42"),)))
 

@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 from core.errors import BadInput
 from core.store.export import from_json, from_markdown, to_json, to_markdown
 from core.store.store import Node, Store
-from core.types.messages import Audio, Image, Line, Message, Part, Reading, Text, Transcript, Word
+from core.types.messages import Audio, Image, Message, Part, Reading, Text, TextLine, Transcript, Word
 from core.types.provenance import Metrics, Provenance
 
 
@@ -31,7 +31,7 @@ PHOTO = Image(picture(kind="JPEG"), "image/jpeg")
 SCREEN = Image(picture("blue"), "image/png")
 RECORDING = Audio(random.Random(1).randbytes(3200), 16_000)
 HEARD = Transcript("今天天气\n怎么样？", "zh", (Word("今天", 0.0, 0.4, 0.9),))
-READ = Reading((Line("设置", (1, 2, 30, 12), 0.98), Line("## User", (1, 14, 30, 24), 0.5)), 12, 8)
+READ = Reading((TextLine("设置", (1, 2, 30, 12), 0.98), TextLine("## User", (1, 14, 30, 24), 0.5)), 12, 8)
 TRICKY = """Here is a log:
 
 ```
@@ -271,7 +271,7 @@ def test_markdown_reads_like_a_conversation(store: Store) -> None:
 
 
 def test_markdown_with_media_is_a_zip_that_comes_back(store: Store, elsewhere: Store) -> None:
-    heard, read = Transcript("今天天气\n怎么样？", "zh"), Reading((Line("设置", (0, 0, 0, 0), 1.0),), 12, 8)
+    heard, read = Transcript("今天天气\n怎么样？", "zh"), Reading((TextLine("设置", (0, 0, 0, 0), 1.0),), 12, 8)
     said = [user(PHOTO, read, Text("Look"), RECORDING, heard), answer(Text("见 ![](media/x.png)"), RECORDING, SCREEN)]
     data = to_markdown(store, say(store, *said))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:

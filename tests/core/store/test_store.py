@@ -19,7 +19,7 @@ from core.errors import BadInput, DiskFull, EngineFailed, ParlorError
 from core.store import json_codec as codec
 from core.store.migrations import MIGRATIONS
 from core.store.store import Store, title_from
-from core.types.messages import Audio, Image, Line, Message, Part, Reading, Text, Transcript, Word
+from core.types.messages import Audio, Image, Message, Part, Reading, Text, TextLine, Transcript, Word
 from core.types.provenance import Metrics, Provenance
 
 ROOT = Path(__file__).parents[3]
@@ -232,7 +232,7 @@ def library(store: Store) -> Store:
     said = [
         user("今天天气怎么样？ What's the weather in Hángzhōu?"),
         user(Audio(bytes(2), 16_000), Transcript("我想学 Python 编程", "zh")),
-        user(Image(b"x", "image/png"), Reading((Line("发票 Invoice №42", (0, 0, 1, 1), 1.0),), 9, 9)),
+        user(Image(b"x", "image/png"), Reading((TextLine("发票 Invoice №42", (0, 0, 1, 1), 1.0),), 9, 9)),
         answer("C++ and C# AND *nothing* NOT \"quoted\" 🤖 'it' $5"),
     ]
     conversation, parent = store.create("Mixed 标题"), None
@@ -365,7 +365,9 @@ def any_message(chance: random.Random) -> Message:
                 word(), word(), tuple(Word(word(), number(), number(), number()) for _ in range(chance.randrange(3)))
             ),
             Reading(
-                tuple(Line(word(), (chance.randrange(-9, 9), 2, 3, 4), number()) for _ in range(chance.randrange(3))),
+                tuple(
+                    TextLine(word(), (chance.randrange(-9, 9), 2, 3, 4), number()) for _ in range(chance.randrange(3))
+                ),
                 5,
                 6,
             ),

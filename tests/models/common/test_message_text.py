@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.types.messages import Audio, Image, Line, Message, Reading, Text, Transcript
+from core.types.messages import Audio, Image, Message, Reading, Text, TextLine, Transcript
 from core.types.provenance import Provenance
 from models.common.message_text import READING_CHARACTERS, READING_LINES, as_parts, as_seen, as_text
 
@@ -11,7 +11,7 @@ SOUND = Audio(b"\0\0" * 160, 16_000)
 
 
 def reading(*lines: str) -> Reading:
-    return Reading(tuple(Line(line, (0, 0, 10, 10), 0.9) for line in lines), 1280, 720)
+    return Reading(tuple(TextLine(line, (0, 0, 10, 10), 0.9) for line in lines), 1280, 720)
 
 
 def test_typed_and_heard_words_stand_in_order() -> None:

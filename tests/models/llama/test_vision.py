@@ -17,7 +17,7 @@ from core.catalogue.spec import File, ModelSpec
 from core.errors import BadInput, EngineFailed
 from core.runtime.protocols import MessagesDropped, Sampling, Usage
 from core.types.events import Progress
-from core.types.messages import Image, Line, Message, Part, Reading, Text
+from core.types.messages import Image, Message, Part, Reading, Text, TextLine
 from models.common.chat_template import Guard, Said, Template
 from models.common.text_stream import Writer
 from models.llama import engine as llama
@@ -126,7 +126,7 @@ def test_a_picture_that_parlor_drew_is_shown_with_the_next_question(engine: Llam
 
 
 def test_what_a_reader_found_is_offered_as_words(engine: Llama) -> None:
-    seen = user(picture("red"), Reading((Line("EXIT 12", (0, 0, 9, 9), 0.9),), 48, 40), ASKED)
+    seen = user(picture("red"), Reading((TextLine("EXIT 12", (0, 0, 9, 9), 0.9),), 48, 40), ASKED)
     plain = user(picture("red"), Reading((), 48, 40), ASKED)
     with_words, without = (answer(engine, (each,)).usage.prompt_tokens for each in (seen, plain))
     assert with_words > without

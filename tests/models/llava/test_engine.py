@@ -26,7 +26,7 @@ from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed, NotEnoughMemory
 from core.runtime.protocols import MessagesDropped, Sampling, Usage
 from core.types.events import Progress
-from core.types.messages import Image, Line, Message, Part, Reading, Role, Text
+from core.types.messages import Image, Message, Part, Reading, Role, Text, TextLine
 from core.types.provenance import Scalar
 from models.llava import engine as llava
 from models.llava.engine import Llava
@@ -156,7 +156,7 @@ def test_a_picture_that_is_none_is_bad_input(opened: Llava) -> None:
 
 
 def test_words_read_in_a_picture_are_offered_beside_it(opened: Llava) -> None:
-    reading = Reading((Line("INVOICE 7", (0, 0, 40, 10), 0.9),), 48, 40)
+    reading = Reading((TextLine("INVOICE 7", (0, 0, 40, 10), 0.9),), 48, 40)
     alone = answer(opened, (shown("red"),), conversation="b")
     read = answer(opened, (said("user", picture("red"), reading, ASK),), conversation="c")
     assert read.usage.prompt_tokens > alone.usage.prompt_tokens + 5
