@@ -22,7 +22,7 @@ from core.catalogue import user_file as usercatalogue
 from core.catalogue.spec import File, Folder, ModelSpec, installed, size_text, stays_inside
 from core.errors import BadInput, DiskFull
 from core.host.disk import is_full, no_room, pieces
-from core.importer.found import Found, Take
+from core.importer.found import FileEntry, Found
 from core.importer.local_files import look
 from core.importer.to_spec import adapter_base, check_id, for_task, free_id, model_spec
 from core.settings import Settings
@@ -165,7 +165,7 @@ def _link(source: Path, copy: Path) -> bool:
     return True
 
 
-def _progress(found: Found, take: Take, done: int) -> Progress:
+def _progress(found: Found, take: FileEntry, done: int) -> Progress:
     have, all_ = size_text(done), size_text(found.bytes)
     said = f"{take.name}: {have} of {all_} taken in", f"{take.name}：已处理 {have} / {all_}"
     return Progress("download", min(1.0, done / max(1, found.bytes)), *said)

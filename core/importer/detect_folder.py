@@ -11,7 +11,7 @@ from core.catalogue.spec import Task
 from core.errors import BadInput
 from core.formats import coqui as coqui_files
 from core.importer.detect_gguf import recognise as recognise_gguf
-from core.importer.found import Found, Listing, Take, read_json, slug
+from core.importer.found import FileEntry, Found, Listing, read_json, slug
 from core.importer.refusals import PICKLES, no_weights, pickled, refusal
 
 SHARD = re.compile(r"-\d{5}-of-\d{5}$")
@@ -74,7 +74,7 @@ def _painter(listing: Listing) -> Found:
             f"{listing.name} 是 {pipeline or '未知流程'}，Parlor 支持的绘图模型有 {'、'.join(PAINTERS)}。",
         )
     parts = [name for name, value in index.items() if isinstance(value, list) and value and value[0] is not None]
-    takes = [Take("model_index.json", "model_index.json", listing.sizes["model_index.json"])]
+    takes = [FileEntry("model_index.json", "model_index.json", listing.sizes["model_index.json"])]
     halves = [name for name in parts if name in WEIGHTED and not _weights(listing, f"{name}/", half=False)]
     half = bool(halves) and all(_weights(listing, f"{name}/", half=True) for name in parts if name in WEIGHTED)
     for part in (name for name in parts if name not in UNUSED):
@@ -102,7 +102,7 @@ def _whisper(listing: Listing, config: dict[str, Any]) -> Found:
     """CTranslate2's format: no pickle, whatever its name says (the engine checks the head)."""
     wanted = ("model.bin", "config.json", "tokenizer.json", "preprocessor_config.json")
     names = [name for name in listing.sizes if name in wanted or name.startswith("vocabulary.")]
-    takes = [Take(name, name, listing.sizes[name]) for name in sorted(names)]
+    takes = [FileEntry(name, name, listing.sizes[name]) for name in sorted(names)]
     vocabulary = next(name for name in names if name.startswith("vocabulary."))
     spoken = re.findall(r"<\|([a-z]{2,3})\|>", listing.read(vocabulary).decode("utf-8", "replace"))
     english = listing.name.endswith(".en") or not config.get("lang_ids", spoken)
@@ -128,7 +128,7 @@ def _coqui(listing: Listing, config: dict[str, Any]) -> Found:
     also = [name for name in top if name.startswith("speaker") and name.endswith(".pth")] + (
         ["model_se.pth"] if "model_se.pth" in top else []
     )
-    takes = [Take(name, name.removesuffix(".tar"), listing.sizes[name]) for name in (best, *texts, *also)]
+    takes = [FileEntry(name, name.removesuffix(".tar"), listing.sizes[name]) for name in (best, *texts, *also)]
     card, folder = listing.card(), listing.folder(texts)
     return Found(
         "coqui", ("speak",), listing.name, slug(listing.name), tuple(takes),
@@ -150,7 +150,7 @@ def _adapter(listing: Listing) -> Found:
             f"{listing.name} 是 {kind} 适配器；Parlor 只支持 LoRA 适配器。",
         )
     listing.tensors(weights)
-    takes = tuple(Take(name, name, listing.sizes[name]) for name in (weights, "adapter_config.json"))
+    takes = tuple(FileEntry(name, name, listing.sizes[name]) for name in (weights, "adapter_config.json"))
     base = str(config.get("base_model_name_or_path") or "")
     return Found("llava", (), listing.name, slug(listing.name), takes, base=base, licence=listing.card().licence)
 
@@ -170,7 +170,7 @@ def _weights(listing: Listing, folder: str, half: bool) -> list[str]:
     return sorted(sharded if sharded and index else [name for name in found if name not in sharded])
 
 
-def _weighed(listing: Listing, folder: str, half: bool) -> list[Take]:
+def _weighed(listing: Listing, folder: str, half: bool) -> list[FileEntry]:
     """The weights in ``folder`` and, when they are sharded, their index. Raises BadInput when there are none.
 
     Half-precision files lose the ``.fp16`` of their names, so that they are what is loaded.
@@ -189,10 +189,12 @@ def _weighed(listing: Listing, folder: str, half: bool) -> list[Take]:
         [name for name in index if (".fp16." in name) == half] if SHARD.search(PurePosixPath(weights[0]).stem) else []
     )
     plain = [
-        Take(name, name if SHARD.search(PurePosixPath(name).stem) else name.replace(".fp16.", "."), listing.sizes[name])
+        FileEntry(
+            name, name if SHARD.search(PurePosixPath(name).stem) else name.replace(".fp16.", "."), listing.sizes[name]
+        )
         for name in weights
     ]
-    return plain + [Take(name, name.replace(".fp16.", "."), listing.sizes[name]) for name in index]
+    return plain + [FileEntry(name, name.replace(".fp16.", "."), listing.sizes[name]) for name in index]
 
 
 def _one_set(names: list[str]) -> list[str]:
@@ -201,18 +203,18 @@ def _one_set(names: list[str]) -> list[str]:
     return own or names
 
 
-def _texts(listing: Listing, folder: str) -> list[Take]:
+def _texts(listing: Listing, folder: str) -> list[FileEntry]:
     """Configurations, tokenizers and chat templates straight in ``folder``."""
     found = []
     for name, size in sorted(listing.sizes.items()):
         inside = name[len(folder) :]
         if name.startswith(folder) and "/" not in inside and inside.endswith(TEXTS) and ".index." not in inside:
             unneeded = inside.startswith(NOT_NEEDED) or name == "model_index.json"
-            found += [] if unneeded else [Take(name, name, size)]
+            found += [] if unneeded else [FileEntry(name, name, size)]
     return found
 
 
-def _parameters(listing: Listing, takes: Iterable[Take]) -> int:
+def _parameters(listing: Listing, takes: Iterable[FileEntry]) -> int:
     weights = (take.source for take in takes if take.source.endswith(".safetensors"))
     return sum(sum(listing.tensors(name).values()) for name in weights)
 

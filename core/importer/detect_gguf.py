@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from core.catalogue.spec import Task
 from core.errors import BadInput
 from core.formats.gguf import Header
-from core.importer.found import Found, Listing, Take, languages_of, slug
+from core.importer.found import FileEntry, Found, Listing, languages_of, slug
 
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 _QUANTISED = re.compile(r"[-._](I?Q\d(?:_[A-Z0-9]+)*|TQ\d_0|MXFP4|BF16|F16|F32)(?=[-._])", re.IGNORECASE)
@@ -39,9 +39,9 @@ def recognise(listing: Listing, file: str, choose: bool) -> Found:
             f"{chosen} 是向量模型（{header.architecture}），不能对话。请选择对话模型。",
         )
     eye = _eye(listing, eyes, header)
-    takes = [Take(part, PurePosixPath(part).name, listing.sizes[part]) for part in parts]
+    takes = [FileEntry(part, PurePosixPath(part).name, listing.sizes[part]) for part in parts]
     if eye:
-        takes.append(Take(eye, _eye_name(eye), listing.sizes[eye]))
+        takes.append(FileEntry(eye, _eye_name(eye), listing.sizes[eye]))
     stem = PurePosixPath(split_of(chosen)).name.removesuffix(".gguf")
     if stem.lower() in ("model", "ggml-model", "gguf"):
         stem = listing.name

@@ -19,7 +19,7 @@ GB = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class FileEntry:
     """A file to be taken: where it lies in its source, its name in the model's folder, its size in bytes."""
 
     source: str
@@ -70,7 +70,7 @@ class Found:
     tasks: tuple[Task, ...]
     name: str
     id: str
-    files: tuple[Take, ...]
+    files: tuple[FileEntry, ...]
     languages: tuple[str, ...] = ()
     voices: tuple[str, ...] = ()
     licence: str = ""
