@@ -22,7 +22,7 @@ from core.catalogue import user_file as usercatalogue
 from core.catalogue.spec import File, Folder, ModelSpec, installed, size_text, stays_inside
 from core.errors import BadInput, DiskFull
 from core.host.disk import is_full, no_room, pieces
-from core.importer.found import FileEntry, Found
+from core.importer.found import Detected, FileEntry
 from core.importer.local_files import look
 from core.importer.to_spec import adapter_base, check_id, for_task, free_id, model_spec
 from core.settings import Settings
@@ -32,7 +32,7 @@ LARGE = 1_000_000  # bytes from which on a file is linked: no person edits one o
 TICK = 0.1  # seconds between two Progress
 
 
-def inspect(path: Path) -> Found:
+def inspect(path: Path) -> Detected:
     """What the model in ``path``, a file or a folder, is and which files belong to it; hashes nothing.
 
     Raises BadInput when it is nothing that Parlor understands, damaged, or in a format that can run code.
@@ -129,7 +129,7 @@ def _staging(models: Path, name: str) -> Iterator[Path]:
         ) from error
 
 
-def _take(found: Found, root: Path, staging: Path, target: Path) -> Generator[Progress, None, tuple[File, ...]]:
+def _take(found: Detected, root: Path, staging: Path, target: Path) -> Generator[Progress, None, tuple[File, ...]]:
     """Link or copy every file to ``staging``, hashing it on the way. Raises DiskFull before anything is copied."""
     files, done, last = [], 0, time.monotonic()
     for take in found.files:
@@ -165,7 +165,7 @@ def _link(source: Path, copy: Path) -> bool:
     return True
 
 
-def _progress(found: Found, take: FileEntry, done: int) -> Progress:
+def _progress(found: Detected, take: FileEntry, done: int) -> Progress:
     have, all_ = size_text(done), size_text(found.bytes)
     said = f"{take.name}: {have} of {all_} taken in", f"{take.name}：已处理 {have} / {all_}"
     return Progress("download", min(1.0, done / max(1, found.bytes)), *said)
@@ -187,7 +187,7 @@ def _weights(files: tuple[File, ...]) -> File:
     return max(files, key=lambda file: file.bytes)
 
 
-def _twin(files: tuple[File, ...], found: Found, known: catalogue.Catalogue) -> ModelSpec | None:
+def _twin(files: tuple[File, ...], found: Detected, known: catalogue.Catalogue) -> ModelSpec | None:
     """The known model that consists of exactly these files."""
     hashes = sorted(file.sha256 for file in files)
     alike = (spec for spec in known.models if sorted(file.sha256 for file in spec.files) == hashes)

@@ -11,7 +11,7 @@ from core.catalogue.spec import Task
 from core.errors import BadInput
 from core.formats import coqui as coqui_files
 from core.importer.detect_gguf import recognise as recognise_gguf
-from core.importer.found import FileEntry, Found, Listing, read_json, slug
+from core.importer.found import Detected, FileEntry, Listing, read_json, slug
 from core.importer.refusals import PICKLES, no_weights, pickled, refusal
 
 SHARD = re.compile(r"-\d{5}-of-\d{5}$")
@@ -36,7 +36,7 @@ TEXTS = (".json", ".txt", ".jinja", ".model", ".tiktoken")
 NOT_NEEDED = ("training_args", "trainer_state", "optimizer", "scheduler.", "rng_state", "README", "config_sentence")
 
 
-def classify(listing: Listing, file: str = "", choose: bool = False) -> Found:
+def classify(listing: Listing, file: str = "", choose: bool = False) -> Detected:
     """What lies in ``listing``. ``file`` names a GGUF file in it; with ``choose``, the best of several is taken.
 
     Raises BadInput saying what is wrong, or what Parlor understands.
@@ -64,7 +64,7 @@ def classify(listing: Listing, file: str = "", choose: bool = False) -> Found:
     raise refusal(listing, config, readable=kind in SEEING or kind in CLIPS)
 
 
-def _painter(listing: Listing) -> Found:
+def _painter(listing: Listing) -> Detected:
     """A diffusers pipeline (``model_index.json``); its weights in full precision, in half only where that is all."""
     index = read_json(listing, "model_index.json")
     pipeline = index.get("_class_name", "")
@@ -82,23 +82,23 @@ def _painter(listing: Listing) -> Found:
         if part in WEIGHTED:
             takes += _weighed(listing, f"{part}/", half or part in halves)
     card = listing.card()
-    return Found(
+    return Detected(
         "diffusion", ("paint",), listing.name, slug(listing.name), tuple(takes), card.languages or ("en",),
         licence=card.licence, terms=card.terms, parameters=_parameters(listing, takes),
     )  # fmt: skip
 
 
-def _transformers(listing: Listing, engine: str, task: Task, languages: tuple[str, ...]) -> Found:
+def _transformers(listing: Listing, engine: str, task: Task, languages: tuple[str, ...]) -> Detected:
     """A checkpoint as transformers saves it. ``languages`` are those of its kind, where no card says more."""
     takes = [*_weighed(listing, "", half=False), *_texts(listing, "")]
     card = listing.card()
-    return Found(
+    return Detected(
         engine, (task,), listing.name, slug(listing.name), tuple(takes), card.languages or languages,
         licence=card.licence, terms=card.terms, parameters=_parameters(listing, takes),
     )  # fmt: skip
 
 
-def _whisper(listing: Listing, config: dict[str, Any]) -> Found:
+def _whisper(listing: Listing, config: dict[str, Any]) -> Detected:
     """CTranslate2's format: no pickle, whatever its name says (the engine checks the head)."""
     wanted = ("model.bin", "config.json", "tokenizer.json", "preprocessor_config.json")
     names = [name for name in listing.sizes if name in wanted or name.startswith("vocabulary.")]
@@ -107,14 +107,14 @@ def _whisper(listing: Listing, config: dict[str, Any]) -> Found:
     spoken = re.findall(r"<\|([a-z]{2,3})\|>", listing.read(vocabulary).decode("utf-8", "replace"))
     english = listing.name.endswith(".en") or not config.get("lang_ids", spoken)
     card = listing.card()
-    return Found(
+    return Detected(
         "whisper", ("hear",), listing.name, slug(listing.name), tuple(takes),
         ("en",) if english else tuple(dict.fromkeys(spoken)) or card.languages or ("en",),
         licence=card.licence, terms=card.terms,
     )  # fmt: skip
 
 
-def _coqui(listing: Listing, config: dict[str, Any]) -> Found:
+def _coqui(listing: Listing, config: dict[str, Any]) -> Detected:
     """VITS or XTTS as Coqui's trainer and model zoo leave them. A ``.pth`` is read with ``weights_only``."""
     top = sorted(name for name in listing.sizes if "/" not in name)
     weights = [name for name in top if name.endswith((".safetensors", ".pth", ".pth.tar")) and not _beside(name)]
@@ -130,14 +130,14 @@ def _coqui(listing: Listing, config: dict[str, Any]) -> Found:
     )
     takes = [FileEntry(name, name.removesuffix(".tar"), listing.sizes[name]) for name in (best, *texts, *also)]
     card, folder = listing.card(), listing.folder(texts)
-    return Found(
+    return Detected(
         "coqui", ("speak",), listing.name, slug(listing.name), tuple(takes),
         languages=coqui_files.languages(folder) or card.languages or ("en",), voices=coqui_files.speakers(folder),
         licence=card.licence, terms=card.terms, clones=config["model"] == "xtts" or coqui_files.clones(folder),
     )  # fmt: skip
 
 
-def _adapter(listing: Listing) -> Found:
+def _adapter(listing: Listing) -> Detected:
     """A LoRA as PEFT saves it."""
     config = read_json(listing, "adapter_config.json")
     weights = "adapter_model.safetensors"
@@ -152,7 +152,7 @@ def _adapter(listing: Listing) -> Found:
     listing.tensors(weights)
     takes = tuple(FileEntry(name, name, listing.sizes[name]) for name in (weights, "adapter_config.json"))
     base = str(config.get("base_model_name_or_path") or "")
-    return Found("llava", (), listing.name, slug(listing.name), takes, base=base, licence=listing.card().licence)
+    return Detected("llava", (), listing.name, slug(listing.name), takes, base=base, licence=listing.card().licence)
 
 
 def _weights(listing: Listing, folder: str, half: bool) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from core.catalogue.spec import Task
 from core.errors import BadInput
 from core.formats.gguf import Header
-from core.importer.found import FileEntry, Found, Listing, languages_of, slug
+from core.importer.found import Detected, FileEntry, Listing, languages_of, slug
 
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 _QUANTISED = re.compile(r"[-._](I?Q\d(?:_[A-Z0-9]+)*|TQ\d_0|MXFP4|BF16|F16|F32)(?=[-._])", re.IGNORECASE)
@@ -25,7 +25,7 @@ SILENT = (
 CHINESE = ("qwen", "glm", "chatglm", "deepseek", "minicpm", "internlm", "baichuan", "ernie", "hunyuan", "yi-")
 
 
-def recognise(listing: Listing, file: str, choose: bool) -> Found:
+def recognise(listing: Listing, file: str, choose: bool) -> Detected:
     """The model in the GGUF files of ``listing``: ``file``, else the only one; with ``choose``, the best of several."""
     names = sorted(name for name in listing.sizes if name.lower().endswith(".gguf"))
     eyes = [name for name in names if is_eyes(listing, name)]
@@ -46,7 +46,7 @@ def recognise(listing: Listing, file: str, choose: bool) -> Found:
     if stem.lower() in ("model", "ggml-model", "gguf"):
         stem = listing.name
     card, tasks = listing.card(), ("see", "chat") if eye else ("chat",)
-    return Found(
+    return Detected(
         "llama", _tasks(tasks), stem, slug(stem), tuple(takes),
         languages=languages_of(header.texts("general.languages")) or card.languages or _by_name(stem),
         licence=header.text("general.license") or card.licence,
@@ -58,7 +58,7 @@ def recognise(listing: Listing, file: str, choose: bool) -> Found:
     )  # fmt: skip
 
 
-def without_eyes(found: Found) -> Found:
+def without_eyes(found: Detected) -> Detected:
     """The same model for chat alone."""
     return replace(found, tasks=("chat",), files=tuple(t for t in found.files if not t.name.startswith("mmproj")))
 

@@ -58,7 +58,7 @@ class Listing(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Detected:
     """A model that Parlor can use.
 
     ``tasks`` are those it can do, the first its own; none for a LoRA adapter, whose ``base`` is the model it was made
@@ -106,14 +106,14 @@ BESIDE: dict[str, tuple[int, int]] = {
 }
 
 
-def memory(found: Found) -> tuple[int, int]:
+def memory(found: Detected) -> tuple[int, int]:
     """A first guess of the RAM and the GPU memory it takes, in bytes, whole megabytes; what is measured replaces it."""
     weights = -(-found.bytes * 6 // 5_000_000) * 1_000_000
     ram, gpu = BESIDE[found.engine]
     return weights + ram, weights + gpu
 
 
-def about(found: Found) -> str:
+def about(found: Detected) -> str:
     """Quantisation, size and context in figures, for both languages: ``Q4_K_M · 1.8 B · 32,768 tok``."""
     size = f"{found.parameters / 1e9:.1f} B" if found.parameters >= 1e9 else f"{found.parameters / 1e6:.3g} M"
     said = (found.quantisation, size if found.parameters else "", f"{found.context:,} tok" if found.context else "")

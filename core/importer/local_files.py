@@ -13,7 +13,7 @@ from core.formats.safetensors import read_tensors
 from core.host.disk import absolute
 from core.importer.detect_folder import classify
 from core.importer.detect_gguf import split_of
-from core.importer.found import Card, Found, damaged, languages_of
+from core.importer.found import Card, Detected, damaged, languages_of
 from core.importer.refusals import refusal, unknown
 
 DEEP, MANY = 3, 5000  # folders below the one named, files in all: more is no model's folder
@@ -60,7 +60,7 @@ class Local:
         return Card(licence[0] if licence else "", languages_of(_yaml(lines, "language")))
 
 
-def look(path: Path, file: str = "") -> tuple[Found, Path]:
+def look(path: Path, file: str = "") -> tuple[Detected, Path]:
     """What lies in ``path``, and the folder that its files are named from. Raises BadInput.
 
     ``file`` names one of several GGUF files in a folder, by its name, its quantisation or a pattern.
@@ -84,7 +84,7 @@ def look(path: Path, file: str = "") -> tuple[Found, Path]:
         ) from error
 
 
-def _file(path: Path) -> tuple[Found, Path]:
+def _file(path: Path) -> tuple[Detected, Path]:
     """One GGUF file, with its other parts, and its mmproj when the folder holds no other model."""
     if path.suffix.lower() != ".gguf":
         if path.name in ("model_index.json", "config.json", "adapter_config.json"):

@@ -8,11 +8,11 @@ from typing import get_args
 from core.catalogue.spec import RESERVED, Catalogue, File, ModelSpec, Task, installed, valid_id
 from core.errors import BadInput
 from core.importer.detect_gguf import without_eyes
-from core.importer.found import Found, about, memory
+from core.importer.found import Detected, about, memory
 from core.settings import Settings
 
 
-def for_task(found: Found, task: str) -> Found:
+def for_task(found: Detected, task: str) -> Detected:
     """``found`` to be used for ``task``, its own when empty. Raises BadInput when it cannot do that."""
     if not task or task == found.task:
         return found
@@ -59,7 +59,7 @@ def free_id(wanted: str, known: Catalogue, models: Path, root: Path) -> str:
     return id
 
 
-def model_spec(found: Found, id: str, revision: str, files: tuple[File, ...]) -> ModelSpec:
+def model_spec(found: Detected, id: str, revision: str, files: tuple[File, ...]) -> ModelSpec:
     """The entry. The task is the first of ``found``."""
     ram, gpu = memory(found)
     if found.task is None:
@@ -71,7 +71,7 @@ def model_spec(found: Found, id: str, revision: str, files: tuple[File, ...]) ->
     )  # fmt: skip
 
 
-def adapter_base(found: Found, known: Catalogue, settings: Settings, base: str) -> ModelSpec:
+def adapter_base(found: Detected, known: Catalogue, settings: Settings, base: str) -> ModelSpec:
     """The model that an adapter is for: ``base``, or the only one installed that takes any. Raises BadInput."""
     fitting = [spec for spec in known.models if spec.engine == "llava" and installed(spec, settings.models)]
     if base:

@@ -14,7 +14,7 @@ from core.catalogue.spec import ModelSpec, Task, installed, size_text
 from core.errors import ParlorError
 from core.host.disk import absolute
 from core.importer.add_local import inspect
-from core.importer.found import Found
+from core.importer.found import Detected
 from core.manage.jobs import ADD
 from ui.common.download import close, ended, jobs, under_way
 from ui.common.safe_markdown import literal
@@ -85,7 +85,7 @@ def _from_here(what: str) -> Start | None:
     return partial(jobs().add, path, task, id, base)
 
 
-def _tell(found: Found) -> None:
+def _tell(found: Detected) -> None:
     """What was recognised, in a line."""
     kind = say(f"task_{found.task}") if found.task else say("m_add_adapter")
     facts = [kind, size_text(found.bytes), found.licence, found.base]
