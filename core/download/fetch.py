@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from core.catalogue.spec import File, Folder, ModelSpec, Package, Source, in_place, not_installed
 from core.download.batch import Round
-from core.download.transfer_state import Flow, Report
+from core.download.transfer_state import Report, TransferState
 from core.errors import DiskFull, DownloadFailed, Offline, ParlorError
 from core.host.disk import is_full, no_room, pieces
 from core.settings import Settings
@@ -40,7 +40,7 @@ def fetch(spec: ModelSpec, settings: Settings) -> Generator[Progress, None, Mode
         from core.importer.add_hub import pin
 
         spec = yield from pin(spec, settings)
-    flow = Flow()
+    flow = TransferState()
     crew = ThreadPoolExecutor(PARALLEL + 1, "download")
     work = crew.submit(_install, spec, settings, flow, crew)
     report = Report(spec.name, flow)
@@ -84,7 +84,7 @@ def verify(spec: ModelSpec, models_folder: Path) -> Generator[Progress, None, No
     yield Progress("download", 1.0, f"{spec.name} is as it should be", f"{spec.name} 完好无损")
 
 
-def _install(spec: ModelSpec, settings: Settings, flow: Flow, crew: ThreadPoolExecutor) -> None:
+def _install(spec: ModelSpec, settings: Settings, flow: TransferState, crew: ThreadPoolExecutor) -> None:
     """The whole of a fetch, in a thread of its own so that the caller's generator can always be closed."""
     folder, staging = settings.models / spec.id, settings.models / ".partial" / spec.id
     staging.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,11 @@ def _install(spec: ModelSpec, settings: Settings, flow: Flow, crew: ThreadPoolEx
 
 
 def _gather(
-    spec: ModelSpec, choices: dict[File, tuple[Source, ...]], staging: Path, flow: Flow, crew: ThreadPoolExecutor
+    spec: ModelSpec,
+    choices: dict[File, tuple[Source, ...]],
+    staging: Path,
+    flow: TransferState,
+    crew: ThreadPoolExecutor,
 ) -> None:
     """Bring every file to ``staging``: all from their first source, those that failed from their second, and so on."""
     reasons: dict[File, list[ParlorError]] = {file: [] for file in choices}
@@ -116,7 +120,7 @@ def _gather(
 
 
 @contextmanager
-def alone(staging: Path, flow: Flow) -> Iterator[None]:
+def alone(staging: Path, flow: TransferState) -> Iterator[None]:
     """Hold the model's lock, which the system frees however its holder ends."""
     lock = FileLock(f"{staging}.lock")
     while True:
@@ -134,7 +138,7 @@ def alone(staging: Path, flow: Flow) -> Iterator[None]:
         lock.release()
 
 
-def _sound(file: File, folder: Path, flow: Flow) -> bool:
+def _sound(file: File, folder: Path, flow: TransferState) -> bool:
     """Whether ``file`` is in place with the right content."""
     if not in_place(file, folder):
         return False

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from core.download.transfer_state import Flow
+from core.download.transfer_state import TransferState
 from core.errors import DownloadFailed, Offline
 
 CHUNK = 1 << 18  # bytes
@@ -43,7 +43,7 @@ class TryAgain(DownloadFailed):
         super().__init__(en, zh)
         self.asked = asked
 
-    def wait(self, failures: int, flow: Flow) -> None:
+    def wait(self, failures: int, flow: TransferState) -> None:
         """Pause before the next attempt, longer after every failure in a row. Raises itself when it is no use."""
         seconds = 2.0**failures / 4 if self.asked is None else self.asked
         if failures >= TRIES or seconds > PATIENCE:
@@ -54,7 +54,7 @@ class TryAgain(DownloadFailed):
 class Part:
     """``<target>.part``, open for writing at its end, and the sha256 of what it holds."""
 
-    def __init__(self, target: Path, flow: Flow, fresh: bool = False) -> None:
+    def __init__(self, target: Path, flow: TransferState, fresh: bool = False) -> None:
         self.target = target
         self.path = target.with_name(target.name + ".part")
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ class Part:
         self._file.close()
 
 
-def fill(target: Path, pieces: Iterable[bytes], sha256: str, flow: Flow, key: str, label: str) -> None:
+def fill(target: Path, pieces: Iterable[bytes], sha256: str, flow: TransferState, key: str, label: str) -> None:
     """Write ``pieces`` to ``target`` from its first byte, check the hash, rename. No part stays: it could not go on."""
     part = Part(target, flow, fresh=True)
     try:
@@ -117,7 +117,7 @@ def fill(target: Path, pieces: Iterable[bytes], sha256: str, flow: Flow, key: st
         part.path.unlink(missing_ok=True)
 
 
-def transfer(remote: Remote, target: Path, flow: Flow, key: str, label: str) -> None:
+def transfer(remote: Remote, target: Path, flow: TransferState, key: str, label: str) -> None:
     """Fetch ``remote`` to ``target``, going on from an earlier part.
 
     Raises Offline when its host cannot be reached, DownloadFailed for everything else that the server is to blame for,
@@ -132,7 +132,7 @@ def transfer(remote: Remote, target: Path, flow: Flow, key: str, label: str) -> 
         part.accept(remote.sha256)
 
 
-def _receive(remote: Remote, part: Part, flow: Flow, key: str, label: str) -> None:
+def _receive(remote: Remote, part: Part, flow: TransferState, key: str, label: str) -> None:
     """Pour until the part is whole, reconnecting after a cut while new bytes keep coming."""
     if remote.size is not None and part.length > remote.size:
         part.restart()
@@ -158,7 +158,7 @@ def _receive(remote: Remote, part: Part, flow: Flow, key: str, label: str) -> No
         problem.wait(failures, flow)
 
 
-def _pour(remote: Remote, part: Part, flow: Flow, key: str, label: str) -> None:
+def _pour(remote: Remote, part: Part, flow: TransferState, key: str, label: str) -> None:
     """One request: append what it brings."""
     flow.check()
     host = urlsplit(remote.url).netloc
@@ -234,7 +234,7 @@ def _asked_wait(headers: Mapping[str, str]) -> str:
     return after if after.isdigit() else reset[1] if reset else ""
 
 
-def explained(error: requests.RequestException, url: str, flow: Flow) -> TryAgain:
+def explained(error: requests.RequestException, url: str, flow: TransferState) -> TryAgain:
     """What ``error`` means to a person. Raises DownloadFailed instead when trying again is no use."""
     asked = error.request.url if error.request is not None else None  # after a redirect, another host's
     host = urlsplit(str(asked or url)).netloc

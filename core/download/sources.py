@@ -26,7 +26,7 @@ from packaging.utils import canonicalize_name
 
 from core.catalogue.spec import File, Hub, Member
 from core.download.http import CHUNK, TIMEOUT, Remote, TryAgain, check_status, explained, unreachable
-from core.download.transfer_state import Flow
+from core.download.transfer_state import TransferState
 from core.errors import DownloadFailed
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def configured_index() -> Index:
     return Index(endpoint, os.environ.get("PIP_CERT") or stored.get("cert", ""))
 
 
-def on_index(archive: Archive, index: Index, flow: Flow) -> Remote:
+def on_index(archive: Archive, index: Index, flow: TransferState) -> Remote:
     """Look the distribution up on its project page. Raises DownloadFailed when it is not there."""
     packages = _project(archive.package, index, flow)
     kind = "sdist" if archive.sdist else "wheel"
@@ -97,7 +97,7 @@ def on_index(archive: Archive, index: Index, flow: Flow) -> Remote:
     return Remote(best.url, best.size, best.digests.get("sha256", ""))
 
 
-def _project(package: str, index: Index, flow: Flow) -> list[DistributionPackage]:
+def _project(package: str, index: Index, flow: TransferState) -> list[DistributionPackage]:
     for failures in itertools.count(1):
         try:
             return _page(package, index, flow)
@@ -106,7 +106,7 @@ def _project(package: str, index: Index, flow: Flow) -> list[DistributionPackage
     raise AssertionError
 
 
-def _page(package: str, index: Index, flow: Flow) -> list[DistributionPackage]:
+def _page(package: str, index: Index, flow: TransferState) -> list[DistributionPackage]:
     from pypi_simple import NoSuchProjectError, PyPISimple, UnsupportedContentTypeError
 
     flow.check()

@@ -24,7 +24,7 @@ class Stopped(Exception):
     """The download was cancelled: raised inside its threads, never seen by a caller."""
 
 
-class Flow:
+class TransferState:
     """Shared by the threads of one download. ``cert`` is a CA bundle to trust beside the system's, or empty."""
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ class _SystemTrust(HTTPAdapter):
 class Report:
     """Turns the state of a flow into Progress; speed is over the last five seconds."""
 
-    def __init__(self, name: str, flow: Flow) -> None:
+    def __init__(self, name: str, flow: TransferState) -> None:
         self._name = name
         self._flow = flow
         self._fraction = 0.0

@@ -24,7 +24,7 @@ from core.catalogue import spec as catalogue
 from core.catalogue import user_file as usercatalogue
 from core.catalogue.spec import File, ModelSpec, Repository
 from core.download.fetch import alone
-from core.download.transfer_state import Flow, Stopped
+from core.download.transfer_state import Stopped, TransferState
 from core.errors import BadInput, DownloadFailed, ParlorError
 from core.importer.detect_folder import classify
 from core.importer.hub_files import Repo, look_at
@@ -58,7 +58,9 @@ def named(text: str) -> Wanted | None:
     return Wanted(found["repo"], found["revision"] or "", found["file"] or "") if found else None
 
 
-def resolve(repository: Repository, settings: Settings, keep: Path, flow: Flow) -> tuple[str, tuple[File, ...]]:
+def resolve(
+    repository: Repository, settings: Settings, keep: Path, flow: TransferState
+) -> tuple[str, tuple[File, ...]]:
     """The commit that the repository's revision stands for, and its files that ``include`` names, with their hashes.
 
     A file that the hub gives no sha256 of is small: it is fetched into ``keep`` under its own name, checked against
@@ -75,7 +77,9 @@ def resolve(repository: Repository, settings: Settings, keep: Path, flow: Flow) 
     return repo.commit, tuple(replace(file, name=re.sub(r"\.pth\.tar$", ".pth", file.name)) for file in files)
 
 
-def from_hub(name: str, settings: Settings, flow: Flow, task: str = "", id: str = "", file: str = "") -> ModelSpec:
+def from_hub(
+    name: str, settings: Settings, flow: TransferState, task: str = "", id: str = "", file: str = ""
+) -> ModelSpec:
     """Look ``owner/name[@revision][:file]`` up, recognise it, and write it, pinned, to the person's catalogue.
 
     ``file`` names a GGUF file (or its quantisation) where there are several; otherwise Q4_K_M is taken. Raises
@@ -135,7 +139,7 @@ def look_up(
 def pin(spec: ModelSpec, settings: Settings) -> Generator[Progress, None, ModelSpec]:
     """``spec`` with the files that its repository holds now, written with their commit to the person's catalogue."""
 
-    def work(flow: Flow) -> ModelSpec:
+    def work(flow: TransferState) -> ModelSpec:
         keep = settings.models / ".partial" / spec.id
         keep.parent.mkdir(parents=True, exist_ok=True)
         with alone(keep, flow):
@@ -165,9 +169,9 @@ def _keep(repo: Repo, spec: ModelSpec, staging: Path) -> None:
             fetched.replace(staging / file.name)
 
 
-def _aside(work: Callable[[Flow], T], note: str, note_zh: str) -> Generator[Progress, None, T]:
+def _aside(work: Callable[[TransferState], T], note: str, note_zh: str) -> Generator[Progress, None, T]:
     """Do ``work`` on a thread of its own, so that nobody waits for a hub that hangs. Raises what it raises."""
-    flow, done = Flow(), list[T]()
+    flow, done = TransferState(), list[T]()
     trouble: list[BaseException] = []
 
     def run() -> None:

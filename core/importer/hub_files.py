@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from core.catalogue.spec import File, Hub, stays_inside
 from core.download.http import Remote, TryAgain, check_status, gated, transfer, unreachable, untrusted
 from core.download.sources import on_hub
-from core.download.transfer_state import Flow
+from core.download.transfer_state import TransferState
 from core.errors import DownloadFailed, Offline
 from core.formats.gguf import Header
 from core.importer.found import SMALL, Card, damaged, languages_of
@@ -28,7 +28,7 @@ TIMEOUT = 15.0  # seconds: to connect, and between two pieces of an answer
 class Repo:
     """``commit`` and the files of ``name``; small ones are fetched into ``keep`` when they are read."""
 
-    def __init__(self, info: ModelInfo, keep: Path, flow: Flow) -> None:
+    def __init__(self, info: ModelInfo, keep: Path, flow: TransferState) -> None:
         self.repo = info.id
         self.name = info.id.rsplit("/", 1)[-1]
         self.commit = info.sha or ""
@@ -111,7 +111,7 @@ class Repo:
         return self._hashes[path]
 
 
-def look_at(repo: str, revision: str, settings: Settings, keep: Path, flow: Flow) -> Repo:
+def look_at(repo: str, revision: str, settings: Settings, keep: Path, flow: TransferState) -> Repo:
     """Ask the hub for the commit and the files of ``repo``. Raises Offline, DownloadFailed."""
     if settings.offline:
         raise Offline(
