@@ -13,7 +13,7 @@ from core.download.transfer_state import OVER_NETWORK, TransferState
 from core.errors import DownloadFailed, ParlorError
 
 
-class Round:
+class DownloadBatch:
     """Every file of ``batch`` from one source each: transfers in parallel, packages joined into files as they come."""
 
     def __init__(self, batch: dict[File, Source], staging: Path, flow: TransferState, crew: ThreadPoolExecutor) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core.catalogue.spec import File, Folder, ModelSpec, Package, Source, in_place, not_installed
-from core.download.batch import Round
+from core.download.batch import DownloadBatch
 from core.download.transfer_state import Report, TransferState
 from core.errors import DiskFull, DownloadFailed, Offline, ParlorError
 from core.host.disk import is_full, no_room, pieces
@@ -111,7 +111,7 @@ def _gather(
     for turn in range(max((len(sources) for sources in choices.values()), default=0)):
         batch = {file: choices[file][turn] for file in wanted if turn < len(choices[file])}
         _check_room(spec, batch, staging)
-        failed = Round(batch, staging, flow, crew).run()
+        failed = DownloadBatch(batch, staging, flow, crew).run()
         for file, reason in failed.items():
             reasons[file].append(reason)
         wanted = [file for file in wanted if file not in batch or file in failed]
