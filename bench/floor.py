@@ -26,7 +26,7 @@ from typing import Any
 
 from bench.support.voice_turns import Turn, cafe, coughs, music, silence, typing, voiced, white_noise
 from bench.voice import SMALL, opened, reciter
-from core.app.app import Parlor
+from core.app.app import App
 from core.call.audio_input import BYTES, RATE, leased, level
 from core.call.engine_queue import JUDGED
 from core.call.user_turn import BEFORE
@@ -78,7 +78,7 @@ class Passed:
 class Engines:
     """The real detector, hearing and judge, asked in turn; what they said once of a piece of sound is remembered."""
 
-    def __init__(self, app: Parlor, stack: ExitStack) -> None:
+    def __init__(self, app: App, stack: ExitStack) -> None:
         find = app.catalogue.find
         ids = ("silero-vad", "whisper-base", "smart-turn")
         self._ear, self._hear, self._judge = (stack.enter_context(leased(app.pool, find(id))) for id in ids)
@@ -170,7 +170,7 @@ def changed(name: str, value: float) -> Iterator[None]:
         setattr(MODULES[module], constant, before)
 
 
-def sounds(app: Parlor, engines: Engines, count: int) -> tuple[list[Recorded], list[Recorded]]:
+def sounds(app: App, engines: Engines, count: int) -> tuple[list[Recorded], list[Recorded]]:
     said = reciter(app)
     turns = [turn for language in ("en", "zh") for turn in said.turns(language, count)]
     cough = coughs()

@@ -23,7 +23,7 @@ import psutil
 
 from bench.support.voice_turns import Turn, music, silence, typing
 from bench.voice import SMALL, opened, reciter
-from core.app.app import Parlor
+from core.app.app import App
 from core.call.file_transport import FileClock, hold, pieces
 from core.call.session import Call
 from core.call.transport import CallOptions
@@ -52,7 +52,7 @@ class Moment:
         return sum(self.each.values())
 
 
-def talk(app: Parlor, turns: Sequence[Turn], minutes: float) -> list[Moment]:
+def talk(app: App, turns: Sequence[Turn], minutes: float) -> list[Moment]:
     """Hold the call; a moment for each turn."""
     clock = FileClock(fast=True)
     call = app.calls.start("", CallOptions(), clock)
@@ -63,7 +63,7 @@ def talk(app: Parlor, turns: Sequence[Turn], minutes: float) -> list[Moment]:
 
 
 def _microphone(
-    app: Parlor, call: Call, clock: FileClock, turns: Sequence[Turn], minutes: float, moments: list[Moment]
+    app: App, call: Call, clock: FileClock, turns: Sequence[Turn], minutes: float, moments: list[Moment]
 ) -> Iterator[bytes]:
     between = cycle([silence(BETWEEN), typing(BETWEEN), silence(BETWEEN), music(BETWEEN)])
     for turn in cycle(turns):
@@ -82,7 +82,7 @@ def _until_idle(call: Call, clock: FileClock) -> Iterator[bytes]:
         yield from pieces(quiet)
 
 
-def _memory(app: Parlor) -> tuple[int, dict[str, int]]:
+def _memory(app: App) -> tuple[int, dict[str, int]]:
     each = {id: psutil.Process(pid).memory_full_info().uss for id, pid in app.pool.processes().items()}
     return psutil.Process().memory_full_info().uss, each
 

@@ -44,7 +44,7 @@ from bench.support.voice_turns import (
     white_noise,
 )
 from core import settings
-from core.app.app import Parlor
+from core.app.app import App
 
 SMALL, LARGER = "smollm2-135m-instruct", "qwen2.5-coder-1.5b-instruct"
 TURNS = 30  # of each language
@@ -55,7 +55,7 @@ Figures = dict[str, Any]
 
 
 @contextmanager
-def opened(chat: str) -> Iterator[Parlor]:
+def opened(chat: str) -> Iterator[App]:
     """An app with the installed models, and conversations of its own."""
     chosen = settings.load()
     with tempfile.TemporaryDirectory() as folder:
@@ -63,14 +63,14 @@ def opened(chat: str) -> Iterator[Parlor]:
         if (own := chosen.home / "catalogue.toml").exists():
             shutil.copy(own, home)
         models = str(chosen.models)
-        app = Parlor(replace(chosen, home=home, models_folder=models, chat=chat, temperature=0.0, max_tokens=SHORT))
+        app = App(replace(chosen, home=home, models_folder=models, chat=chat, temperature=0.0, max_tokens=SHORT))
         try:
             yield app
         finally:
             app.close()
 
 
-def reciter(app: Parlor) -> Reciter:
+def reciter(app: App) -> Reciter:
     return Reciter(app.pool, app.catalogue.find("kokoro"), settings.load().home / "bench" / "voice")
 
 
@@ -88,7 +88,7 @@ def told(what: str) -> None:
 # turns
 
 
-def talk(app: Parlor, turns: list[Turn]) -> Figures:
+def talk(app: App, turns: list[Turn]) -> Figures:
     """Our call over the turns, then the others' ways on each of them."""
     answered, held = converse(app, turns)
     with rivals(app) as others:
@@ -150,7 +150,7 @@ def _factors(turns: Sequence[Turn], costs: Sequence[Costs]) -> Figures:
 # interruptions, and nobody
 
 
-def interruptions(app: Parlor, said: Reciter, language: str, count: int) -> Figures:
+def interruptions(app: App, said: Reciter, language: str, count: int) -> Figures:
     """Speech into an answer, and what is none, ``count`` times each."""
     app.settings = replace(app.settings, max_tokens=LONGER)
     question = said.turn(LONG[language], language)
@@ -175,7 +175,7 @@ def _barged(barged: Sequence[Barged]) -> Figures:
     return {"duck ms": of("duck"), "hush ms": of("hush"), "rest ms": of("rest"), "not interrupted": missed}
 
 
-def unspoken(app: Parlor, said: Reciter, seconds: float) -> Figures:
+def unspoken(app: App, said: Reciter, seconds: float) -> Figures:
     """Turns and words committed where nobody speaks to us."""
     talkers = [turn.audio for language in ("en", "zh") for turn in said.turns(language, 4)]
     sounds: dict[str, Callable[[], Any]] = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.support.voice_turns import RATE, Turn, silence, voiced
-from core.app.app import Parlor
+from core.app.app import App
 from core.call.file_transport import REPLY, STEP, FileClock, hold, pieces
 from core.call.fillers import WORDS
 from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Clause, Interrupted, PhaseChanged, Timed
@@ -68,7 +68,7 @@ Step = Audio | Callable[[], bool]
 class HeldCall:
     """A call that is held over a script: sound, or silence until something is so. Times are the call's clock."""
 
-    app: Parlor
+    app: App
     echo: float = 0.0
     events: list[tuple[float, CallEvent]] = field(default_factory=list)
     begins: list[float] = field(default_factory=list)  # of each sound of the script
@@ -178,7 +178,7 @@ class HeldCall:
         return step
 
 
-def converse(app: Parlor, turns: Sequence[Turn]) -> tuple[list[Answered], HeldCall]:
+def converse(app: App, turns: Sequence[Turn]) -> tuple[list[Answered], HeldCall]:
     """One call over all ``turns``, each when the answer to the one before is over."""
     held = HeldCall(app)
     script: list[Step] = []
@@ -198,7 +198,7 @@ def converse(app: Parlor, turns: Sequence[Turn]) -> tuple[list[Answered], HeldCa
     return found, held
 
 
-def barge(app: Parlor, question: Turn, into: Turn) -> Barged:
+def barge(app: App, question: Turn, into: Turn) -> Barged:
     """``question`` is asked, and ``into`` said into its answer."""
     held = HeldCall(app)
     held.over([silence(GAP), question.audio, held.sounding, into.audio, held.answered(into.end)])
@@ -212,14 +212,14 @@ def barge(app: Parlor, question: Turn, into: Turn) -> Barged:
     return Barged(duck and 1000 * duck, 1000 * (hush - onset), 1000 * max(0.0, (last or 0.0) - hush))
 
 
-def disturb(app: Parlor, question: Turn, noise: Audio, echo: float = 0.0) -> int | None:
+def disturb(app: App, question: Turn, noise: Audio, echo: float = 0.0) -> int | None:
     """How often the answer to ``question`` is interrupted by ``noise``, or by its own ``echo``; None without one."""
     held = HeldCall(app, echo)
     held.over([silence(GAP), question.audio, held.sounding, noise, held.idle])
     return len(held.interruptions) if held.spoke else None
 
 
-def nobody(app: Parlor, noise: Audio) -> list[str]:
+def nobody(app: App, noise: Audio) -> list[str]:
     """The turns committed where nobody spoke."""
     held = HeldCall(app).over([noise])
     return held.committed(0.0, held.clock.fed + 1)

@@ -25,7 +25,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bench.support.voice_turns import RATE, Turn
-from core.app.app import Parlor
+from core.app.app import App
 from core.call.audio_input import leased
 from core.call.reply import scene_of
 from core.call.transport import CallOptions
@@ -77,7 +77,7 @@ class Costs:
 class Rivals:
     """Measures turn after turn, on the workers of ``app`` and on a transcriber of the same weights that pads."""
 
-    def __init__(self, app: Parlor, padder: ProcessPoolExecutor) -> None:
+    def __init__(self, app: App, padder: ProcessPoolExecutor) -> None:
         choice = app.runs.choice()
         self._app, self._padder = app, padder
         self._hear = needed(choice.listen, "hear speech", "听写语音")
@@ -130,7 +130,7 @@ class Rivals:
 
 
 @contextmanager
-def rivals(app: Parlor) -> Iterator[Rivals]:
+def rivals(app: App) -> Iterator[Rivals]:
     """With a process for the padded transcription, warm."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as padder:
         found = Rivals(app, padder)

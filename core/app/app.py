@@ -24,7 +24,7 @@ from core.settings import Settings, keep, load
 from core.store.store import Store
 
 
-class Parlor:
+class App:
     """Everything the pages and the command line work with. Imports no ML library; only ``jobs`` use the network."""
 
     def __init__(self, settings: Settings) -> None:
@@ -129,13 +129,13 @@ def _exhaust(pool: Pool, spec: ModelSpec) -> None:
 _ONE = threading.Lock()
 
 
-def parlor() -> Parlor:
+def parlor() -> App:
     """The app of this process, made at the first call; two tabs that come at once get the same."""
     with _ONE:
         return made()
 
 
 @functools.cache
-def made() -> Parlor:
+def made() -> App:
     """What ``parlor`` keeps; ``made.cache_clear`` lets a test begin with another data folder."""
-    return Parlor(load())
+    return App(load())

@@ -11,7 +11,7 @@ from core.call import recorder as call_keep
 from core.errors import BadInput
 
 if TYPE_CHECKING:
-    from core.app.app import Parlor
+    from core.app.app import App
     from core.call.session import Call
     from core.call.transport import CallOptions
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Calls:
     """Begins calls and finds them. What a killed app left of one is put into its conversation at the start."""
 
-    def __init__(self, app: Parlor) -> None:
+    def __init__(self, app: App) -> None:
         self._app = app
         self._call: Call | None = None
         self._lock = threading.Lock()

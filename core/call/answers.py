@@ -22,7 +22,7 @@ from core.types.events import Delta, Event, Progress, Sound, Understood
 from core.types.messages import Audio, Image, Message, Reading, Text
 
 if TYPE_CHECKING:
-    from core.app.app import Parlor
+    from core.app.app import App
 
 OPENERS = 2  # in one turn: one that its own echo reopens must not go on for ever
 GROWING = 1.0  # seconds of an answer heard between two times that it is kept
@@ -38,7 +38,7 @@ class Answers:
 
     def __init__(
         self,
-        app: Parlor,
+        app: App,
         keeper: CallRecorder,
         echo: Echo,
         clock: Callable[[], float],

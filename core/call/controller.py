@@ -34,7 +34,7 @@ from core.turn_taking.turn_taking import TurnTaking
 from core.types.messages import Audio, Image, Part, Reading, Text
 
 if TYPE_CHECKING:
-    from core.app.app import Parlor
+    from core.app.app import App
 
 
 class CallController:
@@ -42,7 +42,7 @@ class CallController:
 
     def __init__(
         self,
-        app: Parlor,
+        app: App,
         keeper: CallRecorder,
         options: CallOptions,
         desks: EngineQueues,

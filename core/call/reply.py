@@ -21,7 +21,7 @@ from core.types.events import Delta, Event
 from core.types.messages import Audio, Message, Part, Text, Turn
 
 if TYPE_CHECKING:
-    from core.app.app import Parlor
+    from core.app.app import App
 
 INSTRUCTIONS = (
     "You are Parlor, talking with a person on a call; you run on their own computer. Answer in the language of what "
@@ -37,7 +37,7 @@ NO_PAINTER = {
 
 
 def scene_of(
-    app: Parlor, parts: tuple[Part, ...], history: tuple[Message, ...], options: CallOptions, id: str
+    app: App, parts: tuple[Part, ...], history: tuple[Message, ...], options: CallOptions, id: str
 ) -> TurnContext:
     """A spoken turn, with everything that it is answered with."""
     choice, settings = app.runs.choice(), voiced(app.settings, options)
@@ -84,9 +84,7 @@ def saying(text: str, scene: TurnContext) -> Generator[Event, None, None]:
     scene.ledger.complete = True
 
 
-def made_ready(
-    app: Parlor, options: CallOptions, specs: list[ModelSpec], history: tuple[Message, ...], id: str
-) -> None:
+def made_ready(app: App, options: CallOptions, specs: list[ModelSpec], history: tuple[Message, ...], id: str) -> None:
     """Load what fits and put each through its work once, so that the first turn is not the slow one.
 
     Raises what keeps a call from being held: the first model, which hears, is needed.

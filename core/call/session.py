@@ -32,7 +32,7 @@ from core.pipeline.turn_context import needed
 from core.turn_taking.echo import Echo
 
 if TYPE_CHECKING:
-    from core.app.app import Parlor
+    from core.app.app import App
 
 LOG = logging.getLogger(__name__)
 EVENTS = 600  # of a call that can still be read
@@ -49,7 +49,7 @@ class Call:
     """
 
     def __init__(
-        self, app: Parlor, conversation: str, options: CallOptions, clock: Callable[[], float] = time.monotonic
+        self, app: App, conversation: str, options: CallOptions, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.id = uuid.uuid4().hex
         self.conversation = conversation
@@ -264,7 +264,7 @@ _BROKE = (
 )
 
 
-def _usable(app: Parlor, spec: ModelSpec) -> ModelSpec:
+def _usable(app: App, spec: ModelSpec) -> ModelSpec:
     from core.catalogue.spec import not_installed
 
     if not installed(spec, app.settings.models):
@@ -272,7 +272,7 @@ def _usable(app: Parlor, spec: ModelSpec) -> ModelSpec:
     return spec
 
 
-def _installed(app: Parlor, task: str) -> ModelSpec:
+def _installed(app: App, task: str) -> ModelSpec:
     """The model of a task that a person does not choose among. Raises NotInstalled."""
     found = _maybe(app, task)
     if found:
@@ -283,6 +283,6 @@ def _installed(app: Parlor, task: str) -> ModelSpec:
     return _usable(app, specs[0])
 
 
-def _maybe(app: Parlor, task: str) -> ModelSpec | None:
+def _maybe(app: App, task: str) -> ModelSpec | None:
     specs = app.catalogue.by_task(task)  # type: ignore[arg-type]
     return next((spec for spec in specs if installed(spec, app.settings.models)), None)

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core.app.app import Parlor
+from core.app.app import App
 from core.app.runs import Run
 from core.catalogue.spec import installed, not_installed
 from core.cli.ask_arguments import add_arguments as add_arguments
@@ -30,7 +30,7 @@ def ask(options: argparse.Namespace) -> int:
     turn = turn_of(options)
     for target in filter(None, (options.speak, options.out)):
         _check_target(Path(target))
-    app = Parlor(load())
+    app = App(load())
     try:
         app.settings = settings_of(options, app.settings, app.catalogue)
         app.pool.change(app.settings)

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from core.app.app import Parlor
+from core.app.app import App
 from core.call.transport import (
     CallEvent,
     CallNotice,
@@ -59,7 +59,7 @@ def call(options: argparse.Namespace) -> int:
             f"{options.out} cannot be written: its folder does not exist. Choose another place.",
             f"无法写入 {options.out}：所在文件夹不存在。请换一个位置。",
         )
-    app = Parlor(load())
+    app = App(load())
     try:
         app.settings = _settings(options, app.settings)
         app.pool.change(app.settings)

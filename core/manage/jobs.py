@@ -27,7 +27,7 @@ Steps = Generator[Progress, None, object]
 
 
 class App(Protocol):
-    """What the jobs need of the app, which is ``core.app.app.Parlor``."""
+    """What the jobs need of the app, which is ``core.app.app.App``."""
 
     settings: Settings
 

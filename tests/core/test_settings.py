@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from core.app.app import Parlor
+from core.app.app import App
 from core.errors import BadInput
 from core.settings import Settings, keep, load
 
 
 def test_a_change_keeps_neither_the_environment_nor_undoes_what_another_process_kept(tmp_path: Path) -> None:
-    app = Parlor(load({"PARLOR_HOME": str(tmp_path), "PARLOR_TEMPERATURE": "0.1"}))
+    app = App(load({"PARLOR_HOME": str(tmp_path), "PARLOR_TEMPERATURE": "0.1"}))
     keep(tmp_path, chat="theirs")
     app.change(speed=1.5)
     stored = load({"PARLOR_HOME": str(tmp_path)})

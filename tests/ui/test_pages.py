@@ -13,7 +13,7 @@ import pytest
 from PIL import Image as Pillow
 from streamlit.testing.v1 import AppTest
 
-from core.app.app import Parlor, made, parlor
+from core.app.app import App, made, parlor
 from core.types.messages import Audio, Image, Message, Reading, Text, TextLine, Transcript
 from core.types.provenance import Metrics, Provenance
 from ui.chat.actions import details
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parlor]:
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     """The app of this process on an empty data folder, with no model installed."""
     monkeypatch.setenv("PARLOR_HOME", str(tmp_path))
     monkeypatch.setenv("PARLOR_OFFLINE", "1")
@@ -79,21 +79,21 @@ def test_no_word_is_missing_or_left_over() -> None:
 
 
 @pytest.mark.parametrize("page", ["Home.py", "pages/Chat.py", "pages/Call.py", "pages/Models.py", "pages/Settings.py"])
-def test_every_page_stands_alone_on_an_empty_data_folder(app: Parlor, page: str) -> None:
+def test_every_page_stands_alone_on_an_empty_data_folder(app: App, page: str) -> None:
     test = opened(page)
     assert test.title
 
 
-def test_a_conversation_that_is_gone_is_told(app: Parlor) -> None:
+def test_a_conversation_that_is_gone_is_told(app: App) -> None:
     assert "no longer here" in opened(c="nothing").info[0].value
 
 
-def test_what_is_missing_is_offered(app: Parlor) -> None:
+def test_what_is_missing_is_offered(app: App) -> None:
     labels = [button.label for button in opened().button]
     assert any(label.startswith("Get · ") for label in labels)
 
 
-def test_a_conversation_is_drawn_with_pictures_recordings_and_readings(app: Parlor) -> None:
+def test_a_conversation_is_drawn_with_pictures_recordings_and_readings(app: App) -> None:
     id = app.store.create()
     drawn = io.BytesIO()
     Pillow.new("RGB", (3000, 200), "green").save(drawn, "PNG")
@@ -116,7 +116,7 @@ def test_a_conversation_is_drawn_with_pictures_recordings_and_readings(app: Parl
     assert test.code[0].value == "Total 12.50"
 
 
-def test_a_failed_answer_says_why_and_can_be_tried_again(app: Parlor) -> None:
+def test_a_failed_answer_says_why_and_can_be_tried_again(app: App) -> None:
     id = app.store.create()
     test = opened(c="")
     test.chat_input[0].set_value("Hello?").run()
@@ -129,7 +129,7 @@ def test_a_failed_answer_says_why_and_can_be_tried_again(app: Parlor) -> None:
     assert any(button.label.startswith("Get · ") for button in test.button)
 
 
-def test_a_long_conversation_shows_its_end_first(app: Parlor) -> None:
+def test_a_long_conversation_shows_its_end_first(app: App) -> None:
     id, parent = app.store.create(), None
     for number in range(100):
         parent = app.store.add(id, Message("assistant" if number % 2 else "user", (Text(f"message {number}"),)), parent)
@@ -143,20 +143,20 @@ def test_a_long_conversation_shows_its_end_first(app: Parlor) -> None:
 # ── settings ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_setting_is_kept_at_once(app: Parlor) -> None:
+def test_a_setting_is_kept_at_once(app: App) -> None:
     test = settings()
     next(slider for slider in test.slider if slider.label == "Temperature").set_value(0.25).run()
     assert tomllib.loads(app.settings.file.read_text("utf-8"))["temperature"] == 0.25
 
 
-def test_the_language_changes_at_once(app: Parlor) -> None:
+def test_the_language_changes_at_once(app: App) -> None:
     test = settings()
     next(box for box in test.selectbox if box.label == "Language").set_value("zh").run()
     assert test.title[0].value == "设置"
     assert parlor().settings.language == "zh"
 
 
-def test_the_instructions_are_kept(app: Parlor) -> None:
+def test_the_instructions_are_kept(app: App) -> None:
     test = settings()
     test.text_area[0].set_value("Answer in rhyme.").run()
     assert parlor().settings.instructions == "Answer in rhyme."
@@ -193,7 +193,7 @@ def models(task: str = "") -> AppTest:
 
 
 @pytest.fixture
-def seeing(app: Parlor) -> Path:
+def seeing(app: App) -> Path:
     """A model that sees, added by the person, with two adapters beside it; returns its folder."""
     folder = app.settings.models / "mine"
     for adapter in ("cats", "dogs"):
@@ -224,7 +224,7 @@ def test_an_adapter_is_chosen_where_the_model_is_in_use(seeing: Path) -> None:
     assert parlor().settings.adapter == "dogs"
 
 
-def test_another_model_is_taken_into_use(app: Parlor, seeing: Path) -> None:
+def test_another_model_is_taken_into_use(app: App, seeing: Path) -> None:
     other = SEEING.replace('"mine"', '"other"').replace("Mine", "Other")
     (app.settings.home / "catalogue.toml").write_text(SEEING + other, "utf-8")
     (app.settings.models / "other").mkdir()
@@ -237,7 +237,7 @@ def test_another_model_is_taken_into_use(app: Parlor, seeing: Path) -> None:
     assert [button for button in test.button if button.key == "use-mine"]
 
 
-def test_only_what_is_installed_can_be_shown_and_a_name_found(app: Parlor, seeing: Path) -> None:
+def test_only_what_is_installed_can_be_shown_and_a_name_found(app: App, seeing: Path) -> None:
     test = models("see")
     next(box for box in test.text_input if box.key == "models_wanted").set_value("smolvlm 256").run()
     assert [button.key for button in test.button if button.key.startswith("get-")] == ["get-smolvlm-256m-instruct"]
@@ -248,7 +248,7 @@ def test_only_what_is_installed_can_be_shown_and_a_name_found(app: Parlor, seein
     assert not [button for button in test.button if button.key.startswith("get-")]
 
 
-def test_a_task_without_models_says_so(app: Parlor) -> None:
+def test_a_task_without_models_says_so(app: App) -> None:
     test = models("paint")
     next(toggle for toggle in test.toggle if toggle.key == "models_only").set_value(True).run()
     assert any("Nothing is installed for this yet" in each.value for each in test.caption)
@@ -289,7 +289,7 @@ def test_only_the_last_block_of_a_growing_text_changes() -> None:
         assert [block.strip() for block in settled] == [block.strip() for block in whole[: len(settled)]]
 
 
-def test_the_details_name_model_speed_and_seed(app: Parlor) -> None:
+def test_the_details_name_model_speed_and_seed(app: App) -> None:
     made = Provenance("chat", "some-model", "r1", "ab" * 32, (("temperature", 0.7),), seed=7)
     figures = Metrics((("chat", 1.5),), 0.21, 40, 31.25, 900, 800)
     rows = dict(details(Message("assistant", (Text("x"),), (made,), figures)))

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 import pytest
 
-from core.app.app import Parlor
+from core.app.app import App
 from core.call.file_transport import STEP, FileClock, hold, pieces
 from core.call.session import Call
 from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Drawing, Interrupted, PhaseChanged, Timed
@@ -45,16 +45,16 @@ pytestmark = pytest.mark.models
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, models_home: Path) -> Iterator[Parlor]:
+def app(tmp_path_factory: pytest.TempPathFactory, models_home: Path) -> Iterator[App]:
     """One app for all, so that its models are loaded once."""
     home = link_models(models_home, tmp_path_factory.mktemp("call") / "home")
-    app = Parlor(load({"PARLOR_HOME": str(home)} | CALM))
+    app = App(load({"PARLOR_HOME": str(home)} | CALM))
     yield app
     app.close()
 
 
 @pytest.fixture(autouse=True)
-def over(app: Parlor) -> Iterator[None]:
+def over(app: App) -> Iterator[None]:
     """No call is left to the next test."""
     yield
     if call := app.calls.current():
@@ -73,7 +73,7 @@ Step = Audio | float | Callable[["Held"], bool]
 class Held:
     """A call, and what came of it. Its script: sound, seconds of silence, or silence until something is so."""
 
-    def __init__(self, app: Parlor, options: CallOptions | None = None, conversation: str = "") -> None:
+    def __init__(self, app: App, options: CallOptions | None = None, conversation: str = "") -> None:
         self.app = app
         self.clock = FileClock(fast=True)
         self.call = app.calls.start(conversation, options or CallOptions(), self.clock)
@@ -129,7 +129,7 @@ def do(work: Callable[[Held], Any]) -> Callable[[Held], bool]:
 # a conversation
 
 
-def test_what_is_said_on_both_sides_is_heard_answered_and_kept(app: Parlor, say: Callable[[str], Audio]) -> None:
+def test_what_is_said_on_both_sides_is_heard_answered_and_kept(app: App, say: Callable[[str], Audio]) -> None:
     held = Held(app).over(0.5, say(FRANCE), idle, say(JAPAN))
     first, second = held.finals("you")
     assert "capital of france" in first.lower()
@@ -149,7 +149,7 @@ def test_what_is_said_on_both_sides_is_heard_answered_and_kept(app: Parlor, say:
     assert "France" in known.title
 
 
-def test_each_turn_tells_where_its_time_went(app: Parlor, say: Callable[[str], Audio]) -> None:
+def test_each_turn_tells_where_its_time_went(app: App, say: Callable[[str], Audio]) -> None:
     held = Held(app).over(0.5, say(FRANCE))
     timed = held.all(Timed)[-1]
     names = [stage.name for stage in timed.stages]
@@ -160,7 +160,7 @@ def test_each_turn_tells_where_its_time_went(app: Parlor, say: Callable[[str], A
     assert dict(answer.figures.seconds)["call total"] == timed.total
 
 
-def test_a_call_changes_its_language_in_mid_talk(app: Parlor, say: Callable[[str], Audio]) -> None:
+def test_a_call_changes_its_language_in_mid_talk(app: App, say: Callable[[str], Audio]) -> None:
     app.settings = replace(app.settings, chat="qwen2.5-coder-1.5b-instruct")
     held = Held(app).over(0.5, say(CHINESE), idle, say(FRANCE))
     app.settings = replace(app.settings, chat="smollm2-135m-instruct")
@@ -170,7 +170,7 @@ def test_a_call_changes_its_language_in_mid_talk(app: Parlor, say: Callable[[str
     assert "Paris" in held.finals("parlor")[1]
 
 
-def test_a_pause_in_mid_sentence_is_waited_for(app: Parlor, say: Callable[[str], Audio]) -> None:
+def test_a_pause_in_mid_sentence_is_waited_for(app: App, say: Callable[[str], Audio]) -> None:
     held = Held(app).over(0.5, say("I would like to know, um,"), 0.9, say("what the capital of Japan is."))
     [whole] = held.finals("you")
     assert "Japan" in whole
@@ -183,7 +183,7 @@ def opened(held: Held) -> bool:
 
 
 def test_whoever_goes_on_after_the_word_that_an_answer_begins_with_is_answered_once(
-    app: Parlor, say: Callable[[str], Audio]
+    app: App, say: Callable[[str], Audio]
 ) -> None:
     picture = invoice("en").image.data
     show = do(lambda held: held.call.show(picture, "invoice.png"))
@@ -199,7 +199,7 @@ def test_whoever_goes_on_after_the_word_that_an_answer_begins_with_is_answered_o
 
 
 def test_whoever_speaks_before_written_words_are_answered_is_answered_instead(
-    app: Parlor, say: Callable[[str], Audio]
+    app: App, say: Callable[[str], Audio]
 ) -> None:
     held = Held(app).over(0.5, do(lambda held: held.call.say("Tell me a joke.")), say(FRANCE))
     joke, *_, france, answer = held.kept
@@ -212,7 +212,7 @@ def test_whoever_speaks_before_written_words_are_answered_is_answered_instead(
 
 
 def test_words_over_an_answer_end_it_and_the_history_keeps_what_was_heard(
-    app: Parlor, say: Callable[[str], Audio]
+    app: App, say: Callable[[str], Audio]
 ) -> None:
     held = Held(app).over(0.5, say(STORY), answering, say("Wait, what is the capital of Japan?"))
     [interrupted] = held.all(Interrupted)
@@ -223,7 +223,7 @@ def test_words_over_an_answer_end_it_and_the_history_keeps_what_was_heard(
     assert len(held.kept) == 4
 
 
-def test_agreement_beside_an_answer_leaves_it_alone(app: Parlor, say: Callable[[str], Audio]) -> None:
+def test_agreement_beside_an_answer_leaves_it_alone(app: App, say: Callable[[str], Audio]) -> None:
     few = app.settings
     app.settings = replace(few, max_tokens=60)  # beside the end of an answer, agreement is an answer to it
     try:
@@ -235,26 +235,26 @@ def test_agreement_beside_an_answer_leaves_it_alone(app: Parlor, say: Callable[[
     assert not held.kept[1].cut
 
 
-def test_typing_and_music_leave_an_answer_alone(app: Parlor, say: Callable[[str], Audio]) -> None:
+def test_typing_and_music_leave_an_answer_alone(app: App, say: Callable[[str], Audio]) -> None:
     held = Held(app).over(0.5, say(STORY), answering, clicks(2.0), 0.5, music(4.0))
     assert not held.all(Interrupted)
     assert len(held.kept) == 2
 
 
-def test_its_own_voice_in_the_microphone_does_not_interrupt_it(app: Parlor, say: Callable[[str], Audio]) -> None:
+def test_its_own_voice_in_the_microphone_does_not_interrupt_it(app: App, say: Callable[[str], Audio]) -> None:
     held = Held(app).over(0.5, say(STORY), echo=0.5)
     assert not held.all(Interrupted)
     assert len(held.kept) == 2
 
 
-def test_stop_is_obeyed_and_not_answered(app: Parlor, say: Callable[[str], Audio]) -> None:
+def test_stop_is_obeyed_and_not_answered(app: App, say: Callable[[str], Audio]) -> None:
     held = Held(app).over(0.5, say(STORY), answering, say("Stop talking."))
     assert held.all(Interrupted)
     assert len(held.kept) == 3
 
 
 @pytest.mark.parametrize("sound", [silence(8.0), white_noise(8.0), music(8.0)], ids=["silence", "noise", "music"])
-def test_what_is_no_speech_is_not_answered(app: Parlor, sound: Audio) -> None:
+def test_what_is_no_speech_is_not_answered(app: App, sound: Audio) -> None:
     held = Held(app).over(sound)
     assert not held.finals("you")
     assert not held.kept
@@ -263,14 +263,14 @@ def test_what_is_no_speech_is_not_answered(app: Parlor, sound: Audio) -> None:
 # what else a person does in a call
 
 
-def test_typed_words_are_a_turn(app: Parlor) -> None:
+def test_typed_words_are_a_turn(app: App) -> None:
     held = Held(app).over(do(lambda held: held.call.say(FRANCE)))
     assert held.finals("you") == [FRANCE]
     assert held.finals("parlor")
     assert len(held.kept) == 2
 
 
-def test_a_shown_picture_belongs_to_the_next_turn(app: Parlor, say: Callable[[str], Audio]) -> None:
+def test_a_shown_picture_belongs_to_the_next_turn(app: App, say: Callable[[str], Audio]) -> None:
     held = Held(app)
     held.call.show(invoice("en").image.data, "invoice.png")
     held.over(8.0, say("What is the total?"))
@@ -278,14 +278,14 @@ def test_a_shown_picture_belongs_to_the_next_turn(app: Parlor, say: Callable[[st
     assert kinds == [Image, Reading, Audio, Transcript]
 
 
-def test_what_is_no_picture_is_refused(app: Parlor) -> None:
+def test_what_is_no_picture_is_refused(app: App) -> None:
     held = Held(app)
     with pytest.raises(BadInput):
         held.call.show(b"no picture", "x.png")
     held.over(0.5)
 
 
-def test_without_a_painter_it_says_so_and_the_call_goes_on(app: Parlor, say: Callable[[str], Audio]) -> None:
+def test_without_a_painter_it_says_so_and_the_call_goes_on(app: App, say: Callable[[str], Audio]) -> None:
     before = app.settings
     app.settings = replace(before, paint="sd-turbo")
     held = Held(app).over(0.5, say("Please draw a red fox."), idle, say(FRANCE))
@@ -296,7 +296,7 @@ def test_without_a_painter_it_says_so_and_the_call_goes_on(app: Parlor, say: Cal
     assert len(held.finals("parlor")) == 2
 
 
-def test_a_picture_is_drawn_while_the_talk_goes_on(app: Parlor, say: Callable[[str], Audio]) -> None:
+def test_a_picture_is_drawn_while_the_talk_goes_on(app: App, say: Callable[[str], Audio]) -> None:
     with_tiny_painter(app.settings.home)
     app.reload()
     before = app.settings
@@ -308,7 +308,7 @@ def test_a_picture_is_drawn_while_the_talk_goes_on(app: Parlor, say: Callable[[s
     assert len(held.finals("you")) == 2
 
 
-def test_with_a_key_only_what_is_said_while_it_is_down_is_heard(app: Parlor, say: Callable[[str], Audio]) -> None:
+def test_with_a_key_only_what_is_said_while_it_is_down_is_heard(app: App, say: Callable[[str], Audio]) -> None:
     held = Held(app, CallOptions(push=True))
     held.over(
         *(0.5, say(JAPAN), 1.5),
@@ -326,7 +326,7 @@ def test_with_a_key_only_what_is_said_while_it_is_down_is_heard(app: Parlor, say
 
 
 def test_words_said_before_hanging_up_are_kept_and_the_next_call_can_begin_at_once(
-    app: Parlor, say: Callable[[str], Audio]
+    app: App, say: Callable[[str], Audio]
 ) -> None:
     later: list[Call] = []
 
@@ -341,7 +341,7 @@ def test_words_said_before_hanging_up_are_kept_and_the_next_call_can_begin_at_on
     assert [app.calls.current()] == later
 
 
-def test_a_lost_line_holds_the_call_and_keeps_what_was_said(app: Parlor, say: Callable[[str], Audio]) -> None:
+def test_a_lost_line_holds_the_call_and_keeps_what_was_said(app: App, say: Callable[[str], Audio]) -> None:
     def lose(held: Held) -> None:
         line = held.call.line
         assert line
@@ -356,7 +356,7 @@ def test_a_lost_line_holds_the_call_and_keeps_what_was_said(app: Parlor, say: Ca
 
 
 def test_an_engine_that_dies_in_mid_answer_is_told_of_and_nothing_said_is_lost(
-    app: Parlor, say: Callable[[str], Audio]
+    app: App, say: Callable[[str], Audio]
 ) -> None:
     def kill(held: Held) -> None:
         for child in psutil.Process().children(recursive=True):
@@ -369,7 +369,7 @@ def test_an_engine_that_dies_in_mid_answer_is_told_of_and_nothing_said_is_lost(
     assert len(held.kept) == 4
 
 
-def test_a_second_call_is_refused_while_one_goes_on(app: Parlor) -> None:
+def test_a_second_call_is_refused_while_one_goes_on(app: App) -> None:
     held = Held(app)
     with pytest.raises(BadInput):
         app.calls.start("", CallOptions())
@@ -377,7 +377,7 @@ def test_a_second_call_is_refused_while_one_goes_on(app: Parlor) -> None:
     assert app.calls.current() is None
 
 
-def test_nothing_is_left_of_a_call(app: Parlor, say: Callable[[str], Audio]) -> None:
+def test_nothing_is_left_of_a_call(app: App, say: Callable[[str], Audio]) -> None:
     before = {thread.name for thread in threading.enumerate()}
     Held(app).over(0.5, say(FRANCE))
     until = time.monotonic() + 10
@@ -436,7 +436,7 @@ def test_an_app_that_is_killed_in_mid_sentence_finds_the_recording_again(
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    app = Parlor(load({"PARLOR_HOME": str(home)}))
+    app = App(load({"PARLOR_HOME": str(home)}))
     assert app.calls.recovered == 1
     [conversation] = app.store.conversations()
     [node] = app.store.path(conversation.id)

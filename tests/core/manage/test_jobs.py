@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.app.app import Parlor
+from core.app.app import App
 from core.catalogue import licences as terms
 from core.catalogue import user_file as usercatalogue
 from core.catalogue.spec import installed
@@ -34,11 +34,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Parlor]:
+def app(tmp_path: Path) -> Iterator[App]:
     """An app that knows the tiny model of the hub."""
     settings = Settings(home=tmp_path / "home")
     usercatalogue.write(tiny(HUB), settings)
-    opened = Parlor(settings)
+    opened = App(settings)
     yield opened
     for key in ("tiny", "add", "move"):
         opened.jobs.cancel(key)
@@ -54,11 +54,11 @@ def until(done: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def ended(app: Parlor, key: str) -> None:
+def ended(app: App, key: str) -> None:
     until(lambda: not app.jobs.progress(key))
 
 
-def begin_and_hold(app: Parlor, server: HubServer, size: int = 700_000) -> Fault:
+def begin_and_hold(app: App, server: HubServer, size: int = 700_000) -> Fault:
     """Begin to fetch the tiny model; its server stops sending after ``size`` bytes, until the fault is released."""
     held = Fault(hold=size)
     server.fail(ON_HUB, held)
@@ -67,7 +67,7 @@ def begin_and_hold(app: Parlor, server: HubServer, size: int = 700_000) -> Fault
     return held
 
 
-def test_a_model_is_fetched_and_told_on_the_way(server: HubServer, app: Parlor) -> None:
+def test_a_model_is_fetched_and_told_on_the_way(server: HubServer, app: App) -> None:
     held = begin_and_hold(app, server)
     until(lambda: (progress := app.jobs.progress("tiny")) and progress.fraction)
     app.jobs.get(tiny(HUB))  # a second click
@@ -78,7 +78,7 @@ def test_a_model_is_fetched_and_told_on_the_way(server: HubServer, app: Parlor) 
     assert installed(tiny(HUB), app.settings.models)
 
 
-def test_a_paused_download_goes_on_where_it_was(server: HubServer, app: Parlor) -> None:
+def test_a_paused_download_goes_on_where_it_was(server: HubServer, app: App) -> None:
     begin_and_hold(app, server)
     app.jobs.pause("tiny")
     ended(app, "tiny")
@@ -95,7 +95,7 @@ def test_a_paused_download_goes_on_where_it_was(server: HubServer, app: Parlor) 
     assert app.jobs.paused(tiny(HUB)) == 0
 
 
-def test_a_cancelled_download_leaves_nothing(server: HubServer, app: Parlor) -> None:
+def test_a_cancelled_download_leaves_nothing(server: HubServer, app: App) -> None:
     begin_and_hold(app, server)
     app.jobs.cancel("tiny")
     ended(app, "tiny")
@@ -103,7 +103,7 @@ def test_a_cancelled_download_leaves_nothing(server: HubServer, app: Parlor) -> 
     assert app.jobs.paused(tiny(HUB)) == 0
 
 
-def test_what_failed_is_told_until_it_is_dismissed_or_tried_again(server: HubServer, app: Parlor) -> None:
+def test_what_failed_is_told_until_it_is_dismissed_or_tried_again(server: HubServer, app: App) -> None:
     server.fail(ON_HUB, Fault(status=404), Fault(status=404))
     for _ in range(2):
         app.jobs.get(tiny(HUB))
@@ -116,7 +116,7 @@ def test_what_failed_is_told_until_it_is_dismissed_or_tried_again(server: HubSer
     assert app.jobs.trouble("tiny") is None
 
 
-def test_verifying_says_how_it_ended(server: HubServer, app: Parlor) -> None:
+def test_verifying_says_how_it_ended(server: HubServer, app: App) -> None:
     app.jobs.get(tiny(HUB))
     ended(app, "tiny")
     app.jobs.verify(tiny(HUB))
@@ -131,7 +131,7 @@ def test_verifying_says_how_it_ended(server: HubServer, app: Parlor) -> None:
     assert "damaged" in str(app.jobs.trouble("tiny"))
 
 
-def test_a_licence_is_agreed_to_once_and_noted_with_its_time(server: HubServer, app: Parlor) -> None:
+def test_a_licence_is_agreed_to_once_and_noted_with_its_time(server: HubServer, app: App) -> None:
     spec = replace(tiny(HUB), licence="CPML-1.0", terms="https://example.org/cpml")
     with pytest.raises(BadInput, match=r"https://example\.org/cpml .*non-commercial") as caught:
         app.jobs.get(spec)
@@ -148,7 +148,7 @@ def test_a_licence_is_agreed_to_once_and_noted_with_its_time(server: HubServer, 
     assert not app.jobs.accepted(replace(spec, terms="https://example.org/other"))
 
 
-def test_a_model_added_by_file_is_used_at_once_and_after_a_restart(app: Parlor, tmp_path: Path) -> None:
+def test_a_model_added_by_file_is_used_at_once_and_after_a_restart(app: App, tmp_path: Path) -> None:
     app.jobs.add(write_tiny_gguf(tmp_path / "talk.gguf"))
     ended(app, "add")
     assert app.jobs.trouble("add") is None
@@ -157,13 +157,13 @@ def test_a_model_added_by_file_is_used_at_once_and_after_a_restart(app: Parlor, 
     chosen = app.runs.choice().chat
     assert chosen
     assert chosen == app.catalogue.find("talk")
-    again = Parlor(app.settings)
+    again = App(app.settings)
     assert again.catalogue.find("talk") == chosen
     assert installed(chosen, again.settings.models)
     again.close()
 
 
-def test_a_removed_model_of_ones_own_is_forgotten(app: Parlor, tmp_path: Path) -> None:
+def test_a_removed_model_of_ones_own_is_forgotten(app: App, tmp_path: Path) -> None:
     app.jobs.add(write_tiny_gguf(tmp_path / "talk.gguf"))
     ended(app, "add")
     app.change(chat="talk", pinned="kokoro talk")
@@ -176,7 +176,7 @@ def test_a_removed_model_of_ones_own_is_forgotten(app: Parlor, tmp_path: Path) -
     assert (tmp_path / "talk.gguf").exists(), "the person's own file is not ours to delete"
 
 
-def test_a_model_that_is_being_loaded_is_not_removed(app: Parlor) -> None:
+def test_a_model_that_is_being_loaded_is_not_removed(app: App) -> None:
     opening = app.pool.use(chat_model(app.settings, "talk", memory=1_000_000))
     next(opening)
     assert not app.pool.loaded()
@@ -209,7 +209,7 @@ def test_a_model_that_is_a_link_is_removed_and_what_it_means_is_not(tmp_path: Pa
 
 
 def test_while_the_app_is_open_the_command_line_leaves_its_models_alone(
-    app: Parlor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    app: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PARLOR_HOME", str(app.settings.home))
     monkeypatch.setenv("LC_ALL", "C")
@@ -234,7 +234,7 @@ def test_a_path_that_cannot_be_is_one_line_on_the_command_line(
     assert cli.main(["models", command, what]) == 2
 
 
-def test_a_hand_written_file_of_licences_does_not_break_the_app(app: Parlor) -> None:
+def test_a_hand_written_file_of_licences_does_not_break_the_app(app: App) -> None:
     spec = replace(tiny(HUB), terms="https://example.org/cpml")
     (app.settings.home / "accepted.toml").write_text("tiny = 5\nx = 5", "utf-8")
     assert not app.jobs.accepted(spec)
@@ -243,7 +243,7 @@ def test_a_hand_written_file_of_licences_does_not_break_the_app(app: Parlor) -> 
     assert "x = 5" in (app.settings.home / "accepted.toml").read_text("utf-8")
 
 
-def test_a_file_that_is_no_model_is_told(app: Parlor, tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_told(app: App, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello", "utf-8")
     app.jobs.add(tmp_path / "notes.txt")
     ended(app, "add")
@@ -251,7 +251,7 @@ def test_a_file_that_is_no_model_is_told(app: Parlor, tmp_path: Path) -> None:
     assert app.jobs.said("add") is None
 
 
-def test_a_model_is_added_from_the_hub_and_fetched(server: HubServer, app: Parlor) -> None:
+def test_a_model_is_added_from_the_hub_and_fetched(server: HubServer, app: App) -> None:
     server.add_repo("someone/talk", {"talk-Q4_K_M.gguf": BODY}, gguf={"architecture": "llama"})
     app.jobs.add_from_hub("someone/talk", id="mine")
     ended(app, "add")
@@ -260,9 +260,7 @@ def test_a_model_is_added_from_the_hub_and_fetched(server: HubServer, app: Parlo
     assert installed(app.catalogue.find("mine"), app.settings.models)
 
 
-def test_adding_from_the_hub_paused_goes_on_as_a_download_and_cancelled_is_undone(
-    server: HubServer, app: Parlor
-) -> None:
+def test_adding_from_the_hub_paused_goes_on_as_a_download_and_cancelled_is_undone(server: HubServer, app: App) -> None:
     server.add_repo("someone/talk", {"talk-Q4_K_M.gguf": BODY}, gguf={"architecture": "llama"})
     weights = f"/someone/talk/resolve/{COMMIT}/talk-Q4_K_M.gguf"
     for stop in (app.jobs.pause, app.jobs.cancel):
@@ -284,7 +282,7 @@ def test_adding_from_the_hub_paused_goes_on_as_a_download_and_cancelled_is_undon
         app.catalogue.find("mine")
 
 
-def test_adding_again_what_is_there_and_cancelling_that_loses_nothing(server: HubServer, app: Parlor) -> None:
+def test_adding_again_what_is_there_and_cancelling_that_loses_nothing(server: HubServer, app: App) -> None:
     server.add_repo("someone/talk", {"talk-Q4_K_M.gguf": BODY[1:]}, gguf={"architecture": "llama"})
     app.jobs.add_from_hub("someone/talk")
     ended(app, "add")
@@ -294,7 +292,7 @@ def test_adding_again_what_is_there_and_cancelling_that_loses_nothing(server: Hu
     assert installed(app.catalogue.find("talk-q4_k_m"), app.settings.models)
 
 
-def test_the_folder_moves_and_the_app_goes_over_to_it(server: HubServer, app: Parlor, tmp_path: Path) -> None:
+def test_the_folder_moves_and_the_app_goes_over_to_it(server: HubServer, app: App, tmp_path: Path) -> None:
     begin_and_hold(app, server)
     with pytest.raises(BadInput, match="being fetched"):
         app.jobs.move(tmp_path / "elsewhere")

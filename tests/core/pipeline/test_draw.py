@@ -14,7 +14,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
-from core.app.app import Parlor
+from core.app.app import App
 from core.app.runs import Run
 from core.errors import BadInput
 from core.media import png_metadata as pngtext
@@ -178,9 +178,9 @@ def test_imported_nonsense_is_left_to_the_model() -> None:
 
 
 @pytest.fixture
-def parlor(home: Path) -> Parlor:
+def parlor(home: Path) -> App:
     with_tiny_painter(home)
-    app = Parlor(load())
+    app = App(load())
     yield app
     app.close()
 
@@ -198,7 +198,7 @@ def drawn(events: list[object]) -> Image:
 
 
 @pytest.mark.models
-def test_a_wish_becomes_a_picture_that_is_kept_with_how_it_was_made(parlor: Parlor) -> None:
+def test_a_wish_becomes_a_picture_that_is_kept_with_how_it_was_made(parlor: App) -> None:
     conversation = parlor.store.create()
     events = finished(parlor.runs.start(conversation, Turn((Text("Draw me a red fox in the snow, please."),))))
     answer = parlor.store.path(conversation)[-1]
@@ -215,7 +215,7 @@ def test_a_wish_becomes_a_picture_that_is_kept_with_how_it_was_made(parlor: Parl
 
 
 @pytest.mark.models
-def test_with_the_prompt_helper_off_the_words_are_the_prompt(parlor: Parlor) -> None:
+def test_with_the_prompt_helper_off_the_words_are_the_prompt(parlor: App) -> None:
     parlor.change(enhance=False, paint_style="ink")
     events = finished(parlor.runs.start(parlor.store.create(), Turn((Text("画一只猫"),))))
     prompt = next(event.painting.prompt for event in events if isinstance(event, Prompt))
@@ -224,7 +224,7 @@ def test_with_the_prompt_helper_off_the_words_are_the_prompt(parlor: Parlor) -> 
 
 
 @pytest.mark.models
-def test_drawn_again_it_is_another_picture_from_the_same_prompt(parlor: Parlor) -> None:
+def test_drawn_again_it_is_another_picture_from_the_same_prompt(parlor: App) -> None:
     conversation = parlor.store.create()
     first = parlor.runs.start(conversation, Turn((Text("a cat"),), draw=True, painting=replace(FULL, count=1)))
     one = drawn(finished(first))
@@ -241,7 +241,7 @@ def test_drawn_again_it_is_another_picture_from_the_same_prompt(parlor: Parlor) 
 
 
 @pytest.mark.models
-def test_stopped_in_mid_picture_nothing_is_left_and_the_next_is_right(parlor: Parlor) -> None:
+def test_stopped_in_mid_picture_nothing_is_left_and_the_next_is_right(parlor: App) -> None:
     conversation = parlor.store.create()
     right = drawn(finished(parlor.runs.start(conversation, Turn((Text("x"),), True, painting=FULL))))
     long = parlor.runs.start(conversation, Turn((Text("x"),), True, painting=replace(FULL, steps=150)))
