@@ -26,8 +26,8 @@ ADD, MOVE = "add", "move"
 Steps = Generator[Progress, None, object]
 
 
-class App(Protocol):
-    """What the jobs need of the app, which is ``core.app.app.App``."""
+class JobsHost(Protocol):
+    """What the jobs need of the app, which is ``core.app.app.JobsHost``."""
 
     settings: Settings
 
@@ -51,7 +51,7 @@ class Job:
 class Jobs:
     """All jobs of this process, at most one a key."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: JobsHost) -> None:
         self._app = app
         self._jobs: dict[str, Job] = {}
         self._trouble: dict[str, ParlorError] = {}
