@@ -77,14 +77,14 @@ _PHRASES: dict[Language, dict[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class LanguageRun:
     """Words of one language, ready to be pronounced: no digits, no Markdown; in ``zh`` only Chinese and punctuation."""
 
     language: Language
     text: str
 
 
-def spoken(markdown: str, language: str = "") -> list[Run]:
+def spoken(markdown: str, language: str = "") -> list[LanguageRun]:
     """What to say for ``markdown``, in order; empty when there is nothing to say.
 
     ``language`` (ISO 639-1) settles what the script does not: numbers on their own, the word for a block of code. Text
@@ -92,13 +92,13 @@ def spoken(markdown: str, language: str = "") -> list[Run]:
     """
     on = markdown.endswith(" ")
     base = _judge(_CODE_BLOCK.sub("", markdown), _judge(markdown, "en") if language not in ("en", "zh") else language)
-    runs: list[Run] = []
+    runs: list[LanguageRun] = []
     lines = _without_blocks(markdown, base).splitlines()
     for number, line in enumerate(lines, 1):
         here = _judge(line, base)
         for run in _runs(_line(line, here, on and number == len(lines)), here):
             if runs and runs[-1].language == run.language:
-                runs[-1] = Run(
+                runs[-1] = LanguageRun(
                     run.language, f"{runs[-1].text} {run.text}" if run.language == "en" else runs[-1].text + run.text
                 )
             else:
@@ -160,7 +160,7 @@ def _formula(tex: str, base: Language) -> str:
     return f" {words} " if words else {"en": " a formula ", "zh": "一个公式"}[base]
 
 
-def _runs(text: str, base: Language) -> list[Run]:
+def _runs(text: str, base: Language) -> list[LanguageRun]:
     """Cut ``text`` where the script changes. What belongs to no script goes with what stands before it, or, when it
     holds a number between two languages, with the language of the line."""
     if base == "zh":
@@ -182,4 +182,4 @@ def _runs(text: str, base: Language) -> list[Run]:
         else:
             parts.append((kind, piece))
     said = ((kind, spoken_zh.words(part) if kind == "zh" else spoken_en.words(part)) for kind, part in parts)
-    return [Run("zh" if kind == "zh" else "en", words) for kind, words in said if re.search(r"\w", words)]
+    return [LanguageRun("zh" if kind == "zh" else "en", words) for kind, words in said if re.search(r"\w", words)]

@@ -19,7 +19,7 @@ from core.catalogue.kokoro_voices import fitting
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
 from core.text.clauses import Clauses
-from core.text.normalise import Run, spoken
+from core.text.normalise import LanguageRun, spoken
 from core.types.messages import Audio
 from models.kokoro import pinyin
 from models.kokoro.network import Network, broken
@@ -137,14 +137,14 @@ class Kokoro:
         del self._network
 
 
-def runs(text: str, language: str = "") -> Iterator[Run]:
+def runs(text: str, language: str = "") -> Iterator[LanguageRun]:
     """What to say for ``text``; a long one clause by clause, so that its beginning is heard before its end is read."""
     clauses = Clauses()
     for clause in [text] if len(text) <= LONG else clauses.feed(text) + clauses.rest():
         yield from spoken(clause, language)
 
 
-def pieces(run: Run, accent: str = "en-US") -> list[str]:
+def pieces(run: LanguageRun, accent: str = "en-US") -> list[str]:
     """The phonemes of a run, cut at sentences, clauses or words into pieces short enough to be said at once."""
     from kokoro_onnx.chunker import split_phonemes
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from core.text.normalise import Run, spoken
+from core.text.normalise import LanguageRun, spoken
 
 
 def said(markdown: str, language: str = "") -> str:
@@ -50,7 +50,7 @@ def said(markdown: str, language: str = "") -> str:
     ],
 )  # fmt: skip
 def test_numbers_and_signs_in_english(written: str, words: str) -> None:
-    assert spoken(written) == [Run("en", words)]
+    assert spoken(written) == [LanguageRun("en", words)]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_numbers_and_signs_in_english(written: str, words: str) -> None:
     ],
 )
 def test_numbers_and_signs_in_chinese(written: str, words: str) -> None:
-    assert spoken(written) == [Run("zh", words)]
+    assert spoken(written) == [LanguageRun("zh", words)]
 
 
 @pytest.mark.parametrize(

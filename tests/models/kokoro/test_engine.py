@@ -14,7 +14,7 @@ from core.catalogue import spec as catalogue
 from core.catalogue.kokoro_voices import VOICES, default_voice, find, fitting, voices_for
 from core.errors import BadInput, EngineFailed
 from core.runtime.protocols import TTS, Transcriber
-from core.text.normalise import Run, spoken
+from core.text.normalise import LanguageRun, spoken
 from core.types.messages import Audio
 from models.kokoro import engine as kokoro
 from models.kokoro import network as kokoro_net
@@ -179,9 +179,14 @@ def test_a_character_with_two_readings_is_read_by_its_word(text: str, readings: 
 
 
 @pytest.mark.parametrize(
-    "run", [Run("zh", "今天天气很好，" * 120), Run("en", "a quick brown fox jumps, " * 80), Run("en", "a" * 2000)]
+    "run",
+    [
+        LanguageRun("zh", "今天天气很好，" * 120),
+        LanguageRun("en", "a quick brown fox jumps, " * 80),
+        LanguageRun("en", "a" * 2000),
+    ],
 )
-def test_long_text_is_cut_to_what_the_model_takes(run: Run) -> None:
+def test_long_text_is_cut_to_what_the_model_takes(run: LanguageRun) -> None:
     pieces = kokoro.pieces(run)
     assert len(pieces) > 1
     assert max(map(len, pieces)) <= kokoro.PIECE
@@ -194,11 +199,13 @@ def test_a_long_text_is_begun_before_all_of_it_is_read() -> None:
 
 @pytest.mark.parametrize("text", ["㐅", "好㐅吗", "嗯", "哼", "呣", "欸，哦！"])
 def test_rare_characters_do_no_harm(text: str) -> None:
-    assert all(kokoro.pieces(Run("zh", text)))
+    assert all(kokoro.pieces(LanguageRun("zh", text)))
 
 
 def test_words_of_other_languages_leave_no_marks_in_english() -> None:
-    assert not any("(" in piece for piece in kokoro.pieces(Run("en", "The Champs-Élysées, a château and naïve café.")))
+    assert not any(
+        "(" in piece for piece in kokoro.pieces(LanguageRun("en", "The Champs-Élysées, a château and naïve café."))
+    )
 
 
 def test_voices_by_language() -> None:
