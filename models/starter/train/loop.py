@@ -26,7 +26,7 @@ STATE = "state.pt"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TrainingRun:
     """How to train: the packed ``data``, where to write, ``minutes`` or ``steps`` to take (0: by the clock)."""
 
     data: Path
@@ -40,7 +40,7 @@ class Run:
     workers: int
 
 
-def arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None, batch: int) -> tuple[Run, Any]:
+def arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None, batch: int) -> tuple[TrainingRun, Any]:
     """The command line of a stage, whose ``parser`` has its own flags; what it says, as a Run and as it is.
 
     ``batch`` is for a GPU; a CPU takes an eighth of it unless told otherwise.
@@ -65,7 +65,7 @@ def arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None, batch
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = gpu
     told.out.mkdir(parents=True, exist_ok=True)
-    run = Run(
+    run = TrainingRun(
         told.data, told.out, told.minutes, told.steps, told.batch or (batch if gpu else max(8, batch // 8)), told.rate,
         told.seed, told.device, told.workers if told.workers >= 0 else (4 if gpu else 0),
     )  # fmt: skip
@@ -75,7 +75,9 @@ def arguments(parser: argparse.ArgumentParser, argv: Sequence[str] | None, batch
 class Trainer:
     """Trains ``modules`` together with AdamW. ``average`` is the decay of the averaged weights, 0 for none."""
 
-    def __init__(self, run: Run, modules: dict[str, nn.Module], decay: float = 0.05, average: float = 0.0) -> None:
+    def __init__(
+        self, run: TrainingRun, modules: dict[str, nn.Module], decay: float = 0.05, average: float = 0.0
+    ) -> None:
         self.run, self.modules, self._average = run, modules, average
         self._parameters = [each for module in modules.values() for each in module.parameters() if each.requires_grad]
         groups = [
@@ -211,7 +213,7 @@ class Feed(torch.utils.data.IterableDataset[Any]):
         return self._make(self._seed * 1000 + (worker.id if worker else 0))
 
 
-def feed(run: Run, make: Callable[[int], Iterator[Any]], resumed: int = 0) -> Iterable[Any]:
+def feed(run: TrainingRun, make: Callable[[int], Iterator[Any]], resumed: int = 0) -> Iterable[Any]:
     """``make``'s batches, made by ``run.workers`` processes ahead of time."""
     ahead = 6 if run.workers else None
     return torch.utils.data.DataLoader(
