@@ -55,7 +55,7 @@ HELLO = (Message("user", (Text("hello"),)),)
 
 
 @dataclass(slots=True)
-class Run:
+class BenchRun:
     """What happened in a run. ``memory`` is the most that the models' processes really had at a turn's end, bytes."""
 
     turns: int = 0
@@ -115,9 +115,9 @@ def opened(home: Path, cap: float, clock: Callable[[], float]) -> Iterator[Pool]
         pool.close()
 
 
-def perform(pool: Pool, specs: Mapping[str, ModelSpec], names: Sequence[str], paced: list[float]) -> Run:
+def perform(pool: Pool, specs: Mapping[str, ModelSpec], names: Sequence[str], paced: list[float]) -> BenchRun:
     """Take the turns one by one, on real processes. ``paced`` holds what is added to the pool's clock."""
-    run, began, me = Run(), time.monotonic(), psutil.Process()
+    run, began, me = BenchRun(), time.monotonic(), psutil.Process()
     for turn, name in enumerate(names):
         try:
             _turn(pool, specs[name], turn, run)
@@ -132,7 +132,7 @@ def perform(pool: Pool, specs: Mapping[str, ModelSpec], names: Sequence[str], pa
     return run
 
 
-def _turn(pool: Pool, spec: ModelSpec, turn: int, run: Run) -> None:
+def _turn(pool: Pool, spec: ModelSpec, turn: int, run: BenchRun) -> None:
     began, opening, loaded = time.monotonic(), pool.use(spec), False
     while True:
         try:
@@ -173,7 +173,7 @@ def measure(turns: int, cap_gb: float, seed: int) -> dict[str, Any]:
 
 
 def figures(
-    run: Run, alone: Run, names: Sequence[str], costs: dict[str, Cost], cap: int, weights: Mapping[str, int]
+    run: BenchRun, alone: BenchRun, names: Sequence[str], costs: dict[str, Cost], cap: int, weights: Mapping[str, int]
 ) -> dict[str, Any]:
     """Everything worth telling, as plain values; seconds and bytes."""
     policies = compare(names, costs, cap)
