@@ -24,7 +24,7 @@ from functools import cache
 from statistics import median
 from typing import Any
 
-from bench.support.voice_turns import Turn, cafe, coughs, music, silence, typing, voiced, white_noise
+from bench.support.voice_turns import SpokenTurn, cafe, coughs, music, silence, typing, voiced, white_noise
 from bench.voice import SMALL, opened, reciter
 from core.app.app import App
 from core.call.audio_input import BYTES, RATE, leased, level
@@ -62,7 +62,7 @@ class Recorded:
 
     pcm: bytes
     frames: tuple[Frame, ...]
-    turn: Turn | None
+    turn: SpokenTurn | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Engines:
         self._ear, self._hear, self._judge = (stack.enter_context(leased(app.pool, find(id))) for id in ids)
         self.hear, self.judge = cache(self._heard), cache(self._judged)
 
-    def recorded(self, sound: Audio, turn: Turn | None) -> Recorded:
+    def recorded(self, sound: Audio, turn: SpokenTurn | None) -> Recorded:
         ahead, behind = (bytes(2 * round(seconds * RATE)) for seconds in (AHEAD, BEHIND))
         pcm = ahead + sound.pcm + behind if turn else sound.pcm
         pcm = pcm[: len(pcm) // BYTES * BYTES]

@@ -21,7 +21,7 @@ from itertools import cycle
 
 import psutil
 
-from bench.support.voice_turns import Turn, music, silence, typing
+from bench.support.voice_turns import SpokenTurn, music, silence, typing
 from bench.voice import SMALL, opened, reciter
 from core.app.app import App
 from core.call.file_transport import FileClock, hold, pieces
@@ -52,7 +52,7 @@ class Moment:
         return sum(self.each.values())
 
 
-def talk(app: App, turns: Sequence[Turn], minutes: float) -> list[Moment]:
+def talk(app: App, turns: Sequence[SpokenTurn], minutes: float) -> list[Moment]:
     """Hold the call; a moment for each turn."""
     clock = FileClock(fast=True)
     call = app.calls.start("", CallOptions(), clock)
@@ -63,7 +63,7 @@ def talk(app: App, turns: Sequence[Turn], minutes: float) -> list[Moment]:
 
 
 def _microphone(
-    app: App, call: Call, clock: FileClock, turns: Sequence[Turn], minutes: float, moments: list[Moment]
+    app: App, call: Call, clock: FileClock, turns: Sequence[SpokenTurn], minutes: float, moments: list[Moment]
 ) -> Iterator[bytes]:
     between = cycle([silence(BETWEEN), typing(BETWEEN), silence(BETWEEN), music(BETWEEN)])
     for turn in cycle(turns):

@@ -34,7 +34,7 @@ from bench.support.voice_turns import (
     BARGES,
     LONG,
     Reciter,
-    Turn,
+    SpokenTurn,
     cafe,
     coughs,
     errors,
@@ -88,7 +88,7 @@ def told(what: str) -> None:
 # turns
 
 
-def talk(app: App, turns: list[Turn]) -> Figures:
+def talk(app: App, turns: list[SpokenTurn]) -> Figures:
     """Our call over the turns, then the others' ways on each of them."""
     answered, held = converse(app, turns)
     with rivals(app) as others:
@@ -134,7 +134,7 @@ def _parts(costs: Sequence[Costs]) -> Figures:
     return {name: median(getattr(cost, name) for cost in costs) for name in names}
 
 
-def _factors(turns: Sequence[Turn], costs: Sequence[Costs]) -> Figures:
+def _factors(turns: Sequence[SpokenTurn], costs: Sequence[Costs]) -> Figures:
     """Seconds of work for a second of sound, and what share of the padded transcription's time our hearing takes."""
     sound = sum(turn.audio.seconds for turn in turns)
     wrong, units = zip(*(errors(t.text, c.heard, t.language) for t, c in zip(turns, costs, strict=True)), strict=True)

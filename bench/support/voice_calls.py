@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.support.voice_turns import RATE, Turn, silence, voiced
+from bench.support.voice_turns import RATE, SpokenTurn, silence, voiced
 from core.app.app import App
 from core.call.file_transport import REPLY, STEP, FileClock, hold, pieces
 from core.call.fillers import WORDS
@@ -37,7 +37,7 @@ class Answered:
     sounded before it, after which the speaker went on. ``heard``: all of it that was committed.
     """
 
-    turn: Turn
+    turn: SpokenTurn
     total: float | None
     words: float | None
     cut: bool
@@ -178,7 +178,7 @@ class HeldCall:
         return step
 
 
-def converse(app: App, turns: Sequence[Turn]) -> tuple[list[Answered], HeldCall]:
+def converse(app: App, turns: Sequence[SpokenTurn]) -> tuple[list[Answered], HeldCall]:
     """One call over all ``turns``, each when the answer to the one before is over."""
     held = HeldCall(app)
     script: list[Step] = []
@@ -198,7 +198,7 @@ def converse(app: App, turns: Sequence[Turn]) -> tuple[list[Answered], HeldCall]
     return found, held
 
 
-def barge(app: App, question: Turn, into: Turn) -> Barged:
+def barge(app: App, question: SpokenTurn, into: SpokenTurn) -> Barged:
     """``question`` is asked, and ``into`` said into its answer."""
     held = HeldCall(app)
     held.over([silence(GAP), question.audio, held.sounding, into.audio, held.answered(into.end)])
@@ -212,7 +212,7 @@ def barge(app: App, question: Turn, into: Turn) -> Barged:
     return Barged(duck and 1000 * duck, 1000 * (hush - onset), 1000 * max(0.0, (last or 0.0) - hush))
 
 
-def disturb(app: App, question: Turn, noise: Audio, echo: float = 0.0) -> int | None:
+def disturb(app: App, question: SpokenTurn, noise: Audio, echo: float = 0.0) -> int | None:
     """How often the answer to ``question`` is interrupted by ``noise``, or by its own ``echo``; None without one."""
     held = HeldCall(app, echo)
     held.over([silence(GAP), question.audio, held.sounding, noise, held.idle])

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from bench.support.voice_turns import RATE, Turn
+from bench.support.voice_turns import RATE, SpokenTurn
 from core.app.app import App
 from core.call.audio_input import leased
 from core.call.reply import scene_of
@@ -85,7 +85,7 @@ class Rivals:
         self._judge = app.catalogue.by_task("turn")[0]
         self._folder = str(app.settings.models / self._hear.id)
 
-    def costs(self, turn: Turn) -> Costs:
+    def costs(self, turn: SpokenTurn) -> Costs:
         audio = turn.audio
         after, judge = self._judged(audio, turn.end)
         cut = any(self._judged(audio, start)[0] > COMPLETE for start, end in turn.pauses if end - start > STOP)

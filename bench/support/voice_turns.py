@@ -81,7 +81,7 @@ _PAUSE = re.compile(r"/([\d.]+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class SpokenTurn:
     """What is said, without its pauses, and its sound. Times in seconds from the sound's beginning.
 
     ``end`` is that of the last sample above ``QUIET``; ``pauses`` are where the speaker stops and goes on.
@@ -101,13 +101,13 @@ class Reciter:
         self._pool, self._spec, self._folder = pool, spec, folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def turns(self, language: str, count: int) -> list[Turn]:
+    def turns(self, language: str, count: int) -> list[SpokenTurn]:
         """At most 30 turns: two without pauses and one with, over and over."""
         plain, paused = (_lines(text[language]) for text in (PLAIN, PAUSED))
         lines = [line for n, with_pause in enumerate(paused) for line in (*plain[2 * n : 2 * n + 2], with_pause)]
         return [self.turn(line, language, number) for number, line in enumerate(lines[:count])]
 
-    def turn(self, line: str, language: str, number: int = 0) -> Turn:
+    def turn(self, line: str, language: str, number: int = 0) -> SpokenTurn:
         """One turn said by the ``number``-th voice of its language."""
         voice = VOICES[language][number % len(VOICES[language])]
         pcm, pauses = b"", []
@@ -120,7 +120,7 @@ class Reciter:
                 pcm += bytes(2 * round(float(pause) * RATE))
         said = "".join(parts[::2]) if language == "zh" else " ".join(" ".join(parts[::2]).split())
         audio = Audio(pcm, RATE)
-        return Turn(said, language, audio, voiced(audio)[1] / RATE, tuple(pauses))
+        return SpokenTurn(said, language, audio, voiced(audio)[1] / RATE, tuple(pauses))
 
     def _said(self, text: str, voice: str, language: str) -> bytes:
         """Speech from its first sample above ``QUIET`` to its last."""
