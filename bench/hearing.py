@@ -51,7 +51,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HeardSentence:
     """One sentence decoded in one way: ``wrong`` of its ``units`` (words or characters), in so many ``seconds``."""
 
     way: str
@@ -134,7 +134,7 @@ class Ways:
         return "".join(one.text for one in self._plain.transcribe(samples, said.language, beam_size=5)[0])
 
 
-def measured(said: Said, way: str, hear: Callable[[Said], str]) -> Heard:
+def measured(said: Said, way: str, hear: Callable[[Said], str]) -> HeardSentence:
     began = perf_counter()
     text = hear(said)
     seconds = perf_counter() - began
@@ -142,10 +142,10 @@ def measured(said: Said, way: str, hear: Callable[[Said], str]) -> Heard:
     wanted, got = units(said.text), units(text)
     again = len(got) > 1.6 * len(wanted) + 2 or looped(text)
     wrong = edits(wanted, got)
-    return Heard(way, said.language, said.text, text, len(wanted), wrong, seconds, said.audio.seconds, again)
+    return HeardSentence(way, said.language, said.text, text, len(wanted), wrong, seconds, said.audio.seconds, again)
 
 
-def summary(found: list[Heard]) -> dict[str, Any]:
+def summary(found: list[HeardSentence]) -> dict[str, Any]:
     """Figures of both ways, and whether the claims hold."""
     figures: dict[str, Any] = {}
     for way in ("fast", "padded"):
@@ -172,13 +172,13 @@ def summary(found: list[Heard]) -> dict[str, Any]:
     return {"claims": claims, "figures": figures}
 
 
-def kept(file: Path | None) -> list[Heard]:
+def kept(file: Path | None) -> list[HeardSentence]:
     if file is None or not file.exists():
         return []
-    return [Heard(**json.loads(line)) for line in file.read_text("utf-8").splitlines()]
+    return [HeardSentence(**json.loads(line)) for line in file.read_text("utf-8").splitlines()]
 
 
-def decode(count: int, file: Path | None) -> list[Heard]:
+def decode(count: int, file: Path | None) -> list[HeardSentence]:
     """Both ways over ``count`` sentences; those in ``file`` are not decoded again, new ones are added to it."""
     found = kept(file)
     done = {(one.said, one.language) for one in found}
