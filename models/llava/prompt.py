@@ -38,7 +38,7 @@ _PICTURE = re.compile(f"(?<!{ESCAPE})([{chr(PICTURES.start)}-{chr(PICTURES.stop 
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class LlavaPrompt:
     """Token ids, cells of pictures among them as negative numbers, and how many messages were left out."""
 
     tokens: list[int]
@@ -59,7 +59,7 @@ class Prompter:
         self._shown: dict[str, Shown] = {}
         self._system = self._takes_system()
 
-    def fitted(self, messages: Sequence[Message], room: int) -> Prompt:
+    def fitted(self, messages: Sequence[Message], room: int) -> LlavaPrompt:
         """The prompt of at most ``room`` tokens, the oldest turns left out where it would be longer.
 
         Raises BadInput when there is nothing to answer, when the last message alone is too long, and for a picture
@@ -72,7 +72,7 @@ class Prompter:
             if tokens[:1] != self._first:
                 tokens = self._first + tokens
             if len(tokens) <= room:
-                return Prompt(tokens, fit.dropped)
+                return LlavaPrompt(tokens, fit.dropped)
         raise AssertionError("fits() ends by raising")
 
     def _said(self, messages: Sequence[Message]) -> list[Said]:
