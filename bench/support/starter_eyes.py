@@ -22,7 +22,9 @@ from models.starter.data.words import COLOUR_NAMES, Scene, Speaker, Thing
 from models.starter.train import eyes, tokens
 
 GREEDY = Sampling(temperature=0, max_tokens=24)
-Question = tuple[str, Scene, scenes.Recipe, questions.Asked]  # its kind, the scene, how to compose it, and the words
+Question = tuple[
+    str, Scene, scenes.Recipe, questions.PictureQuestion
+]  # its kind, the scene, how to compose it, and the words
 
 
 class Eyes:
@@ -111,7 +113,7 @@ def _asked(exam: Exam, chinese: bool, count: int) -> list[Question]:
     return drawn
 
 
-def _right(asked: questions.Asked, said: str) -> bool:
+def _right(asked: questions.PictureQuestion, said: str) -> bool:
     """A name has to be in what was said, yes, no or a number at its beginning; the rest is one of twelve sentences."""
     if asked.kind == "name":
         return asked.truth in said

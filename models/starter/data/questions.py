@@ -58,7 +58,7 @@ PRESENT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PictureQuestion:
     """``truth`` is what an answer must hold to be right: a name, number, colour, place, or yes, no and unsure."""
 
     kind: str
@@ -67,7 +67,7 @@ class Asked:
     truth: str
 
 
-def ask(kind: str, scene: Scene, speaker: Speaker, chinese: bool, other: int = -1) -> Asked:
+def ask(kind: str, scene: Scene, speaker: Speaker, chinese: bool, other: int = -1) -> PictureQuestion:
     """One of KINDS about ``scene``; ``present`` and ``count`` of ``other``, a concept not shown, where given."""
     maker = {
         "name": _name, "describe": _describe, "count": _count, "background": _background, "colour": _colour,
@@ -76,21 +76,21 @@ def ask(kind: str, scene: Scene, speaker: Speaker, chinese: bool, other: int = -
     return maker(scene, speaker, chinese, other)
 
 
-def _name(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> Asked:
+def _name(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> PictureQuestion:
     question = speaker.random.choice(NAME[chinese])
     if scene.kind != "things":
-        return Asked("name", question, speaker.sentence(scene, chinese), "unsure")
+        return PictureQuestion("name", question, speaker.sentence(scene, chinese), "unsure")
     said = speaker.subject(scene, chinese, placed=False)
     answer = f"{said}。" if chinese else f"{said[0].upper()}{said[1:]}."
-    return Asked("name", question, answer, speaker.name(scene.things[0].concept, chinese))
+    return PictureQuestion("name", question, answer, speaker.name(scene.things[0].concept, chinese))
 
 
-def _describe(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> Asked:
+def _describe(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> PictureQuestion:
     said = speaker.sentence(scene, chinese)
-    return Asked("describe", speaker.random.choice(DESCRIBE[chinese]), said, said)
+    return PictureQuestion("describe", speaker.random.choice(DESCRIBE[chinese]), said, said)
 
 
-def _count(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> Asked:
+def _count(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> PictureQuestion:
     number = scene.count if len(scene.things) == 1 else len(scene.things)
     number = 0 if scene.kind != "things" else number
     everything = scene.kind != "things" or len(scene.things) > 1 or (other < 0 and speaker.random.random() < 0.4)
@@ -102,11 +102,11 @@ def _count(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> Asked:
         number = number if other < 0 else 0
         question, counted, unit = _counted(concept, number, speaker, chinese)
     if scene.kind == "noise":
-        return Asked("count", question, ASKED_UNSURE[chinese], "unsure")
+        return PictureQuestion("count", question, ASKED_UNSURE[chinese], "unsure")
     said = f"{NUMBERS_ZH[number]}{unit}{counted}。" if chinese else f"{NUMBERS[number].capitalize()} {counted}."
     if chinese and not number:
         said = f"没有{counted}。"
-    return Asked("count", question, said, str(number))
+    return PictureQuestion("count", question, said, str(number))
 
 
 def _counted(concept: int, number: int, speaker: Speaker, chinese: bool) -> tuple[str, str, str]:
@@ -117,44 +117,46 @@ def _counted(concept: int, number: int, speaker: Speaker, chinese: bool) -> tupl
     return question.format(many=plural(one)), one if number == 1 else plural(one), ""
 
 
-def _background(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> Asked:
+def _background(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> PictureQuestion:
     question = speaker.random.choice(BACKGROUND[chinese]).format(colour=_spelt(speaker.random))
     if scene.kind == "noise":
-        return Asked("background", question, ASKED_UNSURE[chinese], "unsure")
+        return PictureQuestion("background", question, ASKED_UNSURE[chinese], "unsure")
     tone = colour(scene.background, chinese)
-    return Asked("background", question, f"{tone}。" if chinese else f"{tone.capitalize()}.", tone)
+    return PictureQuestion("background", question, f"{tone}。" if chinese else f"{tone.capitalize()}.", tone)
 
 
-def _colour(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> Asked:
+def _colour(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> PictureQuestion:
     thing = scene.things[0]
     one = speaker.name(thing.concept, chinese)
     question = speaker.random.choice(COLOUR[chinese]).format(colour=_spelt(speaker.random), one=one)
     tone = colour(thing.shade, chinese)
-    return Asked("colour", question, f"{tone}。" if chinese else f"{tone.capitalize()}.", tone)
+    return PictureQuestion("colour", question, f"{tone}。" if chinese else f"{tone.capitalize()}.", tone)
 
 
-def _place(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> Asked:
+def _place(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> PictureQuestion:
     thing = scene.things[0]
     one = speaker.name(thing.concept, chinese)
     place = thing.place if thing.place >= 0 else PLACE_NAMES.index("middle")
     english, mandarin, _ = PLACES[PLACE_NAMES[place]]
     question = speaker.random.choice(PLACE[chinese]).format(one=one)
     answer = f"在{mandarin}。" if chinese else f"{english[0].upper()}{english[1:]}."
-    return Asked("place", question, answer, mandarin if chinese else PLACE_NAMES[place])
+    return PictureQuestion("place", question, answer, mandarin if chinese else PLACE_NAMES[place])
 
 
-def _present(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> Asked:
+def _present(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> PictureQuestion:
     there = other < 0 and scene.kind == "things"
     concept = other if other >= 0 else scene.things[speaker.random.randrange(len(scene.things))].concept
     one = speaker.name(concept, chinese)
     single = speaker.phrase(Thing(concept), False) if not chinese else one
     question = speaker.random.choice(PRESENT[chinese]).format(one=one, a_one=single)
     if scene.kind == "noise":
-        return Asked("present", question, ASKED_UNSURE[chinese], "unsure")
+        return PictureQuestion("present", question, ASKED_UNSURE[chinese], "unsure")
     if chinese:
-        return Asked("present", question, f"有，有{one}。" if there else f"没有{one}。", "yes" if there else "no")
+        return PictureQuestion(
+            "present", question, f"有，有{one}。" if there else f"没有{one}。", "yes" if there else "no"
+        )
     answer = f"Yes, there is {single}." if there else f"No, there is no {one}."
-    return Asked("present", question, answer, "yes" if there else "no")
+    return PictureQuestion("present", question, answer, "yes" if there else "no")
 
 
 def _spelt(random: Random) -> str:

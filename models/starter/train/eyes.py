@@ -74,7 +74,7 @@ def kinds(scene: Scene) -> list[str]:
     return known + ["place"] * (3 if thing.place >= 0 else scene.count == 1)
 
 
-def asked(scene: Scene, composer: scenes.Composer, speaker: Speaker, chinese: bool) -> questions.Asked:
+def asked(scene: Scene, composer: scenes.Composer, speaker: Speaker, chinese: bool) -> questions.PictureQuestion:
     """A question about ``scene`` and its answer; half of the questions whether something is there are of another."""
     random = speaker.random
     kind = random.choice(kinds(scene))
@@ -130,7 +130,7 @@ def _drawn(composer: scenes.Composer, random: Random) -> tuple[Scene, scenes.Rec
 
 
 def encoded(
-    tokenizer: Any, talk: Sequence[Sequence[questions.Asked]], random: Random
+    tokenizer: Any, talk: Sequence[Sequence[questions.PictureQuestion]], random: Random
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """``ids``, ``answers``, ``texts`` and ``places`` of a Given: ``question <answer> answer </s>``, and so on."""
     flat = [each for one in talk for each in one]

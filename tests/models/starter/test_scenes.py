@@ -219,8 +219,8 @@ def test_latents_are_the_principal_components_of_patches() -> None:
 def test_questions_about_one_picture_do_not_see_each_other() -> None:
     tokenizer = tokens.for_eyes(CONCEPTS)
     talk = [
-        questions.Asked("name", "What is this?", "A cat.", "cat"),
-        questions.Asked("count", "几个？", "两个。", "2"),
+        questions.PictureQuestion("name", "What is this?", "A cat.", "cat"),
+        questions.PictureQuestion("count", "几个？", "两个。", "2"),
     ]
     ids, answers, texts, places = eyes.encoded(tokenizer, [talk], Random(3))
     learnt = [ids[0][(texts[0] == number) & answers[0]].tolist() for number in (1, 2)]
