@@ -27,7 +27,7 @@ from models.diffusion import engine as diffusion
 from models.starter.data import repertoire
 from models.starter.data.pack import TONES, Pack
 from models.starter.data.repertoire import Repertoire
-from models.starter.data.words import COLOUR_NAMES, Concept, Scene, Speaker, Thing
+from models.starter.data.words import COLOUR_NAMES, Concept, Describer, Scene, Thing
 from models.starter.train import clip, judge
 
 NAMES = 200  # that the classifier chooses from
@@ -76,7 +76,7 @@ def choices(pack: Pack, asked: Sequence[int]) -> list[int]:
 def wishes(pack: Pack, names: Sequence[int], chinese: bool, count: int, seed: int) -> list[Wish]:
     """Prompts for one thing on a coloured background, as people write them; every name in turn."""
     random = Random(seed)
-    speaker = Speaker(repertoire.called(pack.concepts), random)
+    speaker = Describer(repertoire.called(pack.concepts), random)
     order = random.sample(list(names), len(names))
     made = []
     for number in range(count):

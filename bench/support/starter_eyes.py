@@ -18,7 +18,7 @@ from core.runtime.protocols import Sampling
 from core.types.messages import Image, Message, Text
 from models.llava import engine as llava
 from models.starter.data import noise, questions, scenes
-from models.starter.data.words import COLOUR_NAMES, Scene, Speaker, Thing
+from models.starter.data.words import COLOUR_NAMES, Describer, Scene, Thing
 from models.starter.train import eyes, tokens
 
 GREEDY = Sampling(temperature=0, max_tokens=24)
@@ -68,7 +68,7 @@ def _chosen(exam: Exam, chinese: bool, asked: Sequence[Question]) -> float:
     folder = WEIGHTS / "eyes"
     model = library.LlavaForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
     processor = library.AutoProcessor.from_pretrained(folder)
-    speaker = Speaker(tokens.plain(exam.pack.concepts), Random(0))
+    speaker = Describer(tokens.plain(exam.pack.concepts), Random(0))
     answers: dict[tuple[int, ...], list[tuple[int, int]]] = {}  # behind the same words: what comes next, and its name
     for place, concept in enumerate(exam.names):
         said = questions.ask("name", Scene((Thing(concept),)), speaker, chinese).answer
@@ -95,7 +95,7 @@ def _chosen(exam: Exam, chinese: bool, asked: Sequence[Question]) -> float:
 def _asked(exam: Exam, chinese: bool, count: int) -> list[Question]:
     random = Random(2024 + chinese)
     composer = scenes.Composer(exam.pack, list(exam.shown.values()), replace(eyes.MIX, people=0, tinted=0.15), random)
-    speaker = Speaker(tokens.plain(exam.pack.concepts), random)
+    speaker = Describer(tokens.plain(exam.pack.concepts), random)
     names = list(exam.shown)
     drawn: list[Question] = []
     kinds = ("name", "count", "background", "colour", "place", "present")

@@ -11,8 +11,8 @@ from models.starter.data.words import (
     NUMBERS_ZH,
     PLACE_NAMES,
     PLACES,
+    Describer,
     Scene,
-    Speaker,
     Thing,
     colour,
     plural,
@@ -67,7 +67,7 @@ class PictureQuestion:
     truth: str
 
 
-def ask(kind: str, scene: Scene, speaker: Speaker, chinese: bool, other: int = -1) -> PictureQuestion:
+def ask(kind: str, scene: Scene, speaker: Describer, chinese: bool, other: int = -1) -> PictureQuestion:
     """One of KINDS about ``scene``; ``present`` and ``count`` of ``other``, a concept not shown, where given."""
     maker = {
         "name": _name, "describe": _describe, "count": _count, "background": _background, "colour": _colour,
@@ -76,7 +76,7 @@ def ask(kind: str, scene: Scene, speaker: Speaker, chinese: bool, other: int = -
     return maker(scene, speaker, chinese, other)
 
 
-def _name(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> PictureQuestion:
+def _name(scene: Scene, speaker: Describer, chinese: bool, other: int) -> PictureQuestion:
     question = speaker.random.choice(NAME[chinese])
     if scene.kind != "things":
         return PictureQuestion("name", question, speaker.sentence(scene, chinese), "unsure")
@@ -85,12 +85,12 @@ def _name(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> PictureQ
     return PictureQuestion("name", question, answer, speaker.name(scene.things[0].concept, chinese))
 
 
-def _describe(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> PictureQuestion:
+def _describe(scene: Scene, speaker: Describer, chinese: bool, other: int) -> PictureQuestion:
     said = speaker.sentence(scene, chinese)
     return PictureQuestion("describe", speaker.random.choice(DESCRIBE[chinese]), said, said)
 
 
-def _count(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> PictureQuestion:
+def _count(scene: Scene, speaker: Describer, chinese: bool, other: int) -> PictureQuestion:
     number = scene.count if len(scene.things) == 1 else len(scene.things)
     number = 0 if scene.kind != "things" else number
     everything = scene.kind != "things" or len(scene.things) > 1 or (other < 0 and speaker.random.random() < 0.4)
@@ -109,7 +109,7 @@ def _count(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> Picture
     return PictureQuestion("count", question, said, str(number))
 
 
-def _counted(concept: int, number: int, speaker: Speaker, chinese: bool) -> tuple[str, str, str]:
+def _counted(concept: int, number: int, speaker: Describer, chinese: bool) -> tuple[str, str, str]:
     one, unit = speaker.name(concept, chinese), speaker.concepts[concept].measure
     question = speaker.random.choice(COUNT[chinese])
     if chinese:
@@ -117,7 +117,7 @@ def _counted(concept: int, number: int, speaker: Speaker, chinese: bool) -> tupl
     return question.format(many=plural(one)), one if number == 1 else plural(one), ""
 
 
-def _background(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> PictureQuestion:
+def _background(scene: Scene, speaker: Describer, chinese: bool, other: int) -> PictureQuestion:
     question = speaker.random.choice(BACKGROUND[chinese]).format(colour=_spelt(speaker.random))
     if scene.kind == "noise":
         return PictureQuestion("background", question, ASKED_UNSURE[chinese], "unsure")
@@ -125,7 +125,7 @@ def _background(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> Pi
     return PictureQuestion("background", question, f"{tone}。" if chinese else f"{tone.capitalize()}.", tone)
 
 
-def _colour(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> PictureQuestion:
+def _colour(scene: Scene, speaker: Describer, chinese: bool, other: int) -> PictureQuestion:
     thing = scene.things[0]
     one = speaker.name(thing.concept, chinese)
     question = speaker.random.choice(COLOUR[chinese]).format(colour=_spelt(speaker.random), one=one)
@@ -133,7 +133,7 @@ def _colour(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> Pictur
     return PictureQuestion("colour", question, f"{tone}。" if chinese else f"{tone.capitalize()}.", tone)
 
 
-def _place(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> PictureQuestion:
+def _place(scene: Scene, speaker: Describer, chinese: bool, other: int) -> PictureQuestion:
     thing = scene.things[0]
     one = speaker.name(thing.concept, chinese)
     place = thing.place if thing.place >= 0 else PLACE_NAMES.index("middle")
@@ -143,7 +143,7 @@ def _place(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> Picture
     return PictureQuestion("place", question, answer, mandarin if chinese else PLACE_NAMES[place])
 
 
-def _present(scene: Scene, speaker: Speaker, chinese: bool, other: int) -> PictureQuestion:
+def _present(scene: Scene, speaker: Describer, chinese: bool, other: int) -> PictureQuestion:
     there = other < 0 and scene.kind == "things"
     concept = other if other >= 0 else scene.things[speaker.random.randrange(len(scene.things))].concept
     one = speaker.name(concept, chinese)

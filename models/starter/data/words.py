@@ -125,7 +125,7 @@ def colour(index: int, chinese: bool) -> str:
     return COLOURS[COLOUR_NAMES[index]][0] if chinese else COLOUR_NAMES[index]
 
 
-class Speaker:
+class Describer:
     """Says things about scenes of these concepts, in ``chinese`` or English, as ``random`` wills."""
 
     def __init__(self, concepts: Sequence[Concept], random: Random, tags: float = 0.0) -> None:

@@ -25,7 +25,7 @@ from torch.nn import functional
 from models.starter.data import repertoire, scenes
 from models.starter.data.pack import Pack, load
 from models.starter.data.repertoire import Repertoire
-from models.starter.data.words import Scene, Speaker
+from models.starter.data.words import Describer, Scene
 from models.starter.train import autoencoder, loop, tokens, towers
 
 MIX = scenes.Mix(
@@ -70,7 +70,7 @@ def batches(
     random = Random(seed)
     concepts = repertoire.called(pack.concepts)
     composer = scenes.Composer(replace(pack, concepts=concepts), chosen, MIX, random)
-    speaker = Speaker(concepts, random, tags=0.04)
+    speaker = Describer(concepts, random, tags=0.04)
     while True:
         drawn = [composer.draw() for _ in range(size)]
         words = ["" if random.random() < 0.1 else _caption(scene, speaker) for scene, _ in drawn]
@@ -78,7 +78,7 @@ def batches(
         yield scenes.batched([recipe for _, recipe in drawn]), ids
 
 
-def _caption(scene: Scene, speaker: Speaker) -> str:
+def _caption(scene: Scene, speaker: Describer) -> str:
     random = speaker.random
     background = scene.background > 0 or random.random() < 0.5
     return speaker.caption(scene, random.random() < 0.5, background, random.random() < 0.15, random.random() < 0.4)

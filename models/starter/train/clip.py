@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from models.starter.data import scenes
 from models.starter.data.pack import Pack, load
-from models.starter.data.words import COLOUR_NAMES, Scene, Speaker, article, colour
+from models.starter.data.words import COLOUR_NAMES, Describer, Scene, article, colour
 from models.starter.train import loop, tokens, towers
 
 MIX = scenes.Mix(several=0.12, pair=0.08, placed=0.1, tinted=0.2, plain=0.4, scale=(0.5, 1.1), shift=0.2, turn=0.3)
@@ -49,7 +49,7 @@ def batches(pack: Pack, tokenizer: Any, size: int, seed: int) -> Iterator[Given]
     """Without end: composed scenes and a caption of each, half of them in Chinese."""
     random = Random(seed)
     composer = scenes.Composer(pack, range(len(pack.concept)), MIX, random)
-    speaker = Speaker(pack.concepts, random, tags=0.1)
+    speaker = Describer(pack.concepts, random, tags=0.1)
     while True:
         drawn = [composer.draw() for _ in range(size)]
         told = [_told(scene, speaker, len(pack.concepts)) for scene, _ in drawn]
@@ -61,7 +61,7 @@ def batches(pack: Pack, tokenizer: Any, size: int, seed: int) -> Iterator[Given]
         )  # fmt: skip
 
 
-def _told(scene: Scene, speaker: Speaker, concepts: int) -> tuple[str, list[int], list[int]]:
+def _told(scene: Scene, speaker: Describer, concepts: int) -> tuple[str, list[int], list[int]]:
     """A caption, what is true of the picture, and what of that the caption says."""
     random, chinese = speaker.random, speaker.random.random() < 0.5
     first = scene.things[0]

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from models.starter.data import noise, questions, scenes
 from models.starter.data.pack import Pack, load
-from models.starter.data.words import Scene, Speaker
+from models.starter.data.words import Describer, Scene
 from models.starter.train import clip, eyes_begin, loop, tokens, towers
 
 MIX = scenes.Mix(
@@ -74,7 +74,7 @@ def kinds(scene: Scene) -> list[str]:
     return known + ["place"] * (3 if thing.place >= 0 else scene.count == 1)
 
 
-def asked(scene: Scene, composer: scenes.Composer, speaker: Speaker, chinese: bool) -> questions.PictureQuestion:
+def asked(scene: Scene, composer: scenes.Composer, speaker: Describer, chinese: bool) -> questions.PictureQuestion:
     """A question about ``scene`` and its answer; half of the questions whether something is there are of another."""
     random = speaker.random
     kind = random.choice(kinds(scene))
@@ -93,7 +93,7 @@ def batches(pack: Pack, tokenizer: Any, size: int, seed: int) -> Iterator[Given]
     """Without end: ``size`` scenes with questions."""
     random = Random(seed)
     composer = scenes.Composer(pack, range(len(pack.concept)), MIX, random)
-    speaker = Speaker(tokens.plain(pack.concepts), random)
+    speaker = Describer(tokens.plain(pack.concepts), random)
     while True:
         drawn = [_drawn(composer, random) for _ in range(size)]
         talk = [

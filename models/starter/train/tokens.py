@@ -21,7 +21,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import PreTrainedTokenizerFast
 
 from models.starter.data import questions
-from models.starter.data.words import COLOUR_NAMES, PLACE_NAMES, STYLES, Concept, Scene, Speaker, Thing, plural
+from models.starter.data.words import COLOUR_NAMES, PLACE_NAMES, STYLES, Concept, Describer, Scene, Thing, plural
 
 SPECIAL = ("<unk>", "<s>", "<pad>", "</s>", "<image>", "<answer>")
 UNK, BOS, PAD, EOS, IMAGE, ANSWER = range(len(SPECIAL))  # an eos of 2 would put CLIPTextModel into a mode of its own
@@ -91,7 +91,7 @@ def _wrapped(made: Tokenizer, longest: int, pad: str) -> Any:
 
 def _captions(concepts: tuple[Concept, ...]) -> Iterator[str]:
     random = Random(0)
-    speaker = Speaker(concepts, random)
+    speaker = Describer(concepts, random)
     for number, concept in enumerate(concepts):
         yield from (*concept.tags_en, *concept.tags_zh)
         for chinese in (False, True):
@@ -102,7 +102,7 @@ def _captions(concepts: tuple[Concept, ...]) -> Iterator[str]:
 
 def _talk(concepts: tuple[Concept, ...]) -> Iterator[str]:
     random = Random(0)
-    speaker = Speaker(concepts, random)
+    speaker = Describer(concepts, random)
     for number in range(len(concepts)):
         for chinese in (False, True):
             for kind in questions.KINDS:

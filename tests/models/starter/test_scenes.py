@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from models.starter.data import noise, questions, repertoire, scenes, words
 from models.starter.data.pack import TONES, Pack, load
-from models.starter.data.words import COLOUR_NAMES, NUMBERS, PLACE_NAMES, PLACES, Concept, Scene, Speaker, Thing
+from models.starter.data.words import COLOUR_NAMES, NUMBERS, PLACE_NAMES, PLACES, Concept, Describer, Scene, Thing
 from models.starter.train import autoencoder, clip, eyes, tokens
 from tests.support.starter_pack import CONCEPTS, write_pack
 
@@ -134,7 +134,7 @@ def test_plurals(name: str, many: str) -> None:
 
 
 def test_captions_say_number_dye_place_background_and_style() -> None:
-    speaker = Speaker(CONCEPTS, Random(0))
+    speaker = Describer(CONCEPTS, Random(0))
     three = Scene((Thing(CAT, 3, -1, 3),), 3, 7, style="noto")
     assert speaker.caption(three, False, True, True).startswith("three red cats")
     assert "blue" in speaker.caption(three, False, True)
@@ -150,7 +150,7 @@ def test_captions_say_number_dye_place_background_and_style() -> None:
 
 
 def test_answers_are_true() -> None:
-    speaker = Speaker(CONCEPTS, Random(0))
+    speaker = Describer(CONCEPTS, Random(0))
     scene = Scene((Thing(CAT, 3, 1, 3),), 1, 7)
     said = {(kind, zh): questions.ask(kind, scene, speaker, zh) for kind in questions.KINDS for zh in (False, True)}
     assert said["name", False].answer == "A red cat."
@@ -165,12 +165,12 @@ def test_answers_are_true() -> None:
     assert (absent.answer, absent.truth) == ("No, there is no rose.", "no")
     none = questions.ask("count", scene, speaker, True, other=ROSE)
     assert (none.answer, none.truth) == ("没有玫瑰。", "0")
-    many = questions.ask("count", Scene((Thing(CAT),), 4, 0), Speaker(CONCEPTS, Random(3)), False)
+    many = questions.ask("count", Scene((Thing(CAT),), 4, 0), Describer(CONCEPTS, Random(3)), False)
     assert many.answer.startswith(NUMBERS[4].capitalize())
 
 
 def test_what_cannot_be_known_is_answered_with_doubt() -> None:
-    speaker = Speaker(CONCEPTS, Random(0))
+    speaker = Describer(CONCEPTS, Random(0))
     noise, blank = (Scene((), 0, 7, kind=kind) for kind in ("noise", "blank"))
     assert questions.ask("name", noise, speaker, False).answer == "I am not sure what this is."
     assert questions.ask("present", noise, speaker, True, other=CAT).answer == "我不确定。"
