@@ -71,7 +71,7 @@ def corpus(count: int) -> Iterator[Said]:
     folder = chosen.home / "bench" / "hearing"
     folder.mkdir(parents=True, exist_ok=True)
     halves = [[(language, text) for text in sentences(language, (count + 1) // 2)] for language in ("en", "zh")]
-    speaker = Speaker(chosen)
+    speaker = BenchVoice(chosen)
     try:
         for number, (language, text) in enumerate(itertools.chain.from_iterable(zip(*halves, strict=True))):
             if number == count:
@@ -85,7 +85,7 @@ def corpus(count: int) -> Iterator[Said]:
         speaker.close()
 
 
-class Speaker:
+class BenchVoice:
     """Kokoro in a process of its own, started when there is something to say."""
 
     def __init__(self, chosen: settings.Settings) -> None:
