@@ -15,7 +15,7 @@ Gender = Literal["female", "male"]
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class KokoroVoice:
     """``language`` is an ISO 639-1 code, ``accent`` its BCP 47 tag, ``name`` what a person chooses by."""
 
     id: str
@@ -46,10 +46,10 @@ jf_alpha jf_gongitsune jf_nezumi jf_tebukuro jm_kumo pf_dora pm_alex pm_santa
 """
 
 
-def _voice(name: str) -> Voice:
+def _voice(name: str) -> KokoroVoice:
     accent, region = _ACCENTS[name[0]]
     title = name[3:].capitalize()
-    return Voice(
+    return KokoroVoice(
         id=name,
         language=accent[:2],
         accent=accent,
@@ -58,7 +58,7 @@ def _voice(name: str) -> Voice:
     )
 
 
-VOICES: tuple[Voice, ...] = tuple(map(_voice, _IDS.split()))
+VOICES: tuple[KokoroVoice, ...] = tuple(map(_voice, _IDS.split()))
 _BY_ID = {voice.id: voice for voice in VOICES}
 _DEFAULTS: dict[tuple[str, Gender], str] = {
     ("en", "female"): "af_heart",
@@ -68,18 +68,18 @@ _DEFAULTS: dict[tuple[str, Gender], str] = {
 }
 
 
-def voices_for(language: str) -> tuple[Voice, ...]:
+def voices_for(language: str) -> tuple[KokoroVoice, ...]:
     """The voices of an ISO 639-1 language, in the order to offer them."""
     return tuple(voice for voice in VOICES if voice.language == language)
 
 
-def default_voice(language: str, gender: Gender | None = None) -> Voice:
+def default_voice(language: str, gender: Gender | None = None) -> KokoroVoice:
     """The clearest voice of ``language`` (``zh``, else English), of ``gender`` if that is given."""
     spoken = "zh" if language == "zh" else "en"
     return _BY_ID[_DEFAULTS[spoken, gender or ("male" if spoken == "zh" else "female")]]
 
 
-def find(name: str) -> Voice:
+def find(name: str) -> KokoroVoice:
     """The voice with this id. Raises BadInput, which names those that look alike."""
     if name in _BY_ID:
         return _BY_ID[name]
@@ -90,7 +90,7 @@ def find(name: str) -> Voice:
     )
 
 
-def fitting(names: tuple[str, ...], language: str) -> Voice:
+def fitting(names: tuple[str, ...], language: str) -> KokoroVoice:
     """The first of ``names`` that speaks ``language``, or else its default voice of the gender of the first one.
 
     Raises BadInput for an id that is no voice's.
