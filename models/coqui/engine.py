@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PAUSES = dict.fromkeys(".!?。！？…", 0.3) | dict.fromkeys(";:；：", 0.2) | dict.fromkeys(",，、", 0.12)  # s at speed 1
 
 
-class Voice(Protocol):
+class CoquiVoice(Protocol):
     """A loaded network. ``languages`` are its own names of them, ``rate`` is in Hz."""
 
     rate: int
@@ -65,7 +65,7 @@ def load(spec: ModelSpec, folder: Path) -> Coqui:
     torch.set_num_threads(int(defaults.get("threads") or 0) or threads())
     config = read_config(spec.name, folder)
     device = _device(spec.name, folder, defaults)
-    voice: Voice
+    voice: CoquiVoice
     if config.model == "xtts":
         from models.coqui.xtts import XttsVoice
 
@@ -89,7 +89,7 @@ def threads(cores: int | None = None) -> int:
 class Coqui:
     """A Speaker."""
 
-    def __init__(self, spec: ModelSpec, voice: Voice, device: str) -> None:
+    def __init__(self, spec: ModelSpec, voice: CoquiVoice, device: str) -> None:
         self._voice, self._device = voice, device
         # what a model of letters reads is told by its letters, but for languages whose numbers are left in figures
         told = () if {"en", "zh"} & set(spec.languages) else spec.languages
