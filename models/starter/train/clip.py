@@ -32,7 +32,7 @@ UNSAID = -1
 
 
 @dataclass(slots=True)
-class Given:
+class ClipBatch:
     """A batch: pictures to compose, captions' tokens [n, LONGEST], and what is true (``truths``) and said (``said``).
 
     Both are [n, 4]: thing, background, dye and number; -1 in ``said`` for what a caption leaves out.
@@ -45,7 +45,7 @@ class Given:
     concepts: Tensor
 
 
-def batches(pack: Pack, tokenizer: Any, size: int, seed: int) -> Iterator[Given]:
+def batches(pack: Pack, tokenizer: Any, size: int, seed: int) -> Iterator[ClipBatch]:
     """Without end: composed scenes and a caption of each, half of them in Chinese."""
     random = Random(seed)
     composer = scenes.Composer(pack, range(len(pack.concept)), MIX, random)
@@ -55,7 +55,7 @@ def batches(pack: Pack, tokenizer: Any, size: int, seed: int) -> Iterator[Given]
         told = [_told(scene, speaker, len(pack.concepts)) for scene, _ in drawn]
         ids = tokenizer([words for words, _, _ in told], padding=True, truncation=True, return_tensors="pt")
         concepts = [scene.things[0].concept if len(scene.things) == 1 else -100 for scene, _ in drawn]
-        yield Given(
+        yield ClipBatch(
             scenes.batched([recipe for _, recipe in drawn]), ids.input_ids, torch.tensor([true for _, true, _ in told]),
             torch.tensor([said for _, _, said in told]), torch.tensor(concepts),
         )  # fmt: skip
@@ -220,7 +220,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     convolutions.eval()  # the means and deviations of the classifier's own training
     trainer = loop.Trainer(run, {"losses": losses}, average=0.998)
 
-    def loss(given: Given) -> dict[str, Tensor]:
+    def loss(given: ClipBatch) -> dict[str, Tensor]:
         pixels = disturbed(scenes.compose(held, given.batch, towers.SIDE))
         true = matches(given.truths, given.said).to(run.device)
         named = torch.where((given.said[:, 0] >= 0) & (given.concepts >= 0), given.concepts, -100)
