@@ -45,7 +45,7 @@ library: Any = transformers
 
 
 @dataclass(slots=True)
-class Given:
+class EyesBatch:
     """A batch: scenes, of which ``noise`` [n] are none, and their texts.
 
     All of ``ids``, ``answers`` (what is to be learnt), ``texts`` (which text a token is of, from 1; 0 behind the last)
@@ -89,7 +89,7 @@ def asked(scene: Scene, composer: scenes.Composer, speaker: Describer, chinese: 
     return questions.ask(kind, scene, speaker, chinese, other)
 
 
-def batches(pack: Pack, tokenizer: Any, size: int, seed: int) -> Iterator[Given]:
+def batches(pack: Pack, tokenizer: Any, size: int, seed: int) -> Iterator[EyesBatch]:
     """Without end: ``size`` scenes with questions."""
     random = Random(seed)
     composer = scenes.Composer(pack, range(len(pack.concept)), MIX, random)
@@ -100,7 +100,7 @@ def batches(pack: Pack, tokenizer: Any, size: int, seed: int) -> Iterator[Given]
             [asked(scene, composer, speaker, random.random() < 0.5) for _ in range(QUESTIONS)] for scene, _ in drawn
         ]
         concepts = [each.things[0].concept if each.count == 1 and len(each.things) == 1 else -100 for each, _ in drawn]
-        yield Given(
+        yield EyesBatch(
             scenes.batched([recipe for _, recipe in drawn]),
             torch.tensor([scene.kind == "noise" for scene, _ in drawn]), *encoded(tokenizer, talk, random),
             torch.tensor(concepts),
@@ -113,7 +113,7 @@ def shown(pack: Pack, seed: int, count: int) -> list[tuple[Scene, scenes.Recipe]
     return [composer.draw() for _ in range(count)]
 
 
-def placed(given: Given, device: str) -> Given:
+def placed(given: EyesBatch, device: str) -> EyesBatch:
     """The texts on ``device``."""
     there = {
         name: getattr(given, name).to(device) for name in ("ids", "answers", "texts", "places", "concepts")
@@ -182,7 +182,7 @@ class Losses(nn.Module):
         self.register_buffer("names", names * scale, persistent=False)
         self.register_buffer("mark", eyes_begin.ways().whole, persistent=False)
 
-    def forward(self, pixels: Tensor, given: Given) -> dict[str, Tensor]:
+    def forward(self, pixels: Tensor, given: EyesBatch) -> dict[str, Tensor]:
         """Next-token loss over the answers, and that of the picture's name. ``given`` lies where the model is."""
         inner = self.model.model
         seen = inner.vision_tower(pixels, output_hidden_states=True)
@@ -263,7 +263,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     trainer = loop.Trainer(run, {"losses": losses}, average=0.999)
     random = Random(run.seed)
 
-    def loss(given: Given) -> dict[str, Tensor]:
+    def loss(given: EyesBatch) -> dict[str, Tensor]:
         pictures = scenes.compose(held, given.batch, towers.SIDE)
         if given.noise.any():
             rows = given.noise.nonzero()[:, 0].to(run.device)
