@@ -110,7 +110,7 @@ def disturbed(pictures: Tensor) -> Tensor:
     return torch.where(bitten[:, None], torch.randn(count, 3, 1, 1, device=device).clamp(-1, 1), made)
 
 
-class Losses(nn.Module):
+class ClipLosses(nn.Module):
     """CLIP and its prototypes, [concepts, d], which are not kept."""
 
     def __init__(self, model: Any, concepts: int, colours: Tensor) -> None:
@@ -214,7 +214,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     else:
         towers.grown(model.vision_model, told.judge)
         convolutions.requires_grad_(False)
-    losses = Losses(model, len(pack.concepts), backgrounds(tokenizer)).to(run.device)
+    losses = ClipLosses(model, len(pack.concepts), backgrounds(tokenizer)).to(run.device)
     if told.before:
         losses.prototypes.data = vectors(model, tokenizer, [each.en for each in pack.concepts])
     convolutions.eval()  # the means and deviations of the classifier's own training
