@@ -170,7 +170,7 @@ def seen_by(texts: Tensor, dtype: torch.dtype) -> Tensor:
     return mask.masked_fill(~allowed, torch.finfo(dtype).min)[:, None]
 
 
-class Losses(nn.Module):
+class EyesLosses(nn.Module):
     """The eyes, and what keeps their tower naming things as CLIP does: the turned vectors of all ``names``, [n, d]."""
 
     names: Tensor
@@ -259,7 +259,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         earlier = library.LlavaForConditionalGeneration.from_pretrained(told.before, use_safetensors=True)
         model.load_state_dict(earlier.float().state_dict())
         model.model.vision_tower.embeddings.backbone.requires_grad_(True)
-    losses = Losses(model, names, float(learnt.logit_scale.detach().exp())).to(run.device)
+    losses = EyesLosses(model, names, float(learnt.logit_scale.detach().exp())).to(run.device)
     trainer = loop.Trainer(run, {"losses": losses}, average=0.999)
     random = Random(run.seed)
 
