@@ -27,7 +27,7 @@ from models.starter.train import autoencoder, blend, brush, clip, eyes, judge
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class TrainingStage:
     """``ends``: when it is to be done, as a part of the whole time. ``needs``: flags, and folders of earlier stages."""
 
     name: str
@@ -39,23 +39,25 @@ class Stage:
 
 LANES = (
     (
-        Stage("judge", 0.12, judge.main),
-        Stage("clip", 0.26, clip.main, (("--judge", "judge/judge"),)),
-        Stage("colours", 0.38, clip.main, (("--before", "clip/clip"),), ("--rate", "3e-4")),
-        Stage("eyes", 0.86, eyes.main, (("--clip", "colours/clip"),)),
-        Stage("dyes", 0.99, eyes.main, (("--clip", "colours/clip"), ("--before", "eyes/eyes")), ("--rate", "3e-4")),
-        Stage("blend", 1.0, blend.main, (("--of", "eyes/eyes"), ("--of", "dyes/eyes"))),
+        TrainingStage("judge", 0.12, judge.main),
+        TrainingStage("clip", 0.26, clip.main, (("--judge", "judge/judge"),)),
+        TrainingStage("colours", 0.38, clip.main, (("--before", "clip/clip"),), ("--rate", "3e-4")),
+        TrainingStage("eyes", 0.86, eyes.main, (("--clip", "colours/clip"),)),
+        TrainingStage(
+            "dyes", 0.99, eyes.main, (("--clip", "colours/clip"), ("--before", "eyes/eyes")), ("--rate", "3e-4")
+        ),
+        TrainingStage("blend", 1.0, blend.main, (("--of", "eyes/eyes"), ("--of", "dyes/eyes"))),
     ),
     (
-        Stage("autoencoder", 0.33, autoencoder.main, (), ("--rate", "2e-3")),
-        Stage("brush", 1.0, brush.main, (("--vae", "autoencoder/vae"), ("--clip", "clip/clip"))),
+        TrainingStage("autoencoder", 0.33, autoencoder.main, (), ("--rate", "2e-3")),
+        TrainingStage("brush", 1.0, brush.main, (("--vae", "autoencoder/vae"), ("--clip", "clip/clip"))),
     ),
 )
 DONE = "done"  # a file in a stage's folder: its weights are whole
 STARTING = 6.0  # seconds until a stage takes its first step and until it has saved its last, on an H200
 
 
-def run(stage: Stage, minutes: float, told: argparse.Namespace) -> None:
+def run(stage: TrainingStage, minutes: float, told: argparse.Namespace) -> None:
     """Train one stage in this process, its words into DIR/NAME.log."""
     argv = ["--data", str(told.data), "--out", str(told.out / stage.name), "--minutes", f"{minutes:.3f}"]
     argv += ["--seed", str(told.seed), "--device", told.device, "--threads", "1", *stage.flags]
@@ -81,7 +83,7 @@ def run(stage: Stage, minutes: float, told: argparse.Namespace) -> None:
     print(f"{stage.name}: done after {time.monotonic() - began:.0f} s", flush=True)
 
 
-def lane(stages: Sequence[Stage], began: float, told: argparse.Namespace) -> None:
+def lane(stages: Sequence[TrainingStage], began: float, told: argparse.Namespace) -> None:
     """The stages in order, each until its time of the ``told.minutes`` since ``began`` on the monotonic clock."""
     for stage in stages:
         if stage.name == "judge" and told.judge:
