@@ -18,7 +18,7 @@ from core.types.messages import Image, Message
 from models.common.chat_template import CHATML, ESCAPE, PICTURES, REFUSALS, Guard, Said
 from models.common.history import counted, fits
 from models.common.message_text import as_seen
-from models.llava.vision import Shown, Sight
+from models.llava.vision import PictureTokens, Sight
 
 # For folders without a template, by the language model in them, as their makers' documentation writes them: LLaVA 1.5
 # and 1.6 on Vicuna, 1.6 on Mistral, OneVision on Qwen2.
@@ -56,7 +56,7 @@ class Prompter:
         self._guard = Guard(_control(processor))
         self._first = self._tokenizer.encode("", add_special_tokens=True)[:1]
         self._count = lru_cache(maxsize=4096)(lambda text: counted(text, self._tokens))
-        self._shown: dict[str, Shown] = {}
+        self._shown: dict[str, PictureTokens] = {}
         self._system = self._takes_system()
 
     def fitted(self, messages: Sequence[Message], room: int) -> LlavaPrompt:
@@ -152,7 +152,7 @@ class Prompter:
         return list(self._tokenizer.encode(self._processor.image_token + part, add_special_tokens=False)[1:])
 
 
-def _character(shown: Shown) -> str:
+def _character(shown: PictureTokens) -> str:
     return chr(PICTURES[shown.number % len(PICTURES)])
 
 

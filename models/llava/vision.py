@@ -31,7 +31,7 @@ SMALLEST = 32  # pixels of a picture's longer side, below which no picture is sh
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PictureTokens:
     """A picture's ``number`` in this process, and what stands for it in a prompt: its cells, and tokens around them."""
 
     number: int
@@ -86,14 +86,14 @@ class Sight:
         self._most = most
         self._asked = set(inspect.signature(model.get_image_features).parameters)
         self._numbers = 0
-        self._shown: OrderedDict[str, Shown] = OrderedDict()  # by the SHA-256 of the picture's file
+        self._shown: OrderedDict[str, PictureTokens] = OrderedDict()  # by the SHA-256 of the picture's file
         self._pixels: dict[int, Any] = {}  # processed for the reply in hand and not encoded yet
-        self._files: dict[int, tuple[Image, Shown]] = {}  # of the reply in hand
+        self._files: dict[int, tuple[Image, PictureTokens]] = {}  # of the reply in hand
         self._begun: dict[tuple[int, str], Begun] = {}  # of the reply in hand
         self._vectors: OrderedDict[tuple[int, str], torch.Tensor] = OrderedDict()
         self.encoded = 0
 
-    def look(self, images: Iterable[Image]) -> list[Shown]:
+    def look(self, images: Iterable[Image]) -> list[PictureTokens]:
         """What stands for each of a conversation's pictures. Raises BadInput when one cannot be opened."""
         self._pixels, self._files, self._begun = {}, {}, {}
         return [self._look(image) for image in images]
@@ -139,12 +139,12 @@ class Sight:
         """Whether ``vectors`` would give them at once."""
         return (number, adapter) in self._vectors
 
-    def _look(self, image: Image) -> Shown:
+    def _look(self, image: Image) -> PictureTokens:
         key = hashlib.sha256(image.data).hexdigest()
         if key not in self._shown:
             processed, tokens = self._processed(image)
             self._pixels[self._numbers] = processed
-            self._shown[key] = Shown(self._numbers, tokens)
+            self._shown[key] = PictureTokens(self._numbers, tokens)
             self._numbers += 1
             if len(self._shown) > REMEMBERED:
                 self._shown.popitem(last=False)
