@@ -20,7 +20,7 @@ from core.types.provenance import Scalar
 from models.common.torch_memory import CONTEXT, clean, gpu_bytes, granted
 from models.coqui.folder import config as read_config
 from models.coqui.folder import weights_file
-from models.coqui.text import Piece, parts, pieces
+from models.coqui.text import SpokenPiece, parts, pieces
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,7 +118,7 @@ class Coqui:
         for piece in pieces(text, language, self._languages):
             yield from self._said(piece, speaker, speed, reference)
 
-    def _said(self, piece: Piece, speaker: str, speed: float, reference: Audio | None) -> Iterator[Audio]:
+    def _said(self, piece: SpokenPiece, speaker: str, speed: float, reference: Audio | None) -> Iterator[Audio]:
         rate = self._voice.rate
         for part in parts(piece.text, self._voice.longest(piece.language)):
             heard = False

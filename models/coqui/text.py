@@ -13,14 +13,14 @@ BREAKS = " ,;:、，；："
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class SpokenPiece:
     """Words to say at once. ``language`` is the model's own name of it, empty for a model that names none."""
 
     text: str
     language: str
 
 
-def pieces(text: str, language: str, languages: tuple[str, ...]) -> Iterator[Piece]:
+def pieces(text: str, language: str, languages: tuple[str, ...]) -> Iterator[SpokenPiece]:
     """``text`` (plain or Markdown) sentence by sentence, cut further where the script changes.
 
     ``language`` is an ISO 639-1 code, empty to judge by the script; ``languages`` are the model's own names, none for a
@@ -33,11 +33,11 @@ def pieces(text: str, language: str, languages: tuple[str, ...]) -> Iterator[Pie
     clauses = Clauses(said=2)
     for clause in clauses.feed(text) + clauses.rest():
         if whole and iso(whole) not in ("en", "zh"):
-            yield Piece(plain(clause), whole)
+            yield SpokenPiece(plain(clause), whole)
             continue
         for run in spoken(clause, language):
             if (found := fitting(run.language, languages)) or not languages:
-                yield Piece(run.text, found)
+                yield SpokenPiece(run.text, found)
 
 
 def fitting(language: str, languages: tuple[str, ...]) -> str:
