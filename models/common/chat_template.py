@@ -33,7 +33,7 @@ REFUSALS = (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, Lookup
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ChatMessage:
     """One message as the template sees it."""
 
     role: Role
@@ -55,11 +55,11 @@ class Template:
             self._template = room.from_string(source or CHATML)
         except REFUSALS as error:
             raise _unusable(error) from error
-        hello = Said("user", "parlor?")
+        hello = ChatMessage("user", "parlor?")
         self._typed = not self._says(hello, typed=False) and self._says(hello, typed=True)
-        self._system = self._says(Said("system", "parlor?"), Said("user", "hello"), typed=self._typed)
+        self._system = self._says(ChatMessage("system", "parlor?"), ChatMessage("user", "hello"), typed=self._typed)
 
-    def prompt(self, messages: Iterable[Said]) -> str:
+    def prompt(self, messages: Iterable[ChatMessage]) -> str:
         """The text the model continues. Neighbours of one role are joined, since many templates demand alternation.
 
         Raises EngineFailed when the template refuses the messages or does what the sandbox forbids.
@@ -80,7 +80,7 @@ class Template:
         """
         hello: list[dict[str, str]] = [{"type": "text", "text": "parlor?"}]
         try:
-            said = self._render([Said("user", "parlor?")], self._typed)
+            said = self._render([ChatMessage("user", "parlor?")], self._typed)
             alone, shown = (self._filled(("user", content)) for content in (hello, [{"type": "image"}, *hello]))
         except REFUSALS:
             return "\n"
@@ -89,7 +89,7 @@ class Template:
             return "\n"
         return before[len(before.rstrip()) :]
 
-    def _render(self, said: Iterable[Said], typed: bool) -> str:
+    def _render(self, said: Iterable[ChatMessage], typed: bool) -> str:
         """With every content as a string or, ``typed``, as a list of one text part."""
         return self._filled(
             *((each.role, [{"type": "text", "text": each.content}] if typed else each.content) for each in said)
@@ -100,7 +100,7 @@ class Template:
             messages=[{"role": role, "content": content} for role, content in messages], add_generation_prompt=True
         )
 
-    def _says(self, *said: Said, typed: bool) -> bool:
+    def _says(self, *said: ChatMessage, typed: bool) -> bool:
         """Whether the first message comes through: some templates refuse one kind, some drop it without a word."""
         try:
             return said[0].content in self._render(said, typed)
@@ -144,18 +144,18 @@ class Guard:
                 yield piece, False
 
 
-def _joined(messages: Iterable[Said]) -> list[Said]:
+def _joined(messages: Iterable[ChatMessage]) -> list[ChatMessage]:
     return [
-        Said(role, "\n\n".join(each.content for each in same))
+        ChatMessage(role, "\n\n".join(each.content for each in same))
         for role, same in groupby(messages, lambda each: each.role)
     ]
 
 
-def _folded(said: list[Said]) -> list[Said]:
+def _folded(said: list[ChatMessage]) -> list[ChatMessage]:
     """The system message as the beginning of the first user message."""
     if len(said) < 2 or said[0].role != "system" or said[1].role != "user":
         return said
-    return [Said("user", f"{said[0].content}\n\n{said[1].content}"), *said[2:]]
+    return [ChatMessage("user", f"{said[0].content}\n\n{said[1].content}"), *said[2:]]
 
 
 def _tojson(value: object, indent: int | None = None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from core.errors import BadInput
-from models.common.chat_template import Said
+from models.common.chat_template import ChatMessage
 
 WRAPPING = 8  # tokens that a chat template puts around one message, generously
 SAMPLE = 65_536  # characters; of longer texts only these are tokenised to judge the length
@@ -17,11 +17,11 @@ SAMPLE = 65_536  # characters; of longer texts only these are tokenised to judge
 class Fit:
     """The messages that are kept, and how many older ones are not."""
 
-    messages: tuple[Said, ...]
+    messages: tuple[ChatMessage, ...]
     dropped: int
 
 
-def fits(messages: Sequence[Said], room: int, count: Callable[[str], int]) -> Iterator[Fit]:
+def fits(messages: Sequence[ChatMessage], room: int, count: Callable[[str], int]) -> Iterator[Fit]:
     """Ever shorter choices of ``messages`` for a prompt of ``room`` tokens; take the first that really fits.
 
     Whole turns go, oldest first, so that roles go on alternating; system messages and the last turn stay. What goes is
@@ -61,9 +61,9 @@ def _reaching(target: int, gone: list[int]) -> int:
     return next((turns for turns, tokens in enumerate(gone) if tokens >= target), len(gone) - 1)
 
 
-def _turns(messages: list[Said]) -> list[list[Said]]:
+def _turns(messages: list[ChatMessage]) -> list[list[ChatMessage]]:
     """Each turn begins with what the person said."""
-    turns: list[list[Said]] = []
+    turns: list[list[ChatMessage]] = []
     for each in messages:
         if each.role == "user" or not turns:
             turns.append([])

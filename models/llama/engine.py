@@ -24,7 +24,7 @@ from core.host.hardware import gpu_free, gpu_taken
 from core.runtime.protocols import MessagesDropped, Sampling, Usage
 from core.types.events import Progress
 from core.types.messages import Image, Message
-from models.common.chat_template import Guard, Said, Template
+from models.common.chat_template import ChatMessage, Guard, Template
 from models.common.history import counted, fits
 from models.common.message_text import as_seen, as_text
 from models.common.text_stream import Writer
@@ -158,17 +158,17 @@ class Llama:
                 return prompt, tokens, fit.dropped
         raise AssertionError("fits() ends by raising")
 
-    def _said(self, messages: tuple[Message, ...]) -> list[Said]:
+    def _said(self, messages: tuple[Message, ...]) -> list[ChatMessage]:
         """The messages as the template gets them: words guarded, pictures as their characters or named in words."""
         if not self._vision:
-            return [Said(message.role, self._guard.veil(as_text(message))) for message in messages]
+            return [ChatMessage(message.role, self._guard.veil(as_text(message))) for message in messages]
         seen = as_seen(messages)
         signs = iter(self._vision.show(part for _, parts in seen for part in parts if isinstance(part, Image)))
         said = []
         for role, parts in seen:
             pictures = [next(signs) + self._template.gap for part in parts if isinstance(part, Image)]
             words = "\n\n".join(self._guard.veil(part) for part in parts if isinstance(part, str))
-            said.append(Said(role, "".join(pictures) + words))
+            said.append(ChatMessage(role, "".join(pictures) + words))
         return said
 
     def _tokenise(self, prompt: str) -> list[int]:

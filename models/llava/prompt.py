@@ -15,7 +15,7 @@ from typing import Any
 
 from core.errors import BadInput, EngineFailed
 from core.types.messages import Image, Message
-from models.common.chat_template import CHATML, ESCAPE, PICTURES, REFUSALS, Guard, Said
+from models.common.chat_template import CHATML, ESCAPE, PICTURES, REFUSALS, ChatMessage, Guard
 from models.common.history import counted, fits
 from models.common.message_text import as_seen
 from models.llava.vision import PictureTokens, Sight
@@ -75,7 +75,7 @@ class Prompter:
                 return LlavaPrompt(tokens, fit.dropped)
         raise AssertionError("fits() ends by raising")
 
-    def _said(self, messages: Sequence[Message]) -> list[Said]:
+    def _said(self, messages: Sequence[Message]) -> list[ChatMessage]:
         """Words veiled, and a character for each picture: pictures first, as the families were taught."""
         seen = as_seen(messages)
         images = [part for _, parts in seen for part in parts if isinstance(part, Image)]
@@ -86,24 +86,24 @@ class Prompter:
         for role, parts in seen:
             before = "".join(_character(next(pictures)) for part in parts if isinstance(part, Image))
             words = "\n\n".join(self._guard.veil(part) for part in parts if isinstance(part, str))
-            said.append(Said(role, before + words))
+            said.append(ChatMessage(role, before + words))
         return said
 
-    def _rendered(self, said: Sequence[Said]) -> str:
+    def _rendered(self, said: Sequence[ChatMessage]) -> str:
         """The template's text, the template's own image tokens replaced by the pictures' characters."""
         joined = [
-            Said(role, "\n\n".join(each.content for each in same))
+            ChatMessage(role, "\n\n".join(each.content for each in same))
             for role, same in groupby(said, lambda each: each.role)
         ]
         if not self._system and len(joined) > 1 and joined[0].role == "system":
-            joined = [Said("user", f"{joined[0].content}\n\n{joined[1].content}"), *joined[2:]]
+            joined = [ChatMessage("user", f"{joined[0].content}\n\n{joined[1].content}"), *joined[2:]]
         pictures = [each for one in joined for each in _PICTURE.findall(one.content)]
         pieces = self._render(joined).split(self._processor.image_token)
         if len(pieces) != len(pictures) + 1:
             raise _unusable(f"it shows {len(pieces) - 1} of {len(pictures)} pictures")
         return "".join(piece + picture for piece, picture in zip(pieces, [*pictures, ""], strict=True))
 
-    def _render(self, said: Sequence[Said]) -> str:
+    def _render(self, said: Sequence[ChatMessage]) -> str:
         conversation = [{"role": each.role, "content": self._content(each.content)} for each in said]
         try:
             text: str = self._processor.apply_chat_template(
@@ -127,7 +127,7 @@ class Prompter:
     def _takes_system(self) -> bool:
         """Some templates refuse a system message, some drop it without a word."""
         try:
-            return "parlor?" in self._render([Said("system", "parlor?"), Said("user", "hello")])
+            return "parlor?" in self._render([ChatMessage("system", "parlor?"), ChatMessage("user", "hello")])
         except EngineFailed:
             return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import EngineFailed
-from models.common.chat_template import Guard, Said, Template
+from models.common.chat_template import ChatMessage, Guard, Template
 from models.common.text_stream import Writer
 from models.common.threads import share
 
@@ -64,7 +64,7 @@ def test_a_stop_word_ends_the_answer_and_is_never_shown(pieces: list[str], stop:
 )
 def test_a_template_cannot_leave_its_sandbox(template: str) -> None:
     with pytest.raises(EngineFailed, match="template"):
-        Template(template).prompt([Said("user", "hello")])
+        Template(template).prompt([ChatMessage("user", "hello")])
 
 
 def test_a_template_that_is_not_jinja_is_refused() -> None:
@@ -73,7 +73,7 @@ def test_a_template_that_is_not_jinja_is_refused() -> None:
 
 
 def test_no_template_means_chatml() -> None:
-    assert Template("").prompt([Said("user", "hi")]) == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+    assert Template("").prompt([ChatMessage("user", "hi")]) == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
 
 
 def test_a_template_that_refuses_instructions_gets_them_in_the_first_message() -> None:
@@ -81,12 +81,14 @@ def test_a_template_that_refuses_instructions_gets_them_in_the_first_message() -
         "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
         "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
     )
-    assert Template(picky).prompt([Said("system", "be brief"), Said("user", "hi")]) == "[user]be brief\n\nhi"
+    assert (
+        Template(picky).prompt([ChatMessage("system", "be brief"), ChatMessage("user", "hi")]) == "[user]be brief\n\nhi"
+    )
 
 
 def test_neighbours_of_one_role_are_joined() -> None:
     prompt = Template("{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}").prompt(
-        [Said("user", "one"), Said("user", "two"), Said("assistant", "three")]
+        [ChatMessage("user", "one"), ChatMessage("user", "two"), ChatMessage("assistant", "three")]
     )
     assert prompt == "[user]one\n\ntwo[assistant]three"
 

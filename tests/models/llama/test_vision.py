@@ -18,7 +18,7 @@ from core.errors import BadInput, EngineFailed
 from core.runtime.protocols import MessagesDropped, Sampling, Usage
 from core.types.events import Progress
 from core.types.messages import Image, Message, Part, Reading, Text, TextLine
-from models.common.chat_template import Guard, Said, Template
+from models.common.chat_template import ChatMessage, Guard, Template
 from models.common.text_stream import Writer
 from models.llama import engine as llama
 from models.llama import vision as llama_vision
@@ -416,7 +416,7 @@ TYPED_ONLY = (
 
 
 def test_a_template_that_wants_parts_gets_parts() -> None:
-    prompt = Template(TYPED_ONLY).prompt([Said("user", "hi"), Said("assistant", "ho")])
+    prompt = Template(TYPED_ONLY).prompt([ChatMessage("user", "hi"), ChatMessage("assistant", "ho")])
     assert prompt == "<|im_start|>user:hi\n<|im_start|>assistant:ho"
 
 
