@@ -41,7 +41,7 @@ TIME, WORSE = 0.25, 0.005  # of the padded time; of the words or characters, mor
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SaidSentence:
     """A sentence, who says it, and the sound of it."""
 
     text: str
@@ -65,7 +65,7 @@ class HeardSentence:
     looped: bool
 
 
-def corpus(count: int) -> Iterator[Said]:
+def corpus(count: int) -> Iterator[SaidSentence]:
     """``count`` spoken sentences, English and Chinese in turn; what was not spoken before is spoken now."""
     chosen = settings.load()
     folder = chosen.home / "bench" / "hearing"
@@ -80,7 +80,7 @@ def corpus(count: int) -> Iterator[Said]:
             file = folder / (hashlib.sha256(f"{voice} {text}".encode()).hexdigest()[:24] + ".pcm")
             if not file.exists():
                 file.write_bytes(speaker.said(text, voice))
-            yield Said(text, language, voice, Audio(MARGIN + file.read_bytes() + MARGIN, RATE))
+            yield SaidSentence(text, language, voice, Audio(MARGIN + file.read_bytes() + MARGIN, RATE))
     finally:
         speaker.close()
 
@@ -122,19 +122,19 @@ class Ways:
             str(folder), device=built.device, compute_type=built.compute_type, cpu_threads=whisper.threads()
         )
 
-    def fast(self, said: Said) -> str:
+    def fast(self, said: SaidSentence) -> str:
         """As in a call of one language: until the text is there; its words' times come after it."""
         found = next(self._ear.hear(said.audio, hint=said.language), None)
         return found.text if isinstance(found, Segment) else ""
 
-    def padded(self, said: Said) -> str:
+    def padded(self, said: SaidSentence) -> str:
         import numpy as np
 
         samples = np.frombuffer(said.audio.pcm, "<i2").astype(np.float32) / 32768
         return "".join(one.text for one in self._plain.transcribe(samples, said.language, beam_size=5)[0])
 
 
-def measured(said: Said, way: str, hear: Callable[[Said], str]) -> HeardSentence:
+def measured(said: SaidSentence, way: str, hear: Callable[[SaidSentence], str]) -> HeardSentence:
     began = perf_counter()
     text = hear(said)
     seconds = perf_counter() - began
