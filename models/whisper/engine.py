@@ -68,7 +68,7 @@ PROMPTED = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Build:
+class WhisperBuild:
     """How the weights were loaded; ``note`` tells why not on the accelerator, when one is there."""
 
     device: str
@@ -100,11 +100,11 @@ def load(spec: ModelSpec, folder: Path) -> Whisper:
             before = gpu_free()
             model = _opened(folder, "cuda", "float16")
             least = (folder / "model.bin").stat().st_size // 2  # float16 of what may be float32 there
-            return Whisper(model, Build("cuda", "float16"), gpu_taken(before, gpu_free(), least))
+            return Whisper(model, WhisperBuild("cuda", "float16"), gpu_taken(before, gpu_free(), least))
         except RuntimeError as error:  # cuDNN or cuBLAS missing, no memory left, a card too old
             note = str(error)
     try:
-        return Whisper(_opened(folder, "cpu", "int8"), Build("cpu", "int8", note))
+        return Whisper(_opened(folder, "cpu", "int8"), WhisperBuild("cpu", "int8", note))
     except (RuntimeError, ValueError) as error:
         raise EngineFailed(
             f"{spec.name} cannot be opened: {error}. Remove the model and install it again.",
@@ -137,7 +137,7 @@ def threads(cores: int | None = None) -> int:
 class Whisper:
     """A Transcriber. One call at a time; a call closed half-way leaves the engine ready for the next."""
 
-    def __init__(self, model: WhisperModel, built: Build, taken: int = 0) -> None:
+    def __init__(self, model: WhisperModel, built: WhisperBuild, taken: int = 0) -> None:
         self.build = built
         self._taken = taken
         self._model = model
