@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.starter.data.fetch import NAMES, TRAINING, UNSEEN, FetchError, Package, fetch, read_json
+from models.starter.data.fetch import NAMES, TRAINING, UNSEEN, FetchError, NpmPackage, fetch, read_json
 from models.starter.data.names import (
     ENOUGH_SETS,
     SHORTCODES,
@@ -88,7 +88,7 @@ def read_pack(path: Path) -> Pack:
     return Pack(**tensors, **{name: json.loads(about[name]) for name in ("concepts", "styles", "licences")})
 
 
-def write_pack(path: Path, styles: Sequence[tuple[Package, Style]], listed: dict[str, Concept]) -> None:
+def write_pack(path: Path, styles: Sequence[tuple[NpmPackage, Style]], listed: dict[str, Concept]) -> None:
     """Writes the styles' pictures of the ``listed`` concepts (key to concept, in their order), whole or not at all.
 
     The header is written here, since safetensors' own writer promises no order for metadata. Raises ValueError for
@@ -127,7 +127,7 @@ def write_pack(path: Path, styles: Sequence[tuple[Package, Style]], listed: dict
     os.replace(part, path)
 
 
-def load_set(package: Package, cache: Path) -> IconSet:
+def load_set(package: NpmPackage, cache: Path) -> IconSet:
     """An icon set from its package. Raises FetchError."""
     files = read_json(fetch(package, cache), ("icons.json", "chars.json"))
     return icon_set(package.short, files["icons.json"], files.get("chars.json", {}))

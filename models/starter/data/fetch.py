@@ -22,7 +22,7 @@ class FetchError(Exception):
 
 
 @dataclass(frozen=True)
-class Package:
+class NpmPackage:
     """One version of an npm package, pinned by the SHA-256 of its tarball."""
 
     name: str
@@ -47,7 +47,7 @@ class Package:
 _NOTO, _FLUENT = "https://github.com/googlefonts/noto-emoji", "https://github.com/microsoft/fluentui-emoji"
 
 TRAINING = (
-    Package(
+    NpmPackage(
         "@iconify-json/noto",
         "1.2.9",
         "3e918d88fc945c0bb3d468dbace6f88caef67f01c9f0e7bcae0915a042e8f1ad",
@@ -56,7 +56,7 @@ TRAINING = (
         "Apache-2.0",
         _NOTO,
     ),
-    Package(
+    NpmPackage(
         "@iconify-json/twemoji",
         "1.2.5",
         "19046dff7d8707ce96212ec86468b36ac5f8e60409629dd13f809265c6d0ebb7",
@@ -65,7 +65,7 @@ TRAINING = (
         "CC-BY-4.0",
         "https://github.com/jdecked/twemoji",
     ),
-    Package(
+    NpmPackage(
         "@iconify-json/fluent-emoji-flat",
         "1.2.6",
         "7d064769dee690815f823bc5bcc511d957198caf9f5edd8dd9c1aa48a6aeb175",
@@ -74,7 +74,7 @@ TRAINING = (
         "MIT",
         _FLUENT,
     ),
-    Package(
+    NpmPackage(
         "@iconify-json/fluent-emoji",
         "1.2.7",
         "8044210dbf11e016d4de85f15d01a243423bd832457e7e2491df1b751c0e272b",
@@ -83,7 +83,7 @@ TRAINING = (
         "MIT",
         _FLUENT,
     ),
-    Package(
+    NpmPackage(
         "@iconify-json/noto-v1",
         "1.2.5",
         "2bf62c26c2c2884aa99e90aec942cdaee17a5921f05690694f4978ad4b017c37",
@@ -92,7 +92,7 @@ TRAINING = (
         "Apache-2.0",
         _NOTO,
     ),
-    Package(
+    NpmPackage(
         "@iconify-json/fxemoji",
         "1.2.2",
         "f3e72b3c59d05e1db03b7e308d55c0d05bd7ba3f625a90da1b79313c12858eef",
@@ -102,7 +102,7 @@ TRAINING = (
         "https://github.com/mozilla/fxemoji",
     ),
 )
-UNSEEN = Package(
+UNSEEN = NpmPackage(
     "@iconify-json/emojione",
     "1.2.3",
     "26a14f44284407e8bcde91799388dca2bfd91dbcd55a97f425524a1c5b73610e",
@@ -111,7 +111,7 @@ UNSEEN = Package(
     "CC-BY-4.0",
     "https://github.com/EmojiTwo/emojitwo",
 )
-NAMES = Package(
+NAMES = NpmPackage(
     "emojibase-data",
     "17.0.0",
     "d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a",
@@ -122,7 +122,7 @@ NAMES = Package(
 )
 
 
-def fetch(package: Package, folder: Path) -> Path:
+def fetch(package: NpmPackage, folder: Path) -> Path:
     """The package's tarball in ``folder``, fetched with ``npm pack`` unless it lies there already.
 
     Raises FetchError when npm is missing, fails or is slow, and when the tarball is not the pinned one.
@@ -141,7 +141,7 @@ def fetch(package: Package, folder: Path) -> Path:
     return tarball
 
 
-def verify(package: Package, tarball: Path) -> None:
+def verify(package: NpmPackage, tarball: Path) -> None:
     """Raises FetchError unless ``tarball`` has the package's SHA-256; one that differs is removed."""
     try:
         found = hashlib.sha256(tarball.read_bytes()).hexdigest()

@@ -23,7 +23,7 @@ from models.starter.data import fetch as data_fetch
 from models.starter.data import names as data_names
 from models.starter.data import render as data_render
 from models.starter.data.build import build as data
-from models.starter.data.fetch import FetchError, Package
+from models.starter.data.fetch import FetchError, NpmPackage
 from models.starter.data.names import Glossary, IconSet
 
 HALF = '<path fill="#d02020" d="M0 0h20v36H0z"/>'
@@ -209,7 +209,7 @@ def test_pictures_alike_in_two_styles_are_found() -> None:
     assert data_render.alike([{"a": disc, "b": near, "c": star}, {"a": disc, "b": star}]) == set()
 
 
-def tarball(folder: Path, package: Package, files: Mapping[str, Any]) -> Package:
+def tarball(folder: Path, package: NpmPackage, files: Mapping[str, Any]) -> NpmPackage:
     """Writes ``files`` as npm would; the package, pinned to what was written."""
     folder.mkdir(parents=True, exist_ok=True)
     with tarfile.open(folder / package.file, "w:gz") as archive:
