@@ -30,7 +30,7 @@ from core.types.messages import Message
 from models.common.text_stream import Writer
 from models.common.threads import Threads
 from models.common.torch_memory import clean, gpu_bytes, out_of_memory
-from models.llava.kv_cache import Past, Pasts
+from models.llava.kv_cache import KVCache, Pasts
 from models.llava.load import explained, open_model
 from models.llava.lora import Adapters
 from models.llava.precision import Means
@@ -143,7 +143,7 @@ class Llava:
         self._model = self._sight = self._adapters = self._prompter = self._pasts = None  # type: ignore[assignment]
         clean()
 
-    def _read(self, past: Past, tokens: list[int]) -> Generator[Progress, None, torch.Tensor]:
+    def _read(self, past: KVCache, tokens: list[int]) -> Generator[Progress, None, torch.Tensor]:
         """Compute the new part of the prompt; returns the last token's logits, [vocabulary]."""
         logits = torch.empty(0)
         for at in range(0, len(tokens), self._chunk):
@@ -154,7 +154,7 @@ class Llava:
             logits = self._compute(past, chunk)
         return logits
 
-    def _looks(self, past: Past, chunk: list[int]) -> Iterator[Progress]:
+    def _looks(self, past: KVCache, chunk: list[int]) -> Iterator[Progress]:
         """Encode the pictures in ``chunk`` that have not been, a Progress before each of their tiles."""
         for number in sorted({picture_of(token) for token in chunk if token < 0}):
             done = 1.0 if self._sight.keeps(number, self._adapters.seeing) else 0.0
@@ -163,7 +163,7 @@ class Llava:
                 done = self._twice(past, partial(self._sight.encode, number, self._adapters.seeing))
 
     def _write(
-        self, past: Past, logits: torch.Tensor, sampling: Sampling
+        self, past: KVCache, logits: torch.Tensor, sampling: Sampling
     ) -> Generator[str, None, tuple[int, float, str]]:
         """Stream the answer; returns its tokens, the seconds they took without the reader's own, and why it ended."""
         writer, sampler = Writer(sampling.stop), Sampler(sampling)
@@ -195,7 +195,7 @@ class Llava:
             yield rest
         return count, seconds, finish
 
-    def _compute(self, past: Past, tokens: list[int]) -> torch.Tensor:
+    def _compute(self, past: KVCache, tokens: list[int]) -> torch.Tensor:
         """Compute ``tokens`` after ``past``; returns the last one's logits, [vocabulary]."""
         if self._threads.changed():
             torch.set_num_threads(self._threads.now)
@@ -203,7 +203,7 @@ class Llava:
         past.note(tokens)
         return logits
 
-    def _computed(self, past: Past, tokens: list[int]) -> torch.Tensor:
+    def _computed(self, past: KVCache, tokens: list[int]) -> torch.Tensor:
         held = len(past.tokens)
         given = {"past_key_values": past.cache, "use_cache": True, "logits_to_keep": 1}
         try:
@@ -214,7 +214,7 @@ class Llava:
             raise
         return logits
 
-    def _twice(self, past: Past | None, work: Callable[[], T]) -> T:
+    def _twice(self, past: KVCache | None, work: Callable[[], T]) -> T:
         """What ``work`` gives. Where memory runs out, once more with no past kept but ``past``.
 
         Raises NotEnoughMemory.

@@ -57,7 +57,7 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
 
 
 @dataclass(slots=True)
-class Past:
+class KVCache:
     """What has been computed of one conversation under one adapter.
 
     ``starts`` are the places at which a computation began: the same tokens in other groups differ in their last bits.
@@ -84,9 +84,9 @@ class Past:
         self.tokens = self.tokens[:count]
         self.starts = [start for start in self.starts if start < count]
 
-    def branch(self, count: int) -> Past:
+    def branch(self, count: int) -> KVCache:
         """A past of its own that begins with the same ``count`` tokens."""
-        twin = Past(self.adapter, self.tokens[:count], [start for start in self.starts if start < count])
+        twin = KVCache(self.adapter, self.tokens[:count], [start for start in self.starts if start < count])
         if count:
             twin.cache.layers += [layer.copied(count) for layer in self.cache.layers]
         return twin
@@ -97,9 +97,9 @@ class Pasts:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._pasts: dict[str, Past] = {}  # least recently used first
+        self._pasts: dict[str, KVCache] = {}  # least recently used first
 
-    def open(self, owner: str, adapter: str, tokens: Sequence[int]) -> Past:
+    def open(self, owner: str, adapter: str, tokens: Sequence[int]) -> KVCache:
         """``owner``'s past, holding what some past under this adapter shares with ``tokens``.
 
         At least the last of ``tokens`` is left to compute, for its logits; when all of them are there, the last group
@@ -107,7 +107,7 @@ class Pasts:
         """
         own = self._pasts.pop(owner, None)
         candidates = [past for past in (own, *self._pasts.values()) if past and past.adapter == adapter]
-        best = max(candidates, key=lambda past: past.common(tokens), default=Past(adapter))
+        best = max(candidates, key=lambda past: past.common(tokens), default=KVCache(adapter))
         count = best.common(tokens)
         if count == len(tokens):
             count = max(start for start in best.starts if start < count)
@@ -119,7 +119,7 @@ class Pasts:
         self._pasts[owner] = best
         return best
 
-    def forget_others(self, past: Past | None) -> bool:
+    def forget_others(self, past: KVCache | None) -> bool:
         """Drop all but ``past``; returns whether there were any."""
         others = [owner for owner, each in self._pasts.items() if each is not past]
         for owner in others:
