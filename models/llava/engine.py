@@ -30,7 +30,7 @@ from core.types.messages import Message
 from models.common.text_stream import Writer
 from models.common.threads import Threads
 from models.common.torch_memory import clean, gpu_bytes, out_of_memory
-from models.llava.kv_cache import KVCache, Pasts
+from models.llava.kv_cache import KVCache, KVCaches
 from models.llava.load import explained, open_model
 from models.llava.lora import Adapters
 from models.llava.precision import Means
@@ -96,7 +96,7 @@ class Llava:
         self._adapters = adapters
         self._context = context
         self._prompter = Prompter(processor, sight, model.config.text_config.model_type)
-        self._pasts = Pasts(PARKED * self._context)
+        self._pasts = KVCaches(PARKED * self._context)
         self._threads = Threads(threads)
         self._chunk = GPU_CHUNK if means.device == "cuda" else _chunk(model.num_parameters())
         self._pieces = Pieces(processor.tokenizer)

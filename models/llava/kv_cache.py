@@ -92,7 +92,7 @@ class KVCache:
         return twin
 
 
-class Pasts:
+class KVCaches:
     """The pasts of all conversations; the least recently used go when together they hold over ``most`` tokens."""
 
     def __init__(self, most: int) -> None:
