@@ -51,7 +51,7 @@ def stretches(tokens: Sequence[int], size: int) -> Iterator[Sequence[int]]:
 
 
 @dataclass(slots=True)
-class Past:
+class TokenHistory:
     """The tokens cached of one conversation, and the prompt text that stretches of them came from.
 
     ``marks`` are (characters, tokens): so many characters of ``text`` are exactly so many of the first ``tokens``.
@@ -83,12 +83,14 @@ class Past:
         """Where the next token stands in the sequence."""
         return len(self.tokens) - (self.lags[-1][1] if self.lags else 0)
 
-    def first(self, count: int, owner: str) -> Past:
+    def first(self, count: int, owner: str) -> TokenHistory:
         """The past of ``owner``, who goes on from the first ``count`` tokens of this one."""
         marks = [mark for mark in self.marks if mark[1] <= count]
         text = self.text[: marks[-1][0]] if marks else ""
         starts = [start for start in self.starts if start < count]
-        return Past(owner, self.tokens[:count], text, marks, starts, [lag for lag in self.lags if lag[0] <= count])
+        return TokenHistory(
+            owner, self.tokens[:count], text, marks, starts, [lag for lag in self.lags if lag[0] <= count]
+        )
 
 
 class Cache:
@@ -97,8 +99,8 @@ class Cache:
     def __init__(self, context: Context, rewinds: bool = True) -> None:
         self._context = context
         self._rewinds = rewinds
-        self._parked: dict[str, Past] = {}  # least recently used first
-        self.live = Past()
+        self._parked: dict[str, TokenHistory] = {}  # least recently used first
+        self.live = TokenHistory()
 
     def tokens(self, prompt: str, tokenise: Callable[[str], list[int]]) -> list[int]:
         """The prompt's tokens: cached ones as far as a mark reaches, then ``tokenise`` of the rest."""
@@ -162,9 +164,9 @@ class Cache:
     def empty(self) -> None:
         """Forget the live past."""
         self._context.forget()
-        self.live = Past(self.live.owner)
+        self.live = TokenHistory(self.live.owner)
 
-    def _pasts(self) -> list[Past]:
+    def _pasts(self) -> list[TokenHistory]:
         return [self.live, *reversed(self._parked.values())]
 
     def _park_live_unless(self, owner: str) -> None:
@@ -178,6 +180,6 @@ class Cache:
             del self._parked[next(iter(self._parked))]
 
 
-def _state(past: Past) -> State:
+def _state(past: TokenHistory) -> State:
     assert past.state is not None
     return past.state
