@@ -30,7 +30,7 @@ from models.common.message_text import as_seen, as_text
 from models.common.text_stream import Writer
 from models.llama.bindings import Context, Model, State, sampler, start
 from models.llama.device import offloads, on_gpu
-from models.llama.kv_cache import Cache, stretches
+from models.llama.kv_cache import SequenceCache, stretches
 from models.llama.vision import PICTURE_TOKENS, Vision
 
 CONTEXT_TOKENS = 8192
@@ -91,7 +91,7 @@ class Llama:
         self._chunk = GPU_CHUNK if model.gpu else _chunk(model.parameters)
         batch = max(self._chunk, vision.largest() if vision else 0)
         self._context = Context(model, min(context_tokens, model.trained_tokens), threads, batch)
-        self._cache = Cache(self._context, model.rewinds)
+        self._cache = SequenceCache(self._context, model.rewinds)
         self._template = Template(model.template, model.begin_text, model.end_text)
         self._guard = Guard(model.control)
         self._count = lru_cache(maxsize=4096)(lambda text: counted(text, self._tokenise))

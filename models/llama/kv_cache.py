@@ -93,7 +93,7 @@ class TokenHistory:
         )
 
 
-class Cache:
+class SequenceCache:
     """The live past and the parked ones of one context. ``rewinds``: whether the model's cache can be cut back."""
 
     def __init__(self, context: Context, rewinds: bool = True) -> None:
