@@ -107,7 +107,7 @@ class BenchVoice:
             self._worker.kill()
 
 
-class Ways:
+class DecodingWays:
     """Both ways of hearing, over the same weights on as many threads."""
 
     def __init__(self) -> None:
@@ -182,11 +182,11 @@ def decode(count: int, file: Path | None) -> list[HeardSentence]:
     """Both ways over ``count`` sentences; those in ``file`` are not decoded again, new ones are added to it."""
     found = kept(file)
     done = {(one.said, one.language) for one in found}
-    ways: Ways | None = None
+    ways: DecodingWays | None = None
     for said in corpus(count):
         if (said.text, said.language) in done:
             continue
-        ways = ways or Ways()
+        ways = ways or DecodingWays()
         both = [measured(said, "fast", ways.fast), measured(said, "padded", ways.padded)]
         found += both
         if file:
