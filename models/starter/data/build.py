@@ -34,8 +34,8 @@ from models.starter.data.fetch import NAMES, TRAINING, UNSEEN, FetchError, NpmPa
 from models.starter.data.names import (
     ENOUGH_SETS,
     SHORTCODES,
-    Concept,
     Glossary,
+    IconConcept,
     IconSet,
     concepts,
     glossary,
@@ -65,7 +65,7 @@ class Pack:
     ends: NDArray[np.int64]  # [n]
     concept: NDArray[np.int16]  # [n]
     style: NDArray[np.int16]  # [n]
-    concepts: list[Concept]
+    concepts: list[IconConcept]
     styles: list[str]
     licences: dict[str, str]
 
@@ -88,7 +88,7 @@ def read_pack(path: Path) -> Pack:
     return Pack(**tensors, **{name: json.loads(about[name]) for name in ("concepts", "styles", "licences")})
 
 
-def write_pack(path: Path, styles: Sequence[tuple[NpmPackage, Style]], listed: dict[str, Concept]) -> None:
+def write_pack(path: Path, styles: Sequence[tuple[NpmPackage, Style]], listed: dict[str, IconConcept]) -> None:
     """Writes the styles' pictures of the ``listed`` concepts (key to concept, in their order), whole or not at all.
 
     The header is written here, since safetensors' own writer promises no order for metadata. Raises ValueError for

@@ -26,7 +26,7 @@ _CUT = re.compile(r" (with|without) .*$")
 _SHORTER = {"leaf fluttering in wind": "fluttering leaf", "shallow pan of food": "pan of food", "pool 8 ball": "8 ball"}
 
 
-class Concept(TypedDict):
+class IconConcept(TypedDict):
     """One thing to draw, as the packs' metadata lists it."""
 
     slug: str  # of the English name
@@ -141,7 +141,7 @@ def shared_codes(sets: Iterable[IconSet]) -> dict[str, str]:
     return shared
 
 
-def concepts(keys: Iterable[str], words: Glossary) -> dict[str, Concept]:
+def concepts(keys: Iterable[str], words: Glossary) -> dict[str, IconConcept]:
     """Key to concept, sorted by slug. Raises ValueError where two would share a name in one of the languages."""
     names = _english({code: words.english[code] for code in words.english if _wanted(code, words)})
     made = sorted((_concept(code, names[code], words) for code in keys), key=lambda pair: pair[1]["slug"])
@@ -190,9 +190,9 @@ def _plain(label: str) -> str:
     return unicodedata.normalize("NFKD", label.replace("’", "'")).encode("ascii", "ignore").decode().lower().strip()
 
 
-def _concept(code: str, name: str, words: Glossary) -> tuple[str, Concept]:
+def _concept(code: str, name: str, words: Glossary) -> tuple[str, IconConcept]:
     english, chinese = words.english[code], words.chinese[code]
-    return code, Concept(
+    return code, IconConcept(
         slug=slug(name),
         en=name,
         zh=chinese["label"],
