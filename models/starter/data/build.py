@@ -58,7 +58,7 @@ Style = dict[str, bytes]  # concept's key to WebP
 
 
 @dataclass(frozen=True)
-class Pack:
+class DrawnPack:
     """A pack in memory: n pictures, what each shows and in which style."""
 
     webp: NDArray[np.uint8]  # [total]
@@ -78,14 +78,14 @@ class Pack:
         return decode(self.webp[start : int(self.ends[index])].tobytes())
 
 
-def read_pack(path: Path) -> Pack:
+def read_pack(path: Path) -> DrawnPack:
     """The pack at ``path``. Raises OSError where there is none, and safetensors' error for another kind of file."""
     from safetensors import safe_open
 
     with safe_open(path, framework="numpy") as file:
         about = file.metadata()
         tensors = {name: file.get_tensor(name) for name in ("webp", "ends", "concept", "style")}
-    return Pack(**tensors, **{name: json.loads(about[name]) for name in ("concepts", "styles", "licences")})
+    return DrawnPack(**tensors, **{name: json.loads(about[name]) for name in ("concepts", "styles", "licences")})
 
 
 def write_pack(path: Path, styles: Sequence[tuple[NpmPackage, Style]], listed: dict[str, IconConcept]) -> None:
