@@ -23,7 +23,7 @@ from core.types.events import Progress
 from core.types.image_request import ImageRequest, ImageResult
 from models.common.torch_memory import clean, gpu_bytes, out_of_memory
 from models.diffusion.folder import contents
-from models.diffusion.memory_plan import OFFLOADS, Facts, Means, choose_means, leaner, place, tile
+from models.diffusion.memory_plan import OFFLOADS, DiffusionFacts, Means, choose_means, leaner, place, tile
 from models.diffusion.preview import SHARE, Allowance, preview
 from models.diffusion.prompt import Words, encode
 from models.diffusion.settings import Native, native, resolved
@@ -75,7 +75,7 @@ class Diffusion:
     One call at a time; a call closed half-way leaves the engine ready for the next.
     """
 
-    def __init__(self, name: str, pipe: Any, facts: Facts, means: Means, own: Native, share: float) -> None:
+    def __init__(self, name: str, pipe: Any, facts: DiffusionFacts, means: Means, own: Native, share: float) -> None:
         """``pipe`` lies in RAM in the precision of ``means``; ``share`` of the time is for previews."""
         self.means = means
         self.own = own

@@ -18,15 +18,15 @@ from core.host.hardware import cpu_features
 from core.types.provenance import Scalar
 from models.common.torch_memory import NATIVE_BFLOAT16, device, granted, out_of_memory
 from models.diffusion.folder import HALF, LEFT_OUT, Contents
-from models.diffusion.memory_plan import Dtype, Facts, Means
+from models.diffusion.memory_plan import DiffusionFacts, Dtype, Means
 
 XL = "StableDiffusionXLPipeline"
 
 
-def look(found: Contents, defaults: Mapping[str, Scalar]) -> Facts:
+def look(found: Contents, defaults: Mapping[str, Scalar]) -> DiffusionFacts:
     """The machine and the model, as ``choose_means`` wants to know them; holds the GPU's room down to ``gpu_bytes``."""
     where = device(defaults)
-    return Facts(
+    return DiffusionFacts(
         device=where,
         gpu_bytes=granted(defaults),
         ram_bytes=psutil.virtual_memory().available,

@@ -34,7 +34,7 @@ LAYERS = 0.1  # of the largest component that is on the GPU at once when its lay
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class DiffusionFacts:
     """What the choice hangs on. Sizes in bytes; ``parameters`` of the whole model and of its ``largest`` component.
 
     ``native_bfloat16``: the CPU multiplies such numbers itself (AVX512-BF16, AMX). ``single_vae``: the VAE computes in
@@ -69,21 +69,21 @@ class Means:
         return ", ".join(said + ["VAE tiling"] * self.vae_tiling)
 
 
-def choose_means(facts: Facts, width: int, height: int) -> Means:
+def choose_means(facts: DiffusionFacts, width: int, height: int) -> Means:
     """The first rung of the ladder that should fit; its last when none does, for the allocator has the last word."""
     rungs = list(ladder(facts, width, height))
     room = facts.gpu_bytes if facts.device == "cuda" else facts.ram_bytes
     return next((means for means in rungs if needs(facts, means, width, height) <= room), rungs[-1])
 
 
-def leaner(facts: Facts, means: Means, width: int, height: int) -> Means | None:
+def leaner(facts: DiffusionFacts, means: Means, width: int, height: int) -> Means | None:
     """The next rung below ``means``, None below the last."""
     rungs = list(ladder(facts, width, height))
     below = rungs[rungs.index(means) + 1 :] if means in rungs else []
     return below[0] if below else None
 
 
-def ladder(facts: Facts, width: int, height: int) -> Iterator[Means]:
+def ladder(facts: DiffusionFacts, width: int, height: int) -> Iterator[Means]:
     """Ever leaner and slower means. Above a megapixel the VAE always works in tiles.
 
     On a GPU: half precision with all weights there; the VAE in tiles; one component there at a time; some layers at a
@@ -108,7 +108,7 @@ def ladder(facts: Facts, width: int, height: int) -> Iterator[Means]:
     yield from dict.fromkeys(rungs)
 
 
-def needs(facts: Facts, means: Means, width: int, height: int) -> int:
+def needs(facts: DiffusionFacts, means: Means, width: int, height: int) -> int:
     """Bytes that painting takes by ``means`` where it is computed: on the GPU, or in RAM."""
     each = BYTES[means.dtype]
     held = {"none": facts.parameters, "model": facts.largest, "group": LAYERS * facts.largest}[means.offload]

@@ -29,7 +29,7 @@ from models.common import torch_memory
 from models.diffusion import denoise as diffusion_steps
 from models.diffusion import engine as diffusion
 from models.diffusion.folder import contents
-from models.diffusion.memory_plan import Facts, Means, choose_means, leaner, needs
+from models.diffusion.memory_plan import DiffusionFacts, Means, choose_means, leaner, needs
 from models.diffusion.preview import SHARE, Allowance, mapped
 from models.diffusion.settings import SCHEDULERS, native
 from tests.tiny.tiny_diffusion import Kind, write_tiny_diffusion
@@ -413,8 +413,8 @@ def test_steps_that_the_scheduler_cannot_take_are_refused_with_what_to_do(
 
 GB = 1_000_000_000
 BITS = "float16, SDPA, 8-bit UNet"
-SD15 = Facts("cuda", 0, 32 * GB, parameters=1_066_000_000, largest=860_000_000)
-XL = Facts("cuda", 0, 32 * GB, parameters=3_470_000_000, largest=2_570_000_000, single_vae=True)
+SD15 = DiffusionFacts("cuda", 0, 32 * GB, parameters=1_066_000_000, largest=860_000_000)
+XL = DiffusionFacts("cuda", 0, 32 * GB, parameters=3_470_000_000, largest=2_570_000_000, single_vae=True)
 CPU = replace(SD15, device="cpu", single_vae=True)
 
 
@@ -446,13 +446,13 @@ CPU = replace(SD15, device="cpu", single_vae=True)
         (replace(CPU, ram_bytes=GB), (512, 512), "bfloat16, SDPA, VAE tiling"),
     ],
 )
-def test_the_means_are_chosen_by_what_the_machine_has(facts: Facts, size: tuple[int, int], means: str) -> None:
+def test_the_means_are_chosen_by_what_the_machine_has(facts: DiffusionFacts, size: tuple[int, int], means: str) -> None:
     assert str(choose_means(facts, *size)) == means
 
 
 @pytest.mark.parametrize("facts", [SD15, replace(SD15, bits=8), replace(SD15, ram_bytes=GB), XL, CPU])
 @pytest.mark.parametrize("size", [(512, 512), (2048, 2048)])
-def test_leaner_means_need_less_and_come_to_an_end(facts: Facts, size: tuple[int, int]) -> None:
+def test_leaner_means_need_less_and_come_to_an_end(facts: DiffusionFacts, size: tuple[int, int]) -> None:
     means: Means | None = choose_means(replace(facts, gpu_bytes=999 * GB, ram_bytes=999 * GB), *size)
     if facts.ram_bytes < 2 * GB:
         means = choose_means(replace(facts, gpu_bytes=999 * GB), *size)
