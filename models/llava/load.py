@@ -20,7 +20,7 @@ from core.formats.safetensors import read_tensors
 from core.host.hardware import cpu_features
 from core.types.provenance import Scalar
 from models.common.torch_memory import NATIVE_BFLOAT16, clean, device, granted, out_of_memory
-from models.llava.precision import GROUP, Facts, Means, choose_means
+from models.llava.precision import GROUP, LlavaFacts, Means, choose_means
 
 # Families whose language model takes one row of positions and attends from left to right, so that a prompt can be read
 # in pieces with pictures as vectors. Others (Qwen-VL, Gemma) are served as GGUF files by models/llama/engine.py.
@@ -89,13 +89,13 @@ def explained(name: str) -> Iterator[None]:
         ) from error
 
 
-def _look(name: str, folder: Path, config: Any, defaults: Mapping[str, Scalar]) -> Facts:
+def _look(name: str, folder: Path, config: Any, defaults: Mapping[str, Scalar]) -> LlavaFacts:
     """The machine and the model; holds the GPU's room down to ``gpu_bytes``."""
     found = tensors(name, folder)
     layers = sum(size for key, size in found.items() if "language_model" in key and key.split(".")[-2] in LAYERS)
     where = device(defaults)
     native = bool(NATIVE_BFLOAT16 & cpu_features())
-    return Facts(
+    return LlavaFacts(
         device=where,
         room=granted(defaults) if where == "cuda" else psutil.virtual_memory().available,
         layers=layers,

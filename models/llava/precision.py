@@ -16,7 +16,7 @@ GROUP = 64  # weights that share a scale at 4 bits: what goes into a layer must 
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class LlavaFacts:
     """What the choice depends on. ``room`` is bytes on the device; ``bits`` 0 leaves the choice to the room.
 
     ``layers`` and ``kept`` count weights: the language model's linear layers, which may be quantised, and all others.
@@ -46,7 +46,7 @@ class Means:
         return f"{self.bits} bit weights, {self.dtype}" if self.bits < 16 else self.dtype
 
 
-def choose_means(facts: Facts) -> Means:
+def choose_means(facts: LlavaFacts) -> Means:
     """What was asked for, else the most precise that fits; the smallest when none does, for the allocator decides.
 
     A CPU that multiplies bfloat16 uses it in place of float32, half the bytes read at each token.
@@ -60,13 +60,13 @@ def choose_means(facts: Facts) -> Means:
     return _means(facts, next(fitting, rungs[-1]))
 
 
-def needs(facts: Facts, bits: int) -> int:
+def needs(facts: LlavaFacts, bits: int) -> int:
     """Bytes that the model takes on its device with linear layers of so many ``bits``."""
     weights = facts.layers * WEIGHT[bits] + facts.kept * (4 if _means(facts, bits).dtype == "float32" else 2)
     return round(HEADROOM * weights) + (CONTEXT if facts.device == "cuda" else 0)
 
 
-def _means(facts: Facts, bits: int) -> Means:
+def _means(facts: LlavaFacts, bits: int) -> Means:
     half = "bfloat16" if facts.bfloat16 or facts.device == "cpu" else "float16"
     single = bits == 32 or (bits < 16 and facts.device == "cpu" and not facts.bfloat16)
     chosen: Bits = 32 if bits == 32 else 16 if bits == 16 else 8 if bits == 8 else 4

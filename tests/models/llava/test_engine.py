@@ -31,7 +31,7 @@ from core.types.provenance import Scalar
 from models.llava import engine as llava
 from models.llava.engine import Llava
 from models.llava.load import StillOnevision
-from models.llava.precision import Facts, choose_means, needs
+from models.llava.precision import LlavaFacts, choose_means, needs
 from models.llava.prompt import VICUNA, Prompter
 from models.llava.vision import Sight
 from tests.tiny.tiny_llava import (
@@ -501,8 +501,8 @@ def is_linear(module: torch.nn.Module) -> bool:
     return isinstance(module, torch.nn.Linear)
 
 
-GPU = Facts("cuda", room=24_000_000_000, layers=6_500_000_000, kept=600_000_000, bfloat16=True)
-CPU = Facts("cpu", room=64_000_000_000, layers=6_500_000_000, kept=600_000_000, bfloat16=False)
+GPU = LlavaFacts("cuda", room=24_000_000_000, layers=6_500_000_000, kept=600_000_000, bfloat16=True)
+CPU = LlavaFacts("cpu", room=64_000_000_000, layers=6_500_000_000, kept=600_000_000, bfloat16=False)
 
 
 @pytest.mark.parametrize(
@@ -526,7 +526,7 @@ CPU = Facts("cpu", room=64_000_000_000, layers=6_500_000_000, kept=600_000_000, 
         (replace(CPU, bfloat16=True, bits=32), "float32"),
     ],
 )
-def test_the_precision_is_chosen_by_device_and_room(facts: Facts, told: str) -> None:
+def test_the_precision_is_chosen_by_device_and_room(facts: LlavaFacts, told: str) -> None:
     assert str(choose_means(facts)) == told
 
 
