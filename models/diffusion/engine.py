@@ -23,7 +23,7 @@ from core.types.events import Progress
 from core.types.image_request import ImageRequest, ImageResult
 from models.common.torch_memory import clean, gpu_bytes, out_of_memory
 from models.diffusion.folder import contents
-from models.diffusion.memory_plan import OFFLOADS, DiffusionFacts, Means, choose_means, leaner, place, tile
+from models.diffusion.memory_plan import OFFLOADS, DiffusionFacts, DiffusionPlan, choose_means, leaner, place, tile
 from models.diffusion.preview import SHARE, Allowance, preview
 from models.diffusion.prompt import Words, encode
 from models.diffusion.settings import Native, native, resolved
@@ -75,7 +75,9 @@ class Diffusion:
     One call at a time; a call closed half-way leaves the engine ready for the next.
     """
 
-    def __init__(self, name: str, pipe: Any, facts: DiffusionFacts, means: Means, own: Native, share: float) -> None:
+    def __init__(
+        self, name: str, pipe: Any, facts: DiffusionFacts, means: DiffusionPlan, own: Native, share: float
+    ) -> None:
         """``pipe`` lies in RAM in the precision of ``means``; ``share`` of the time is for previews."""
         self.means = means
         self.own = own
@@ -83,7 +85,7 @@ class Diffusion:
         self._pipe = pipe
         self._facts = facts
         self._share = share
-        self._placed: Means | None = None
+        self._placed: DiffusionPlan | None = None
         self._graphed: Graphed | None = None
 
     def paint(self, painting: ImageRequest) -> Iterator[Progress | ImageResult]:
@@ -115,7 +117,7 @@ class Diffusion:
         offload = max(means.offload, held.offload, key=OFFLOADS.index)
         self._use(replace(means, dtype=held.dtype, bits=held.bits, offload=offload), width, height)
 
-    def _use(self, means: Means, width: int, height: int) -> None:
+    def _use(self, means: DiffusionPlan, width: int, height: int) -> None:
         """Paint by ``means`` from now on, or by the first leaner ones whose weights find a place."""
         try:
             if self._placed is None or self._placed.offload != means.offload:
@@ -130,7 +132,7 @@ class Diffusion:
                 raise
             self._use(self._leaner(means, width, height, error), width, height)
 
-    def _leaner(self, means: Means, width: int, height: int, error: RuntimeError) -> Means:
+    def _leaner(self, means: DiffusionPlan, width: int, height: int, error: RuntimeError) -> DiffusionPlan:
         from models.diffusion.load import too_big
 
         below = leaner(self._facts, means, width, height)
@@ -203,7 +205,7 @@ class Diffusion:
             yield Progress("paint", (number + 1) / (len(denoising) + 1), said, said_zh, shown)
 
 
-def _graphed(pipe: Any, means: Means) -> Graphed | None:
+def _graphed(pipe: Any, means: DiffusionPlan) -> Graphed | None:
     """On a GPU with the weights there for good, the UNet is recorded; elsewhere it is called as it is."""
     if means.device != "cuda" or means.offload != "none" or means.bits:
         return None

@@ -18,7 +18,7 @@ from core.host.hardware import cpu_features
 from core.types.provenance import Scalar
 from models.common.torch_memory import NATIVE_BFLOAT16, device, granted, out_of_memory
 from models.diffusion.folder import HALF, LEFT_OUT, Contents
-from models.diffusion.memory_plan import DiffusionFacts, Dtype, Means
+from models.diffusion.memory_plan import DiffusionFacts, DiffusionPlan, Dtype
 
 XL = "StableDiffusionXLPipeline"
 
@@ -43,7 +43,7 @@ def _dtype(defaults: Mapping[str, Scalar]) -> Dtype | None:
     return next((name for name in get_args(Dtype) if name == defaults.get("dtype")), None)
 
 
-def opened(name: str, folder: Path, found: Contents, means: Means) -> Any:
+def opened(name: str, folder: Path, found: Contents, means: DiffusionPlan) -> Any:
     """The pipeline in RAM, in the precision that ``means`` asks for; a VAE that overflows in half stays in single."""
     for library in (diffusers, transformers):
         library.utils.logging.disable_progress_bar()

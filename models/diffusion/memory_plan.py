@@ -53,7 +53,7 @@ class DiffusionFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class DiffusionPlan:
     """``offload`` says what waits in RAM: nothing, the components not in use, or all but the layers in use."""
 
     device: Device
@@ -69,21 +69,21 @@ class Means:
         return ", ".join(said + ["VAE tiling"] * self.vae_tiling)
 
 
-def choose_means(facts: DiffusionFacts, width: int, height: int) -> Means:
+def choose_means(facts: DiffusionFacts, width: int, height: int) -> DiffusionPlan:
     """The first rung of the ladder that should fit; its last when none does, for the allocator has the last word."""
     rungs = list(ladder(facts, width, height))
     room = facts.gpu_bytes if facts.device == "cuda" else facts.ram_bytes
     return next((means for means in rungs if needs(facts, means, width, height) <= room), rungs[-1])
 
 
-def leaner(facts: DiffusionFacts, means: Means, width: int, height: int) -> Means | None:
+def leaner(facts: DiffusionFacts, means: DiffusionPlan, width: int, height: int) -> DiffusionPlan | None:
     """The next rung below ``means``, None below the last."""
     rungs = list(ladder(facts, width, height))
     below = rungs[rungs.index(means) + 1 :] if means in rungs else []
     return below[0] if below else None
 
 
-def ladder(facts: DiffusionFacts, width: int, height: int) -> Iterator[Means]:
+def ladder(facts: DiffusionFacts, width: int, height: int) -> Iterator[DiffusionPlan]:
     """Ever leaner and slower means. Above a megapixel the VAE always works in tiles.
 
     On a GPU: half precision with all weights there; the VAE in tiles; one component there at a time; some layers at a
@@ -96,19 +96,19 @@ def ladder(facts: DiffusionFacts, width: int, height: int) -> Iterator[Means]:
     if facts.device == "cuda":
         crowded = facts.ram_bytes < BYTES["float16"] * facts.parameters
         bits = 8 if crowded else facts.bits
-        first = Means("cuda", facts.dtype or "float16", bits=facts.bits, vae_tiling=tiled)
+        first = DiffusionPlan("cuda", facts.dtype or "float16", bits=facts.bits, vae_tiling=tiled)
         rungs = [first, replace(first, vae_tiling=True), replace(first, vae_tiling=True, offload="model", bits=bits)]
         if not bits:  # bitsandbytes keeps its layers where they are
             rungs.append(replace(first, vae_tiling=True, offload="group"))
     else:
         dtype: Dtype = "bfloat16" if facts.native_bfloat16 else "float32"
-        first = Means("cpu", facts.dtype or dtype, vae_tiling=tiled)
+        first = DiffusionPlan("cpu", facts.dtype or dtype, vae_tiling=tiled)
         small: Dtype = facts.dtype or "bfloat16"
         rungs = [first, replace(first, vae_tiling=True), replace(first, vae_tiling=True, dtype=small)]
     yield from dict.fromkeys(rungs)
 
 
-def needs(facts: DiffusionFacts, means: Means, width: int, height: int) -> int:
+def needs(facts: DiffusionFacts, means: DiffusionPlan, width: int, height: int) -> int:
     """Bytes that painting takes by ``means`` where it is computed: on the GPU, or in RAM."""
     each = BYTES[means.dtype]
     held = {"none": facts.parameters, "model": facts.largest, "group": LAYERS * facts.largest}[means.offload]
@@ -121,7 +121,7 @@ def needs(facts: DiffusionFacts, means: Means, width: int, height: int) -> int:
     return round(weights + work) + (CONTEXT if means.device == "cuda" else 0)
 
 
-def place(pipe: Any, means: Means) -> None:
+def place(pipe: Any, means: DiffusionPlan) -> None:
     """Put the weights of a loaded pipeline where ``means`` wants them."""
     import torch
 

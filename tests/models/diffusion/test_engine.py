@@ -29,7 +29,7 @@ from models.common import torch_memory
 from models.diffusion import denoise as diffusion_steps
 from models.diffusion import engine as diffusion
 from models.diffusion.folder import contents
-from models.diffusion.memory_plan import DiffusionFacts, Means, choose_means, leaner, needs
+from models.diffusion.memory_plan import DiffusionFacts, DiffusionPlan, choose_means, leaner, needs
 from models.diffusion.preview import SHARE, Allowance, mapped
 from models.diffusion.settings import SCHEDULERS, native
 from tests.tiny.tiny_diffusion import Kind, write_tiny_diffusion
@@ -453,7 +453,7 @@ def test_the_means_are_chosen_by_what_the_machine_has(facts: DiffusionFacts, siz
 @pytest.mark.parametrize("facts", [SD15, replace(SD15, bits=8), replace(SD15, ram_bytes=GB), XL, CPU])
 @pytest.mark.parametrize("size", [(512, 512), (2048, 2048)])
 def test_leaner_means_need_less_and_come_to_an_end(facts: DiffusionFacts, size: tuple[int, int]) -> None:
-    means: Means | None = choose_means(replace(facts, gpu_bytes=999 * GB, ram_bytes=999 * GB), *size)
+    means: DiffusionPlan | None = choose_means(replace(facts, gpu_bytes=999 * GB, ram_bytes=999 * GB), *size)
     if facts.ram_bytes < 2 * GB:
         means = choose_means(replace(facts, gpu_bytes=999 * GB), *size)
     need = 999 * GB
@@ -496,7 +496,7 @@ def test_where_no_means_are_lean_enough_it_says_so(folders: dict[Kind, Path], mo
 
 
 def test_a_precision_alone_is_no_leaner_means(folders: dict[Kind, Path]) -> None:
-    last = Means("cpu", "float32", vae_tiling=True)
+    last = DiffusionPlan("cpu", "float32", vae_tiling=True)
     assert leaner(CPU, last, 512, 512) == replace(last, dtype="bfloat16")
     engine = diffusion.Diffusion("tiny", None, CPU, last, native(contents(folders["sd"]), {}), SHARE)
     with pytest.raises(NotEnoughMemory):
@@ -537,7 +537,7 @@ def test_on_a_gpu_the_recorded_unet_paints_what_the_plain_one_paints(folders: di
 def test_with_weights_that_wait_in_ram_the_picture_is_nearly_the_same(folders: dict[Kind, Path], offload: str) -> None:
     engine = diffusion.load(spec(device="cuda", dtype="float16"), folders["sdxl"])
     right = pixels(file(engine, CAT)).astype(int)
-    engine._use(Means("cuda", "float16", offload=offload, vae_tiling=True), 64, 64)  # type: ignore[arg-type]
+    engine._use(DiffusionPlan("cuda", "float16", offload=offload, vae_tiling=True), 64, 64)  # type: ignore[arg-type]
     (made,) = painted(engine, CAT)
     assert f"{offload} offload" in made.means
     assert np.abs(right - pixels(made.image.data)).mean() < 2
