@@ -24,7 +24,7 @@ from bench.support.llava_shapes import random_llava, small_text
 from core import settings
 from core.runtime.protocols import Chat, Sampling
 from core.types.messages import Image, Message, Part, Role, Text
-from models.llava.precision import Means
+from models.llava.precision import LlavaPlan
 
 CELLS = 576  # that LLaVA 1.5 takes for a picture
 FIRST = "What can be seen in this picture?"
@@ -39,7 +39,7 @@ def transformers_engine() -> Chat:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     threads = settings.load().threads or psutil.cpu_count(logical=False) or 1
     torch.set_num_threads(threads)
-    means = Means("cuda", "float16", 16) if device == "cuda" else Means("cpu", "float32", 32)
+    means = LlavaPlan("cuda", "float16", 16) if device == "cuda" else LlavaPlan("cpu", "float32", 32)
     return random_llava(small_text(), means, threads)
 
 

@@ -15,7 +15,7 @@ from tokenizers import models as bpe
 
 from models.llava.engine import Llava
 from models.llava.lora import Adapters
-from models.llava.precision import Means
+from models.llava.precision import LlavaPlan
 from models.llava.vision import Sight
 
 SPECIAL = ("<unk>", "<s>", "</s>", "<pad>", "<image>")
@@ -32,7 +32,7 @@ def vicuna_7b() -> transformers.LlamaConfig:
     return _text(4096, 11008, 32, 32, 32, 32064)
 
 
-def random_llava(text: transformers.LlamaConfig, means: Means, threads: int, context: int = 4096) -> Llava:
+def random_llava(text: transformers.LlamaConfig, means: LlavaPlan, threads: int, context: int = 4096) -> Llava:
     """LLaVA 1.5 with its real vision tower (304 million weights) and ``text``, unquantised, by ``means``."""
     vision = transformers.CLIPVisionConfig(
         hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16, image_size=SIDE,

@@ -33,7 +33,7 @@ from models.common.torch_memory import clean, gpu_bytes, out_of_memory
 from models.llava.kv_cache import KVCache, KVCaches
 from models.llava.load import explained, open_model
 from models.llava.lora import Adapters
-from models.llava.precision import Means
+from models.llava.precision import LlavaPlan
 from models.llava.prompt import Prompter
 from models.llava.sampler import Sampler
 from models.llava.vision import PICTURE_TOKENS, Sight, offset, picture_of
@@ -83,7 +83,7 @@ class Llava:
         name: str,
         model: Any,
         processor: Any,
-        means: Means,
+        means: LlavaPlan,
         sight: Sight,
         adapters: Adapters,
         context: int,

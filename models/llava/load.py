@@ -20,7 +20,7 @@ from core.formats.safetensors import read_tensors
 from core.host.hardware import cpu_features
 from core.types.provenance import Scalar
 from models.common.torch_memory import NATIVE_BFLOAT16, clean, device, granted, out_of_memory
-from models.llava.precision import GROUP, LlavaFacts, Means, choose_means
+from models.llava.precision import GROUP, LlavaFacts, LlavaPlan, choose_means
 
 # Families whose language model takes one row of positions and attends from left to right, so that a prompt can be read
 # in pieces with pictures as vectors. Others (Qwen-VL, Gemma) are served as GGUF files by models/llama/engine.py.
@@ -38,7 +38,7 @@ class StillOnevision(transformers.LlavaOnevisionProcessor):
         return ["image_processor", "tokenizer"]
 
 
-def open_model(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> tuple[Any, Any, Means]:
+def open_model(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> tuple[Any, Any, LlavaPlan]:
     """The model (in eval mode, on its device), its processor, and the means chosen.
 
     Raises EngineFailed when the folder is incomplete, damaged or of another family, NotEnoughMemory when it does not
@@ -124,7 +124,7 @@ def tensors(name: str, folder: Path) -> dict[str, int]:
     return {key: size for file in files for key, size in read_tensors(file).items()}
 
 
-def _quantised(means: Means) -> Any:
+def _quantised(means: LlavaPlan) -> Any:
     """LLM.int8 (arXiv:2208.07339) or NF4 (arXiv:2305.14314) for the language model's layers."""
     settings: Any = transformers.BitsAndBytesConfig
     if means.bits == 8:

@@ -34,7 +34,7 @@ class LlavaFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class LlavaPlan:
     """``dtype`` is what is computed in; below 16 ``bits`` the linear layers are stored in so many."""
 
     device: str
@@ -46,7 +46,7 @@ class Means:
         return f"{self.bits} bit weights, {self.dtype}" if self.bits < 16 else self.dtype
 
 
-def choose_means(facts: LlavaFacts) -> Means:
+def choose_means(facts: LlavaFacts) -> LlavaPlan:
     """What was asked for, else the most precise that fits; the smallest when none does, for the allocator decides.
 
     A CPU that multiplies bfloat16 uses it in place of float32, half the bytes read at each token.
@@ -66,8 +66,8 @@ def needs(facts: LlavaFacts, bits: int) -> int:
     return round(HEADROOM * weights) + (CONTEXT if facts.device == "cuda" else 0)
 
 
-def _means(facts: LlavaFacts, bits: int) -> Means:
+def _means(facts: LlavaFacts, bits: int) -> LlavaPlan:
     half = "bfloat16" if facts.bfloat16 or facts.device == "cpu" else "float16"
     single = bits == 32 or (bits < 16 and facts.device == "cpu" and not facts.bfloat16)
     chosen: Bits = 32 if bits == 32 else 16 if bits == 16 else 8 if bits == 8 else 4
-    return Means(facts.device, "float32" if single else half, chosen)
+    return LlavaPlan(facts.device, "float32" if single else half, chosen)
