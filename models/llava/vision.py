@@ -60,7 +60,7 @@ class Begun:
     states: list[tuple[torch.Tensor | None, ...]] = field(default_factory=list)
 
 
-class Seen(torch.nn.Module):
+class TowerStandIn(torch.nn.Module):
     """Stands in for a vision tower that has seen all tiles already, one by one, while the model packs their vectors."""
 
     def __init__(self, tiles: Sequence[tuple[torch.Tensor | None, ...]]) -> None:
@@ -190,7 +190,7 @@ class Sight:
         tower = inner.vision_tower
         try:
             if begun.states:
-                inner.vision_tower = Seen(begun.states)
+                inner.vision_tower = TowerStandIn(begun.states)
             features = self._model.get_image_features(**begun.given, return_dict=True).pooler_output
         finally:
             inner.vision_tower = tower
