@@ -20,7 +20,7 @@ FOLD = 1500  # characters of finished blocks that are sent again before the page
 
 
 @dataclass(slots=True)
-class Seen:
+class RunView:
     """What a page has read of a run so far."""
 
     at: int = 0
@@ -62,7 +62,7 @@ def live(run: Run) -> None:
     Finished blocks are drawn once, here; only what came since is sent again and again. When that has grown long, the
     page is drawn anew with it among the finished ones.
     """
-    seen = Seen()
+    seen = RunView()
     seen.read(run)
     understood, stable = seen.understood, len(blocks(seen.text)[:-1])
     with st.container(key="live"):
@@ -83,7 +83,7 @@ def live(run: Run) -> None:
         follow()
 
 
-def draw(seen: Seen, written: list[str]) -> None:
+def draw(seen: RunView, written: list[str]) -> None:
     """The blocks that are not folded yet, the last one still growing, and what is being done."""
     with st.container(key="writing"):
         for block in written:
@@ -95,7 +95,7 @@ def draw(seen: Seen, written: list[str]) -> None:
 
 def aloud(run: Run) -> None:
     """Follow a run that only speaks an answer which is there already."""
-    seen = Seen()
+    seen = RunView()
 
     @st.fragment(run_every=EVERY)
     def follow() -> None:
@@ -110,7 +110,7 @@ def aloud(run: Run) -> None:
     follow()
 
 
-def doing(seen: Seen) -> None:
+def doing(seen: RunView) -> None:
     """The small line that says what is happening, while there are no new words to see."""
     stage = seen.doing
     if seen.text and stage.stage in {"start", "chat", "load"} and not seen.speaking:
