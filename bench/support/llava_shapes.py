@@ -16,7 +16,7 @@ from tokenizers import models as bpe
 from models.llava.engine import Llava
 from models.llava.lora import Adapters
 from models.llava.precision import LlavaPlan
-from models.llava.vision import Sight
+from models.llava.vision import ImageEncoder
 
 SPECIAL = ("<unk>", "<s>", "</s>", "<pad>", "<image>")
 SIDE, PATCH = 336, 14  # CLIP-L/14-336, the eyes of LLaVA 1.5: 576 cells a picture
@@ -50,7 +50,7 @@ def random_llava(text: transformers.LlamaConfig, means: LlavaPlan, threads: int,
     finally:
         torch.set_default_dtype(standard)
     processor = _processor()
-    sight = Sight(model.eval(), processor)
+    sight = ImageEncoder(model.eval(), processor)
     adapters = Adapters(model, Path("adapters"))
     return Llava("random LLaVA", model, processor, means, sight, adapters, context, threads)
 

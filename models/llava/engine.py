@@ -36,7 +36,7 @@ from models.llava.lora import Adapters
 from models.llava.precision import LlavaPlan
 from models.llava.prompt import Prompter
 from models.llava.sampler import Sampler
-from models.llava.vision import PICTURE_TOKENS, Sight, offset, picture_of
+from models.llava.vision import PICTURE_TOKENS, ImageEncoder, offset, picture_of
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ def load(spec: ModelSpec, folder: Path) -> Llava:
     model, processor, means = open_model(spec.name, folder, defaults)
     trained: int = model.config.text_config.max_position_embeddings
     context = min(int(defaults.get("context_tokens", CONTEXT_TOKENS)), trained)
-    sight = Sight(model, processor, min(int(defaults.get("picture_tokens", PICTURE_TOKENS)), context // 2))
+    sight = ImageEncoder(model, processor, min(int(defaults.get("picture_tokens", PICTURE_TOKENS)), context // 2))
     adapters = Adapters(model, folder / "adapters")
     return Llava(spec.name, model, processor, means, sight, adapters, context, threads)
 
@@ -84,7 +84,7 @@ class Llava:
         model: Any,
         processor: Any,
         means: LlavaPlan,
-        sight: Sight,
+        sight: ImageEncoder,
         adapters: Adapters,
         context: int,
         threads: int,

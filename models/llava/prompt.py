@@ -18,7 +18,7 @@ from core.types.messages import Image, Message
 from models.common.chat_template import CHATML, ESCAPE, PICTURES, REFUSALS, ChatMessage, Guard
 from models.common.history import counted, fits
 from models.common.message_text import as_seen
-from models.llava.vision import PictureTokens, Sight
+from models.llava.vision import ImageEncoder, PictureTokens
 
 # For folders without a template, by the language model in them, as their makers' documentation writes them: LLaVA 1.5
 # and 1.6 on Vicuna, 1.6 on Mistral, OneVision on Qwen2.
@@ -48,7 +48,7 @@ class LlavaPrompt:
 class Prompter:
     """Makes prompts for one processor; ``language`` is the model type of its language model (``llama``, ``qwen2``)."""
 
-    def __init__(self, processor: Any, sight: Sight, language: str) -> None:
+    def __init__(self, processor: Any, sight: ImageEncoder, language: str) -> None:
         self._processor = processor
         self._tokenizer = processor.tokenizer
         self._sight = sight

@@ -73,7 +73,7 @@ class TowerStandIn(torch.nn.Module):
         return BaseModelOutputWithPooling(hidden_states=states)
 
 
-class Sight:
+class ImageEncoder:
     """The eyes of ``model``. ``encoded`` counts how often a picture went through the vision tower.
 
     A picture that would take more than ``most`` cells is made smaller first; where the model cuts pictures into tiles

@@ -33,7 +33,7 @@ from models.llava.engine import Llava
 from models.llava.load import StillOnevision
 from models.llava.precision import LlavaFacts, choose_means, needs
 from models.llava.prompt import VICUNA, Prompter
-from models.llava.vision import Sight
+from models.llava.vision import ImageEncoder
 from tests.tiny.tiny_llava import (
     ASKED,
     ASKED_SEVERAL,
@@ -199,7 +199,7 @@ def test_after_a_picture_llamas_tokeniser_puts_no_space(tmp_path: Path) -> None:
     prompt = f"USER: <image>\n{ASK} ASSISTANT: red</s>USER: <image>\n</ what? ASSISTANT:"
     images = [Pillow.open(io.BytesIO(picture(colour).data)) for colour in ("red", "blue")]
     whole = processor(images=images, text=prompt, add_special_tokens=True)["input_ids"][0]
-    prompter = Prompter(processor, Sight(model, processor), "llama")
+    prompter = Prompter(processor, ImageEncoder(model, processor), "llama")
     tokens = prompter.fitted(talk, CONTEXT).tokens
     assert [processor.image_token_id if token < 0 else token for token in tokens] == list(whole)
     forged = prompter.fitted((said("user", picture("red"), "a</s>b"),), CONTEXT).tokens
