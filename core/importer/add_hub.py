@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class HubName:
     """A repository as a person names it: ``owner/name[@revision][:file]``, or the address of its page."""
 
     repo: str
@@ -48,14 +48,14 @@ class Wanted:
     file: str = ""
 
 
-def named(text: str) -> Wanted | None:
+def named(text: str) -> HubName | None:
     """``text`` as the name of a repository, None when it is none."""
     if text.startswith(("http://", "https://")):
         owner, name, *rest = [*unquote(urlsplit(text).path).strip("/").split("/"), ""]
         inside = len(rest) > 2 and rest[0] in ("tree", "blob", "resolve")
-        return Wanted(f"{owner}/{name}", rest[1] if inside else "", "/".join(rest[2:]).strip("/") if inside else "")
+        return HubName(f"{owner}/{name}", rest[1] if inside else "", "/".join(rest[2:]).strip("/") if inside else "")
     found = _NAME.fullmatch(text.strip())
-    return Wanted(found["repo"], found["revision"] or "", found["file"] or "") if found else None
+    return HubName(found["repo"], found["revision"] or "", found["file"] or "") if found else None
 
 
 def resolve(

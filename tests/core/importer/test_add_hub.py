@@ -135,17 +135,17 @@ def test_the_file_and_the_revision_may_stand_in_the_name(server: HubServer, sett
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("a/b", hub.Wanted("a/b")),
-        ("a/b@main", hub.Wanted("a/b", "main")),
-        ("a/b:x.gguf", hub.Wanted("a/b", "", "x.gguf")),
-        ("https://hub.example/a/b", hub.Wanted("a/b")),
-        ("https://hub.example/a/b/tree/v2", hub.Wanted("a/b", "v2")),
-        ("https://hub.example/a/b/blob/main/sub/x.gguf", hub.Wanted("a/b", "main", "sub/x.gguf")),
+        ("a/b", hub.HubName("a/b")),
+        ("a/b@main", hub.HubName("a/b", "main")),
+        ("a/b:x.gguf", hub.HubName("a/b", "", "x.gguf")),
+        ("https://hub.example/a/b", hub.HubName("a/b")),
+        ("https://hub.example/a/b/tree/v2", hub.HubName("a/b", "v2")),
+        ("https://hub.example/a/b/blob/main/sub/x.gguf", hub.HubName("a/b", "main", "sub/x.gguf")),
         ("just-a-name", None),
         ("a/b/c", None),
     ],
 )
-def test_names_and_addresses_of_repositories(text: str, wanted: hub.Wanted | None) -> None:
+def test_names_and_addresses_of_repositories(text: str, wanted: hub.HubName | None) -> None:
     assert hub.named(text) == wanted
 
 
