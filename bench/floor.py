@@ -1,9 +1,9 @@
 """What each constant of a call's timing costs and saves: ``python start.py bench floor [--turns N] [--json]``.
 
 Spoken turns whose true end is known (``bench/support/voice_turns.py``), and sounds that are no turn, are put through
-the real detector once; ``core.turn_taking.turn_taking.TurnTaking`` then runs over its scores again and again, one constant
-changed at a time, the real hearing and the real judge answering at every pause as in a call. A minute or two. Columns,
-over all turns:
+the real detector once; ``core.turn_taking.turn_taking.TurnTaking`` then runs over its scores again and again, one
+constant changed at a time, the real hearing and the real judge answering at every pause as in a call. A minute or two.
+Columns, over all turns:
 
 - ``late``: milliseconds from a turn's first sound above -40 dB until it is noticed, median.
 - ``soft``: from its last such sound to the pause at which an answer is begun, median; ``over``: to its end, median.

@@ -68,8 +68,10 @@ class Call:
         self._echo = Echo()
         read = choice.read if choice.read and installed(choice.read, app.settings.models) else None
         self._desks = EngineQueues(
-            *(EngineQueue(each, app.pool, self._result) if each else None for each in (hear, judge, read))
-        )  # type: ignore[arg-type]
+            EngineQueue(hear, app.pool, self._result),
+            EngineQueue(judge, app.pool, self._result) if judge else None,
+            EngineQueue(read, app.pool, self._result) if read else None,
+        )
         self._answers = Answers(app, self._keeper, self._echo, clock, self._tell, self._given)
         self._conductor = CallController(app, self._keeper, options, self._desks, self._answers, clock, self._tell)
         self._ear = AudioInput(detect, app.pool, self._echo, clock, self._sounded)

@@ -91,8 +91,8 @@ class Diffusion:
     def paint(self, painting: ImageRequest) -> Iterator[Progress | ImageResult]:
         """``painting.count`` pictures, each a Painted; before it Progress for every step, some with a preview.
 
-        Picture ``n`` is what its own ``ImageResult.painting``, with the seed ``seed + n``, gives when it is painted alone.
-        Raises BadInput for settings that the model does not have, NotEnoughMemory, EngineFailed.
+        Picture ``n`` is what its own ``ImageResult.painting``, with the seed ``seed + n``, gives when it is painted
+        alone. Raises BadInput for settings that the model does not have, NotEnoughMemory, EngineFailed.
         """
         full = resolved(painting, self.own)
         allowance = Allowance(perf_counter(), self._share)

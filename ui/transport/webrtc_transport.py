@@ -27,8 +27,8 @@ GAP = RATE // 5  # samples of lost sound that are made silence; more is a microp
 
 
 class WebRtcTransport:
-    """A ``core.call.transport.Transport``. It connects itself to ``call`` with the first sound that comes, and takes itself
-    off it.
+    """A ``core.call.transport.Transport``. It connects itself to ``call`` with the first sound that comes, and takes
+    itself off it.
 
     ``end`` closes the connection; it is used when the call has ended or nothing has come for a long time.
     """

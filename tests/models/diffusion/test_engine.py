@@ -126,7 +126,7 @@ def test_what_is_left_to_the_model_is_said_with_the_picture_and_gives_it_again(p
 def test_a_fresh_process_paints_the_same_bytes(folders: dict[Kind, Path], painter: diffusion.Diffusion) -> None:
     code = (
         "import hashlib, sys; from pathlib import Path\n"
-        "from core.types.image_request import Painted\n"
+        "from core.types.image_request import ImageResult\n"
         "from models import diffusion\nfrom tests.models.diffusion import test_engine as t\n"
         "engine = diffusion.load(t.spec(), Path(sys.argv[1]))\n"
         "print(hashlib.sha256(t.file(engine, t.CAT)).hexdigest())"
