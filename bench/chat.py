@@ -31,7 +31,7 @@ import psutil
 
 from core import settings
 from core.errors import NotInstalled
-from core.runtime.protocols import Sampling, Usage
+from core.types.generation import Sampling, Usage
 from core.types.messages import Message, Role, Text
 from models.llama.bindings import Context, Model, State
 from models.llama.engine import Llama

@@ -27,14 +27,15 @@ from typing import Any
 from bench.support.voice_turns import SpokenTurn, cafe, coughs, music, silence, typing, voiced, white_noise
 from bench.voice import SMALL, opened, reciter
 from core.app.app import App
-from core.call.audio_input import BYTES, RATE, leased, level
+from core.call.audio_input import BYTES, RATE, level
 from core.call.engine_queue import JUDGED
 from core.call.user_turn import BEFORE
-from core.runtime.protocols import Segment
+from core.runtime.lease import leased
 from core.runtime.worker import Worker
 from core.turn_taking import text as turntext
 from core.turn_taking import turn_taking as voice
 from core.turn_taking.actions import FRAME, Began, Committed, Dropped, Ended, Frame, Reopened
+from core.types.generation import Segment
 from core.types.messages import Audio
 
 BEHIND = 4.0  # seconds of silence behind a turn, longer than any patience

@@ -35,8 +35,8 @@ import torch
 
 from bench.support.shapes import diffusers, transformers, write_llava, write_stable_diffusion
 from core.catalogue.spec import ModelSpec, Task
-from core.runtime.protocols import Sampling, Usage
-from core.types.image_request import ImageRequest, ImageResult
+from core.types.generation import ImageResult, Sampling, Usage
+from core.types.image_request import ImageRequest
 from core.types.messages import Image, Message, Text
 from models.diffusion import engine as diffusion
 from models.llava import engine as llava

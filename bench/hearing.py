@@ -22,10 +22,10 @@ from typing import Any
 
 from bench.support.sentences import sentences
 from core import settings
-from core.catalogue import spec as catalogue
-from core.media.images import resampled
-from core.runtime.protocols import Segment
+from core.catalogue.load import load
+from core.media.audio import resampled
 from core.runtime.worker import Worker
+from core.types.generation import Segment
 from core.types.messages import Audio
 from models.whisper import engine as whisper
 from models.whisper.repetition import looped
@@ -95,7 +95,7 @@ class BenchVoice:
     def said(self, text: str, voice: str) -> bytes:
         """16 kHz samples."""
         if self._worker is None:
-            spec = catalogue.load().find("kokoro")
+            spec = load().find("kokoro")
             self._worker = Worker(spec, self._chosen.models / spec.id, self._chosen.home / "engines.log")
             for _ in self._worker.opening():
                 pass
@@ -114,7 +114,7 @@ class DecodingWays:
         from faster_whisper import WhisperModel
 
         chosen = settings.load()
-        spec = catalogue.load().find("whisper-base")
+        spec = load().find("whisper-base")
         folder = chosen.models / spec.id
         self._ear = whisper.load(spec, folder)
         built = self._ear.build

@@ -33,9 +33,9 @@ from bench.support.policies import POLICIES, Cost, clairvoyant, simulate
 from core.catalogue.spec import File, ModelSpec, Task
 from core.errors import ParlorError
 from core.runtime.pool import Pool
-from core.runtime.protocols import Sampling
 from core.settings import Settings
 from core.types.events import Progress, Tick
+from core.types.generation import Sampling
 from core.types.image_request import ImageRequest
 from core.types.messages import Audio, Message, Text
 

@@ -22,7 +22,8 @@ from PIL import Image as Pillow
 from bench.support.llama_shapes import random_llama
 from bench.support.llava_shapes import random_llava, small_text
 from core import settings
-from core.runtime.protocols import Chat, Sampling
+from core.runtime.protocols import Chat
+from core.types.generation import Sampling
 from core.types.messages import Image, Message, Part, Role, Text
 from models.llava.precision import LlavaPlan
 

@@ -5,13 +5,14 @@ import os
 import streamlit as st
 
 from core.app.app import parlor
-from core.catalogue.spec import ModelSpec, Task, installed, size_text
+from core.catalogue.spec import ModelSpec, Task, installed
+from core.text.sizes import size_text
 from ui.common.controls import choose, number, slide, switch, write
+from ui.common.navigation import MODELS
 from ui.i18n.words import say
 from ui.settings.pictures import pictures
 from ui.settings.voice import voice
 from ui.shell.frame import stand
-from ui.shell.sidebar import MODELS
 
 TASKS: tuple[Task, ...] = ("chat", "see", "hear", "read", "speak", "paint")
 

@@ -19,9 +19,10 @@ import transformers
 from PIL import Image as Pillow
 from torch import Tensor
 
-from core.catalogue import spec as catalogue
+from core.catalogue.load import load
 from core.types.events import Progress
-from core.types.image_request import ImageRequest, ImageResult
+from core.types.generation import ImageResult
+from core.types.image_request import ImageRequest
 from core.types.messages import Image
 from models.diffusion import engine as diffusion
 from models.starter.data import repertoire
@@ -158,7 +159,7 @@ def sheet(pictures: Sequence[Image], file: Path) -> None:
 
 def brush(pack: Pack, weights: Path, count: int, file: Path | None) -> tuple[Figures, Drawn]:
     """All figures of the brush, and 100 of its pictures, of prompts in both languages, for the eyes."""
-    spec = catalogue.load().find("starter-brush")
+    spec = load().find("starter-brush")
     engine = diffusion.load(spec, weights / "brush")
     names = known(pack, repertoire.of(engine.own.width))
     both = [paint(engine, wishes(pack, names, chinese, count, 40 + chinese), 1000) for chinese in (False, True)]

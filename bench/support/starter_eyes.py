@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from bench.support.starter_exam import SIDE, WEIGHTS, Exam, Figures, png, spec
-from core.runtime.protocols import Sampling
+from core.types.generation import Sampling
 from core.types.messages import Image, Message, Text
 from models.llava import engine as llava
 from models.starter.data import noise, questions, scenes

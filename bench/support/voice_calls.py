@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from bench.support.voice_turns import RATE, SpokenTurn, silence, voiced
 from core.app.app import App
+from core.call.events import CallEvent, CallNotice, Caption, Clause, Interrupted, PhaseChanged, Timed
 from core.call.file_transport import REPLY, STEP, FileClock, hold, pieces
 from core.call.fillers import WORDS
-from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Clause, Interrupted, PhaseChanged, Timed
+from core.call.transport import CallOptions
 from core.types.messages import Audio
 
 if TYPE_CHECKING:

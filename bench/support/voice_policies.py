@@ -26,12 +26,11 @@ from typing import TYPE_CHECKING, Any
 
 from bench.support.voice_turns import RATE, SpokenTurn
 from core.app.app import App
-from core.call.audio_input import leased
 from core.call.reply import scene_of
 from core.call.transport import CallOptions
 from core.catalogue.spec import ModelSpec
-from core.pipeline.respond import instructions
-from core.pipeline.turn_context import needed
+from core.pipeline.instructions import instructions
+from core.runtime.lease import leased, needed
 from core.types.events import Progress, Tick
 from core.types.messages import Audio, Message, Text
 

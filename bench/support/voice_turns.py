@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.call.audio_input import leased
 from core.catalogue.spec import ModelSpec
-from core.media.images import open_audio, resampled, wav
+from core.media.audio import open_audio, resampled, wav
+from core.runtime.lease import leased
 from core.runtime.pool import Pool
 from core.types.messages import Audio
 from models.whisper.chinese_script import written

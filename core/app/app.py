@@ -14,8 +14,8 @@ from typing import Any
 
 from core.app.calls import Calls
 from core.app.runs import Runs
+from core.catalogue.load import load as load_catalogue
 from core.catalogue.spec import ModelSpec
-from core.catalogue.spec import load as load_catalogue
 from core.errors import BadInput, ParlorError
 from core.manage.jobs import Jobs
 from core.manage.remove import remove

@@ -19,12 +19,13 @@ from core.pipeline.draw import other
 from core.pipeline.model_choice import choose, sampling
 from core.pipeline.respond import read_aloud, respond
 from core.pipeline.route import Choice
-from core.pipeline.turn_context import TurnContext, needed
+from core.pipeline.turn_context import TurnContext
+from core.runtime.lease import needed
 from core.runtime.pool import Pool
-from core.runtime.protocols import Sampling
 from core.settings import Settings
 from core.store.store import Node, Store, title_from
 from core.types.events import Delta, Done, Event, Picture, Tick, Understood
+from core.types.generation import Sampling
 from core.types.image_request import ImageRequest
 from core.types.messages import Audio, Message, Turn
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from core.call.events import Clause, Timed
 from core.call.playback import PlayedAnswer
-from core.call.transport import Clause, Timed
 from core.call.user_turn import UserTurn
 from core.errors import EngineFailed, ParlorError
 from core.pipeline.turn_context import TurnRecord

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from core.call import reply as reply
 from core.call.answer import TAIL, Answer, AnswerEvent
 from core.call.drawing import BackgroundDrawing
+from core.call.events import CallEvent, CallNotice, Caption, Clause, Interrupted
 from core.call.fillers import Fillers
 from core.call.playback import PlayedAnswer
 from core.call.recorder import CallRecorder
-from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Clause, Interrupted, Transport
+from core.call.transport import CallOptions, Transport
 from core.call.user_turn import UserTurn
 from core.errors import ParlorError
 from core.pipeline.respond import respond

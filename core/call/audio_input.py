@@ -17,6 +17,7 @@ from core.turn_taking.echo import Echo
 
 if TYPE_CHECKING:
     import av
+from core.runtime.lease import leased
 
 RATE = 16_000
 BYTES = 1024  # of a frame: 512 samples
@@ -128,14 +129,3 @@ def level(pcm: bytes) -> float:
     samples = np.frombuffer(pcm, "<i2").astype(np.float32)
     power = float(np.mean(samples**2)) / 32768**2 if len(samples) else 0.0
     return 10 * math.log10(power) if power > 1e-10 else SILENT
-
-
-def leased(pool: Pool, spec: ModelSpec) -> Lease:
-    """``pool.use`` for whoever has a thread to wait on. Raises what it raises."""
-    opening = pool.use(spec)
-    while True:
-        try:
-            next(opening)
-        except StopIteration as opened:
-            lease: Lease = opened.value
-            return lease

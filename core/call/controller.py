@@ -14,23 +14,15 @@ from core.call.answer import Answer
 from core.call.answers import Answers
 from core.call.audio_input import Sounded
 from core.call.engine_queue import EngineQueues, Result
+from core.call.events import CallEvent, CallNotice, Caption, Phase, PhaseChanged, PicturesWaiting
 from core.call.recorder import CallRecorder
-from core.call.transport import (
-    CallEvent,
-    CallNotice,
-    CallOptions,
-    Caption,
-    Phase,
-    PhaseChanged,
-    PicturesWaiting,
-    Transport,
-)
+from core.call.transport import CallOptions, Transport
 from core.call.user_turn import RATE, Pictures, Turns, UserTurn
 from core.errors import ParlorError
-from core.runtime.protocols import Aligned, Segment
 from core.turn_taking.actions import Action, Asked, Began, Committed, Dropped, Ducked, Ended, Hushed, Nodded, Reopened
 from core.turn_taking.text import stops
 from core.turn_taking.turn_taking import TurnTaking
+from core.types.generation import Aligned, Segment
 from core.types.messages import Audio, Image, Part, Reading, Text
 
 if TYPE_CHECKING:

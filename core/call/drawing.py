@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core.call.answer import Answer, AnswerEvent
-from core.call.transport import CallEvent, CallNotice, Drawing
+from core.call.events import CallEvent, CallNotice, Drawing
 from core.call.user_turn import UserTurn
 from core.pipeline.respond import respond
 from core.pipeline.turn_context import TurnContext

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from core.call.audio_input import leased
 from core.catalogue.spec import ModelSpec
 from core.errors import ParlorError, WorkerDied
+from core.runtime.lease import leased
 from core.runtime.pool import Pool
 from core.types.events import Progress, Tick
 from core.types.messages import Audio

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from core.call.transport import CallEvent, Clause
-from core.media.images import resampled
+from core.call.events import CallEvent, Clause
+from core.media.audio import resampled
 from core.types.messages import Audio
 
 if TYPE_CHECKING:

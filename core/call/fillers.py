@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from itertools import count
 
-from core.call.audio_input import leased
 from core.catalogue.spec import ModelSpec
 from core.pipeline.turn_context import joined
+from core.runtime.lease import leased
 from core.runtime.pool import Pool
 from core.settings import Settings
 from core.types.messages import Audio, Message, Transcript

@@ -6,18 +6,18 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.call.audio_input import leased
 from core.call.transport import CallOptions
 from core.catalogue.spec import ModelSpec, installed, not_installed
 from core.errors import NotInstalled, ParlorError
-from core.pipeline.respond import instructions
+from core.pipeline.instructions import instructions
 from core.pipeline.route import Plan, route
 from core.pipeline.speech import SpeechStream
 from core.pipeline.turn_context import TurnContext
+from core.runtime.lease import leased
 from core.runtime.pool import Pool
-from core.runtime.protocols import Sampling
 from core.settings import Settings
 from core.types.events import Delta, Event
+from core.types.generation import Sampling
 from core.types.messages import Audio, Message, Part, Text, Turn
 
 if TYPE_CHECKING:

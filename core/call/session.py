@@ -23,12 +23,13 @@ from core.call.answers import Answers
 from core.call.audio_input import AudioInput, Sounded
 from core.call.controller import CallController
 from core.call.engine_queue import EngineQueue, EngineQueues, Result
+from core.call.events import CallEvent, CallNotice, Phase, PhaseChanged
 from core.call.recorder import CallRecorder
-from core.call.transport import CallEvent, CallNotice, CallOptions, Phase, PhaseChanged, Transport
+from core.call.transport import CallOptions, Transport
 from core.catalogue.spec import ModelSpec, installed
 from core.errors import NotInstalled, ParlorError
 from core.media import images as media
-from core.pipeline.turn_context import needed
+from core.runtime.lease import needed
 from core.turn_taking.echo import Echo
 
 if TYPE_CHECKING:

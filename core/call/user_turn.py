@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from core.call.events import Timed, TimedStage
 from core.call.recorder import times
-from core.call.transport import Timed, TimedStage
 from core.turn_taking.actions import FRAME
 from core.types.messages import Audio, Image, Part, Reading, Text, Transcript, Word
 

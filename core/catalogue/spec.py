@@ -7,21 +7,16 @@
 from __future__ import annotations
 
 import difflib
-import itertools
-import math
 import re
-import tomllib
-from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal
 
 from core.errors import BadInput, NotInstalled
+from core.text.sizes import size_text
 from core.types.provenance import Scalar
 
 Task = Literal["chat", "see", "hear", "read", "speak", "paint", "embed", "detect", "turn"]
-
-SHIPPED = Path(__file__).parents[2] / "models" / "catalogue.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +146,6 @@ class Catalogue:
         return tuple(spec for spec in self.models if spec.starter)
 
 
-def load(user_file: Path | None = None) -> Catalogue:
-    """The shipped models, and the person's own from ``user_file`` if it exists: theirs win.
-
-    Raises BadInput naming the file, the entry and what is wrong with it.
-    """
-    models = {spec.id: spec for spec in _read(SHIPPED)}
-    if user_file is not None and user_file.exists():
-        models |= {spec.id: spec for spec in _read(user_file)}
-    return Catalogue(tuple(models.values()))
-
-
 def installed(spec: ModelSpec, models_folder: Path) -> bool:
     """Whether every file is in place with its full size. Cheap: the hashes were checked before the files got there."""
     folder = models_folder / spec.id
@@ -187,114 +171,5 @@ def valid_id(id: str) -> bool:
     return bool(_ID.fullmatch(id)) and id not in RESERVED
 
 
-def size_text(size: float) -> str:
-    """``size`` bytes as a person says it, in decimal units: ``98 MB``, ``1.1 GB``."""
-    if size < 1e6:
-        return f"{math.ceil(size / 1e3)} kB"
-    return f"{size / 1e6:.0f} MB" if size < 999.5e6 else f"{size / 1e9:.1f} GB"
-
-
 RESERVED = frozenset({"add", "move"})  # background jobs of no model go by these
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
-_HASH = re.compile(r"[0-9a-f]{64}")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_RENAMED = {"reader": "ocr", "silero_live": "vad"}  # engines of catalogues written before version 0.2
-_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
-
-
-def _read(path: Path) -> tuple[ModelSpec, ...]:
-    where = "the file"
-    try:
-        entries = tomllib.loads(path.read_text("utf-8")).get("model", [])
-        models = []
-        for number, entry in enumerate(entries, 1):
-            where = f"model {entry.get('id', number)!r}"
-            models.append(_model(entry, path.parent))
-    except (tomllib.TOMLDecodeError, OSError, ValueError, TypeError, AttributeError, LookupError) as error:
-        reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-        raise BadInput(
-            f"The catalogue {path} cannot be used ({where}): {reason}. Mend that entry or take it out.",
-            f"模型目录 {path} 无法使用（{where}）：{reason}。请修改或删除该条目。",
-        ) from error
-    return tuple(models)
-
-
-def _model(entry: dict[str, Any], base: Path) -> ModelSpec:
-    given = dict(entry)
-    names = {item.name: item for item in fields(ModelSpec)}
-    files = tuple(itertools.chain.from_iterable(_files(table, base) for table in given.pop("file", ())))
-    given["memory"] = round(given.pop("memory_mb") * 1e6)
-    given["gpu_memory"] = round(given.pop("gpu_memory_mb", 0) * 1e6)
-    given["download"] = round(given.pop("download_mb", 0) * 1e6)
-    given["repository"] = _repository(given.pop("repository")) if "repository" in given else None
-    given["voices"] = tuple(given.get("voices", ()))
-    if unknown := given.keys() - names.keys():
-        raise ValueError(f"unknown entries: {', '.join(sorted(unknown))}")
-    missing = [name for name, item in names.items() if item.default is MISSING and name not in {*given, "files"}]
-    if missing:
-        raise ValueError(f"missing entries: {', '.join(missing)}")
-    if not valid_id(given["id"]):
-        raise ValueError("an id is made of a-z, 0-9, '.', '_' and '-', and starts with a letter or digit")
-    if given["task"] not in get_args(Task):
-        raise ValueError(f"the task {given['task']!r} is none of {', '.join(get_args(Task))}")
-    if not given["engine"].isidentifier():
-        raise ValueError(f"the engine {given['engine']!r} is not a module's name")
-    if bool(files) == bool(given["repository"]):
-        raise ValueError("a model has either files or a repository")
-    if len({file.name.casefold() for file in files}) < len(files):
-        raise ValueError("each file needs a name of its own")
-    given["languages"] = tuple(given["languages"])
-    given["defaults"] = tuple(sorted(given.get("defaults", {}).items()))
-    given["engine"] = _RENAMED.get(given["engine"], given["engine"])
-    return ModelSpec(files=files, **given)
-
-
-def _repository(table: dict[str, Any]) -> Repository:
-    return Repository(table["hub"], table["revision"], tuple(table.get("include", ("*",))))
-
-
-def _files(table: dict[str, Any], base: Path) -> Iterator[File]:
-    """One file; or one for each key of a ``sha256`` table, ``{}`` in the name and the paths standing for the key."""
-    hashes: dict[str, str] = table["sha256"] if isinstance(table["sha256"], dict) else {"{}": table["sha256"]}
-    for key, sha256 in hashes.items():
-        name = table["name"].replace("{}", key)
-        if not stays_inside(name):
-            raise ValueError(f"the file name {name!r} leaves the model's folder")
-        if not _HASH.fullmatch(sha256):
-            raise ValueError(f"the sha256 of {name} is not 64 hexadecimal digits")
-        if type(table["bytes"]) is not int or table["bytes"] < 0:
-            raise ValueError(f"the bytes of {name} are not a whole number")
-        sources = tuple(_source({k: v.replace("{}", key) for k, v in each.items()}, base) for each in table["sources"])
-        yield File(name, table["bytes"], sha256, sources)
-
-
-def _source(table: dict[str, str], base: Path) -> Source:
-    match table:
-        case {"hub": repo, "revision": revision, "path": path}:
-            if not _COMMIT.fullmatch(revision):
-                raise ValueError(f"the hub revision {revision!r} is not a whole commit (40 hexadecimal digits)")
-            return Hub(repo, revision, path)
-        case {"package": package, "version": version, "path": path}:
-            names, paths = _numbered(package), _numbered(path)
-            if len(names) == 1:
-                names *= len(paths)
-            return Package(tuple(Member(*pair) for pair in zip(names, [version] * len(names), paths, strict=True)))
-        case {"folder": folder}:
-            return Folder(str(base / Path(folder).expanduser()))
-    raise ValueError(f"a source is hub + revision + path, package + version + path, or folder; not {', '.join(table)}")
-
-
-def _numbered(text: str) -> list[str]:
-    """``part{1..3}`` as part1, part2, part3; ``{01..22}`` keeps its zeros. Ranges in one text run side by side."""
-    ranges = _RANGE.findall(text)
-    counts = [range(int(first), int(last) + 1) for first, last in ranges]
-    if not counts:
-        return [text]
-    widths = [len(first) for first, _ in ranges]
-    rows = zip(*counts, strict=True)
-    return [_RANGE.sub("{}", text).format(*(f"{n:0{w}}" for n, w in zip(row, widths, strict=True))) for row in rows]
-
-
-def stays_inside(name: str) -> bool:
-    """Whether ``name`` is a plain relative path on every system: no root, drive, backslash, ``.`` or ``..``."""
-    return not {"", ".", ".."} & set(name.split("/")) and not re.search(r'[\\:*?"<>|\0]', name)

@@ -11,7 +11,8 @@ from typing import Any
 import tomli_w
 from filelock import FileLock
 
-from core.catalogue.spec import File, Folder, Hub, ModelSpec, Package, Source, load
+from core.catalogue.load import load
+from core.catalogue.spec import File, Folder, Hub, ModelSpec, Package, Source
 from core.errors import BadInput
 from core.settings import Settings
 

@@ -16,8 +16,9 @@ from core.cli.ask_arguments import add_arguments as add_arguments
 from core.cli.ask_arguments import settings_of, turn_of
 from core.errors import BadInput
 from core.host.terminal import StatusLine, language
-from core.media.images import wav
-from core.pipeline.turn_context import joined, needed
+from core.media.audio import wav
+from core.pipeline.turn_context import joined
+from core.runtime.lease import needed
 from core.settings import load
 from core.types.events import Delta, Done, Event, Heard, Picture, Progress, Prompt, Sound
 from core.types.messages import Audio, Image, Message

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from core.catalogue.spec import Catalogue, installed, not_installed
 from core.errors import BadInput
-from core.media.images import open_audio, open_image, open_text
+from core.media.audio import open_audio
+from core.media.files import open_text
+from core.media.images import open_image
 from core.media.png_metadata import read
 from core.pipeline.draw import size
 from core.pipeline.model_choice import choose

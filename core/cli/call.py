@@ -11,21 +11,11 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from core.app.app import App
-from core.call.transport import (
-    CallEvent,
-    CallNotice,
-    CallOptions,
-    Caption,
-    Clause,
-    Drawing,
-    Interrupted,
-    PhaseChanged,
-    Timed,
-    as_json,
-)
+from core.call.events import CallEvent, CallNotice, Caption, Clause, Drawing, Interrupted, PhaseChanged, Timed, as_json
+from core.call.transport import CallOptions
 from core.errors import BadInput
 from core.host.terminal import language
-from core.media.images import open_audio, wav
+from core.media.audio import open_audio, wav
 from core.settings import Settings, load
 
 if TYPE_CHECKING:

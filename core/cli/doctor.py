@@ -18,10 +18,11 @@ from typing import Any
 import psutil
 
 from core.catalogue import spec as catalogue
-from core.catalogue.spec import size_text
+from core.catalogue.load import load
 from core.host import hardware as machine
 from core.host.venv import ROOT, installed_version, torch_accelerator
 from core.settings import Settings
+from core.text.sizes import size_text
 from core.types.messages import Language
 
 ENGINE_SECONDS = 120  # for an engine's libraries to be imported from a cold disk
@@ -104,7 +105,7 @@ def _answer(child: subprocess.Popen[str]) -> dict[str, Any]:
 
 def installed_models(settings: Settings) -> list[dict[str, Any]]:
     """Every known model of which all files are in place, with its size on disk."""
-    known = catalogue.load(settings.home / "catalogue.toml").models
+    known = load(settings.home / "catalogue.toml").models
     here = [spec for spec in known if catalogue.installed(spec, settings.models)]
     return [{"id": spec.id, "name": spec.name, "task": spec.task, "bytes": spec.bytes} for spec in here]
 

@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 
 from core.catalogue import licences as terms
 from core.catalogue import user_file as usercatalogue
-from core.catalogue.spec import Catalogue, ModelSpec, installed, size_text
-from core.catalogue.spec import load as load_catalogue
+from core.catalogue.load import load as load_catalogue
+from core.catalogue.spec import Catalogue, ModelSpec, installed
 from core.errors import BadInput
 from core.host import terminal
 from core.host.disk import absolute
 from core.settings import Settings, keep, load
+from core.text.sizes import size_text
 from core.types.events import Progress
 
 TASKS = ("chat", "see", "hear", "speak", "paint", "embed")
@@ -91,13 +92,13 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _get(options: argparse.Namespace) -> int:
-    from core.download.fetch import fetch
+    from core.manage.get import get
 
     settings = load()
     known = _known(settings)
     for spec in [known.find(id) for id in options.ids] or known.starter():
         _agree(spec, settings, options.accept)
-        _follow(spec.id, fetch(spec, settings), options.json)
+        _follow(spec.id, get(spec, settings), options.json)
         _done("get", spec.id, options.json)
     return 0
 
@@ -111,8 +112,8 @@ def _add(options: argparse.Namespace) -> int:
         spec = _follow(path.name, steps, options.json)
         _done("add", spec.id, options.json)
         return 0
-    from core.download.fetch import fetch
     from core.importer.add_hub import look_up, named
+    from core.manage.get import get
 
     if named(options.what) is None or options.what.startswith(("/", ".", "~")):
         raise BadInput(
@@ -123,7 +124,7 @@ def _add(options: argparse.Namespace) -> int:
     spec = _follow(options.what, look_up(options.what, settings, *wanted), options.json)
     if not options.no_get:
         _agree(spec, settings, options.accept)
-        _follow(spec.id, fetch(spec, settings), options.json)
+        _follow(spec.id, get(spec, settings), options.json)
     _done("note" if options.no_get else "add", spec.id, options.json)
     return 0
 

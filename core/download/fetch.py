@@ -10,15 +10,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from core.catalogue.spec import File, Folder, ModelSpec, Package, Source, in_place, not_installed
 from core.download.batch import DownloadBatch
+from core.download.lock import alone
 from core.download.transfer_state import Report, TransferState
 from core.errors import DiskFull, DownloadFailed, Offline, ParlorError
 from core.host.disk import is_full, no_room, pieces
@@ -32,14 +31,9 @@ TICK = 0.1  # seconds between two Progress
 def fetch(spec: ModelSpec, settings: Settings) -> Generator[Progress, None, ModelSpec]:
     """Install ``spec``; files already in place are hashed and kept when right. Closing the generator cancels.
 
-    A model with a repository is looked up first (``core.importer.add_hub.pin``) and noted in the person's catalogue
-    with its commit. Returns what is installed now. Raises Offline (the switch is on, or no network), DiskFull, or
-    DownloadFailed when every source of a file failed.
+    ``spec`` lists its files: a repository is pinned first (``core.manage.get``). Returns ``spec``. Raises Offline (the
+    switch is on, or no network), DiskFull, or DownloadFailed when every source of a file failed.
     """
-    if spec.repository:
-        from core.importer.add_hub import pin
-
-        spec = yield from pin(spec, settings)
     flow = TransferState()
     crew = ThreadPoolExecutor(PARALLEL + 1, "download")
     work = crew.submit(_install, spec, settings, flow, crew)
@@ -117,25 +111,6 @@ def _gather(
         wanted = [file for file in wanted if file not in batch or file in failed]
     if wanted:
         raise _all_failed(spec, {file: reasons[file] for file in wanted})
-
-
-@contextmanager
-def alone(staging: Path, flow: TransferState) -> Iterator[None]:
-    """Hold the model's lock, which the system frees however its holder ends."""
-    lock = FileLock(f"{staging}.lock")
-    while True:
-        try:
-            lock.acquire(timeout=0)
-            break
-        except Timeout:
-            flow.waiting = True
-            flow.pause(TICK)
-    flow.waiting = False
-    try:
-        staging.mkdir(parents=True, exist_ok=True)
-        yield
-    finally:
-        lock.release()
 
 
 def _sound(file: File, folder: Path, flow: TransferState) -> bool:

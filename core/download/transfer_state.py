@@ -14,7 +14,7 @@ import requests
 import truststore
 from requests.adapters import HTTPAdapter
 
-from core.catalogue.spec import size_text
+from core.text.sizes import size_text
 from core.types.events import Progress
 
 OVER_NETWORK = "net "  # prefix of the keys for bytes that come over the network

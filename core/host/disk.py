@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from core.catalogue.spec import size_text
 from core.errors import BadInput, DiskFull
+from core.text.sizes import size_text
 
 CHUNK = 1 << 20  # bytes
 

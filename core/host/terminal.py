@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import TextIO
 
-from core.text.search import shortened
+from core.text.width import shortened
 from core.types.messages import Language
 
 

@@ -22,8 +22,9 @@ import psutil
 
 from core.catalogue import spec as catalogue
 from core.catalogue import user_file as usercatalogue
+from core.catalogue.load import load
 from core.catalogue.spec import File, ModelSpec, Repository
-from core.download.fetch import alone
+from core.download.lock import alone
 from core.download.transfer_state import Stopped, TransferState
 from core.errors import BadInput, DownloadFailed, ParlorError
 from core.importer.detect_folder import classify
@@ -92,7 +93,7 @@ def from_hub(
             f"{name!r} is no repository on the hub. Write it as owner/name, owner/name@revision or owner/name:file.",
             f"{name!r} 不是模型站上的仓库名。请写成 owner/name、owner/name@revision 或 owner/name:file。",
         )
-    known = catalogue.load(usercatalogue.file_of(settings))
+    known = load(usercatalogue.file_of(settings))
     check_id(id, known)
     with _look_folder(settings.models) as keep:
         repo = look_at(wanted.repo, wanted.revision, settings, keep, flow)
@@ -143,7 +144,7 @@ def pin(spec: ModelSpec, settings: Settings) -> Generator[Progress, None, ModelS
         keep = settings.models / ".partial" / spec.id
         keep.parent.mkdir(parents=True, exist_ok=True)
         with alone(keep, flow):
-            known = catalogue.load(usercatalogue.file_of(settings)).models
+            known = load(usercatalogue.file_of(settings)).models
             now = next((each for each in known if each.id == spec.id), spec)
             if now.repository is None:  # another program has done it
                 return now

@@ -19,13 +19,15 @@ from filelock import FileLock, Timeout
 
 from core.catalogue import spec as catalogue
 from core.catalogue import user_file as usercatalogue
-from core.catalogue.spec import File, Folder, ModelSpec, installed, size_text, stays_inside
+from core.catalogue.load import load, stays_inside
+from core.catalogue.spec import File, Folder, ModelSpec, installed
 from core.errors import BadInput, DiskFull
 from core.host.disk import is_full, no_room, pieces
 from core.importer.found import Detected, FileEntry
 from core.importer.local_files import look
 from core.importer.to_spec import adapter_base, check_id, for_task, free_id, model_spec
 from core.settings import Settings
+from core.text.sizes import size_text
 from core.types.events import Progress
 
 LARGE = 1_000_000  # bytes from which on a file is linked: no person edits one of that size
@@ -53,7 +55,7 @@ def adopt(
     found, root = look(path, file)
     for each in found.files:
         _check_name(str(root / each.source), each.name)
-    known = catalogue.load(usercatalogue.file_of(settings))
+    known = load(usercatalogue.file_of(settings))
     if found.adapter:
         spec = adapter_base(found, known, settings, base)
         target = settings.models / spec.id / "adapters" / found.id

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from core.catalogue.spec import File, Hub, stays_inside
+from core.catalogue.load import stays_inside
+from core.catalogue.spec import File, Hub
 from core.download.http import Remote, TryAgain, check_status, gated, transfer, unreachable, untrusted
 from core.download.sources import on_hub
 from core.download.transfer_state import TransferState

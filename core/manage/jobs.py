@@ -64,14 +64,14 @@ class Jobs:
 
         Raises BadInput when its licence asks to be agreed to and neither ``accepted`` nor an earlier note says so.
         """
-        from core.download.fetch import fetch  # and with it an HTTP client, which no other page needs
+        from core.manage.get import get  # and with it an HTTP client, which no other page needs
         from core.manage.remove import drop
 
         settings = self._app.settings
         if accepted:
             terms.accept(spec, settings)
         terms.must_accept(spec, settings)
-        self._start(spec.id, fetch(spec, settings), lambda: drop(spec, settings.models))
+        self._start(spec.id, get(spec, settings), lambda: drop(spec, settings.models))
 
     def verify(self, spec: ModelSpec) -> None:
         """Hash every file of ``spec``; ``said`` or ``trouble`` tell how it ended."""
@@ -95,8 +95,8 @@ class Jobs:
         Raises BadInput while another is added.
         """
         from core.catalogue.user_file import forget, ids
-        from core.download.fetch import fetch
         from core.importer.add_hub import look_up
+        from core.manage.get import get
         from core.manage.remove import drop
 
         settings, found = self._app.settings, list[ModelSpec]()
@@ -108,7 +108,7 @@ class Jobs:
             self._added = spec.id
             self._app.reload()
             terms.must_accept(spec, settings)
-            return (yield from fetch(spec, settings))
+            return (yield from get(spec, settings))
 
         def undo() -> None:
             for spec in found:

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from core.catalogue.spec import size_text
 from core.errors import BadInput, DiskFull
 from core.host.disk import absolute, is_full, no_room, pieces
 from core.settings import Settings
+from core.text.sizes import size_text
 from core.types.events import Progress
 
 TICK = 0.1  # seconds between two Progress

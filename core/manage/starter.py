@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 
 from core.catalogue import spec as catalogue
-from core.catalogue.spec import ModelSpec, size_text
+from core.catalogue.load import load
+from core.catalogue.spec import ModelSpec
 from core.host.terminal import StatusLine, language, say
 from core.settings import Settings
+from core.text.sizes import size_text
 
 
 def fetch(settings: Settings) -> None:
     """Fetch what is missing of the starter set; milliseconds when nothing is. Raises DownloadFailed."""
-    starter = catalogue.load(settings.home / "catalogue.toml").starter()
+    starter = load(settings.home / "catalogue.toml").starter()
     missing = [spec for spec in starter if not catalogue.installed(spec, settings.models)]
     for number, spec in enumerate(missing, 1):
         size = size_text(spec.bytes)
@@ -24,11 +26,11 @@ def fetch(settings: Settings) -> None:
 
 
 def _fetch(spec: ModelSpec, settings: Settings) -> None:
-    from core.download.fetch import fetch as steps
+    from core.manage.get import get
 
     status, chinese = StatusLine(sys.stderr), language() == "zh"
     try:
-        for progress in steps(spec, settings):
+        for progress in get(spec, settings):
             note = progress.note_zh if chinese else progress.note
             status.show(f"{bar(progress.fraction)} {note}")
     finally:

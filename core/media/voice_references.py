@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from core.errors import BadInput
-from core.media.images import wav
+from core.media.audio import wav
 from core.types.messages import Audio
 
 SHORTEST = 3.0  # seconds; XTTS v2's model card speaks of 6, and 10 are better

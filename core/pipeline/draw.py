@@ -11,13 +11,16 @@ from core.catalogue.spec import ModelSpec, installed, not_installed
 from core.errors import BadInput
 from core.media.png_metadata import written
 from core.pipeline.model_choice import fresh_seed
-from core.pipeline.prompt_enhancer import chinese, enhanced, foreign, wants_words
+from core.pipeline.prompt_enhancer import enhanced, foreign, wants_words
 from core.pipeline.route import Plan
 from core.pipeline.styles import find, styled
-from core.pipeline.turn_context import TurnContext, leased, needed
+from core.pipeline.turn_context import TurnContext, leased
+from core.runtime.lease import needed
 from core.settings import Settings
+from core.text.script import chinese
 from core.types.events import Event, Picture, Progress, Prompt
-from core.types.image_request import ImageRequest, ImageResult, from_values
+from core.types.generation import ImageResult
+from core.types.image_request import ImageRequest, from_values
 from core.types.messages import Message
 from core.types.provenance import Provenance
 

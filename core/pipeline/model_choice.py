@@ -7,8 +7,8 @@ import secrets
 from core.catalogue.spec import Catalogue, ModelSpec, Task, installed
 from core.errors import BadInput
 from core.pipeline.route import Choice
-from core.runtime.protocols import Sampling
 from core.settings import Settings
+from core.types.generation import Sampling
 
 SEEDS = 2**31
 

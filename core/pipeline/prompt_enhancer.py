@@ -12,8 +12,9 @@ from collections.abc import Generator
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed, NotEnoughMemory, WorkerDied
 from core.pipeline.turn_context import TurnContext, leased
-from core.runtime.protocols import Sampling
+from core.text.script import chinese
 from core.types.events import Event, Progress, Tick
+from core.types.generation import Sampling
 from core.types.messages import Message, Text
 
 SHORT = 6  # words; a longer English wish is a prompt already, and so is what comes of writing one
@@ -40,10 +41,6 @@ def wants_words(prompt: str, spec: ModelSpec) -> bool:
 def foreign(prompt: str, spec: ModelSpec) -> bool:
     """Whether ``prompt`` is in Chinese and the painter does not know Chinese."""
     return "zh" not in spec.languages and chinese(prompt)
-
-
-def chinese(text: str) -> bool:
-    return any("\u4e00" <= letter <= "\u9fff" for letter in text)
 
 
 def enhanced(scene: TurnContext, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:

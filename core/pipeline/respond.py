@@ -8,27 +8,20 @@ from dataclasses import asdict, replace
 
 from core.catalogue.spec import ModelSpec, installed
 from core.pipeline.draw import draw
-from core.pipeline.prompt_enhancer import chinese
+from core.pipeline.instructions import instructions
 from core.pipeline.route import route
 from core.pipeline.speech import SpeechStream
 from core.pipeline.starter_vision import NOTE, asked, look, told
-from core.pipeline.turn_context import TurnContext, TurnRecord, leased, needed
+from core.pipeline.turn_context import TurnContext, TurnRecord, leased
 from core.pipeline.understand import understand
+from core.runtime.lease import needed
 from core.runtime.pool import Pool
-from core.runtime.protocols import MessagesDropped, Usage
 from core.settings import Settings
+from core.text.script import chinese
 from core.types.events import Delta, Done, Event, Progress, Tick, Understood
-from core.types.messages import Audio, Image, Message, Text
+from core.types.generation import MessagesDropped, Usage
+from core.types.messages import Audio, Image, Message
 
-INSTRUCTIONS = (
-    "You are Parlor, a helpful assistant that runs entirely on this person's own computer. "
-    "Answer in the language of the question, English or simplified Chinese, correctly and briefly. "
-    "A block that begins with [Words in picture holds the words read from a picture they show you: answer from it and "
-    "quote its names and numbers exactly; if it does not say, say so."
-)
-# For a model of one language. SmolLM2 135M answers "Count to five." and the capital of France with nonsense when it is
-# told its name, other languages or to be brief, and rightly when it is told no more than this.
-BRIEF_INSTRUCTIONS = "You are a helpful assistant."
 ENDED_EARLY = {
     "length": (
         "The answer reached the longest length set in Settings and ends here.",
@@ -156,13 +149,6 @@ def _item(scene: TurnContext, item: object, began: float, voice: SpeechStream | 
         )
     elif isinstance(item, Tick | Progress):
         yield item
-
-
-def instructions(scene: TurnContext, spec: ModelSpec) -> Message:
-    """The system message: the person's own words or Parlor's, and the language to answer in when one was asked for."""
-    language = {"en": "\nAnswer in English.", "zh": "\n请用简体中文回答。"}.get(scene.turn.language, "")
-    own = INSTRUCTIONS if len(spec.languages) > 1 else BRIEF_INSTRUCTIONS
-    return Message("system", (Text((scene.settings.instructions or own) + language),))
 
 
 def for_text_model(message: Message) -> Message:

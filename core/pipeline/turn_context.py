@@ -7,12 +7,11 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 
 from core.catalogue.spec import ModelSpec
-from core.errors import NotInstalled
 from core.pipeline.route import Choice
 from core.runtime.pool import Lease, Pool
-from core.runtime.protocols import Sampling, Usage
 from core.settings import Settings
 from core.types.events import Progress, Tick
+from core.types.generation import Sampling, Usage
 from core.types.messages import Audio, Image, Message, Part, Text, Turn
 from core.types.provenance import Metrics, Provenance, Scalar
 
@@ -80,13 +79,6 @@ class TurnContext:
 
 def joined(sounds: list[Audio]) -> Audio:
     return Audio(b"".join(sound.pcm for sound in sounds), sounds[0].rate)
-
-
-def needed(spec: ModelSpec | None, en: str, zh: str) -> ModelSpec:
-    """``spec``, or NotInstalled when the catalogue has no model that can do this at all."""
-    if spec is None:
-        raise NotInstalled(f"No model in the catalogue can {en}. Add one to it.", f"目录中没有可以{zh}的模型，请添加。")
-    return spec
 
 
 def leased(ledger: TurnRecord, pool: Pool, spec: ModelSpec) -> Generator[Progress | Tick, None, Lease]:

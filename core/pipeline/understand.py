@@ -8,7 +8,8 @@ from collections.abc import Generator
 from core.catalogue.spec import ModelSpec, installed
 from core.errors import BadInput
 from core.pipeline.route import Plan
-from core.pipeline.turn_context import TurnContext, leased, needed
+from core.pipeline.turn_context import TurnContext, leased
+from core.runtime.lease import needed
 from core.types.events import Event, Heard, Progress, Tick
 from core.types.messages import Audio, Image, Message, Part, Reading, Transcript, Word
 

@@ -4,7 +4,7 @@ Text frames are JSON. The first one says what is wanted: ``{"type": "start", "co
 ``{"type": "resume", "call", "rate"}`` after a reload or a lost connection or from another tab, ``{"type": "watch",
 "call"}`` to follow and steer a call whose sound another line carries. The answer is ``{"event": "started"}``, or
 ``busy`` (another call is live), ``gone`` (no such call) or ``refused`` (with the reason). Then come the events of the
-call from its beginning on, as ``core.call.transport.as_json`` writes them, and ``hush``, ``duck``, ``played`` and
+call from its beginning on, as ``core.call.events.as_json`` writes them, and ``hush``, ``duck``, ``played`` and
 ``taken``.
 
 A binary frame from the page is one byte, 1 for microphone sound (s16le mono) or 2 for a picture file, and the data.
@@ -26,7 +26,8 @@ import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from core.app.app import parlor
-from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Clause, Drawing, PhaseChanged, as_json
+from core.call.events import CallEvent, CallNotice, Caption, Clause, Drawing, PhaseChanged, as_json
+from core.call.transport import CallOptions
 from core.errors import ParlorError
 
 if TYPE_CHECKING:

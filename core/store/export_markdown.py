@@ -20,11 +20,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from core.errors import BadInput
-from core.media.images import wav
+from core.media.audio import wav
 from core.store import json_codec as codec
 from core.store.export_json import MAX_MESSAGES, MAX_TITLE, check_media, check_size, gone
 from core.store.store import Node, Store
-from core.text.search import one_line
+from core.text.width import one_line
 from core.types.messages import Audio, Image, Message, Part, Reading, Text, TextLine, Transcript
 
 MAX_TEXT_BYTES = 64 * 2**20

@@ -14,6 +14,7 @@ from core.errors import BadInput, ParlorError
 from core.store import json_codec as codec
 from core.store.blobs import MediaFolder
 from core.text import search as find
+from core.text.width import one_line
 from core.types.messages import Message
 
 CLOCK_SECONDS = 2.0  # a process's start time wavers with the system clock when another process asks for it
@@ -83,7 +84,7 @@ class Tables:
         self.set_title(id, title)
 
     def set_title(self, id: str, title: str) -> None:
-        title = find.one_line(title)
+        title = one_line(title)
         self._sql.execute("UPDATE conversations SET title = ? WHERE id = ?", (title, id))
         for (number,) in self._sql.execute("SELECT number FROM conversations WHERE id = ?", (id,)).fetchall():
             self._index(-number, title)

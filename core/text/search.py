@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from core.text.width import _CONTROLS, one_line, shortened
 from core.types.messages import Message, Reading, Text, Transcript
 
 MARK_START, MARK_END = "\x02", "\x03"
@@ -18,7 +19,6 @@ QUERY_CHARACTERS, QUERY_TERMS = 400, 24
 LEAD, TRAIL = 30, 120  # characters of an excerpt around the first found word
 
 _APART = "\x1f"
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _SINGLE = re.compile(
     "["
     "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # CJK
@@ -112,31 +112,3 @@ def title_from(message: Message) -> str:
     for pattern, plain in _MARKDOWN:
         words = pattern.sub(plain, words)
     return shortened(one_line(words), TITLE_COLUMNS)
-
-
-def one_line(text: str) -> str:
-    """``text`` with every run of white space and control characters made one space."""
-    return " ".join(_CONTROLS.sub(" ", text).split())
-
-
-def shortened(line: str, columns: int) -> str:
-    """``line``, cut between words with an ellipsis when it is wider than ``columns``."""
-    if sum(map(_width, line)) <= columns:
-        return line
-    kept, room = "", columns - 1
-    for letter in line:
-        room -= _width(letter)
-        if room < 0:
-            break
-        kept += letter
-    head, space, _ = kept.rpartition(" ")
-    following = line[len(kept)]
-    if space and len(head) >= len(kept) // 2 and following != " " and _width(following) == 1:
-        kept = head
-    return kept.rstrip(" ,.;:，。；：、") + "…"
-
-
-def _width(letter: str) -> int:
-    if unicodedata.combining(letter) or unicodedata.category(letter) in ("Cf", "Mn"):
-        return 0
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from core.media.images import resampled
+from core.media.audio import resampled
 from core.types.messages import Audio
 
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from math import isfinite
 
-from core.types.messages import Image
-
 OWN_GUIDANCE = -1.0
 MOST_STEPS, MOST_GUIDANCE, MOST_PICTURES = 150, 50.0, 16
 SEEDS = 2**63  # a seed is less than this
@@ -31,19 +29,6 @@ class ImageRequest:
     scheduler: str = ""
     seed: int = 0
     count: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class ImageResult:
-    """One finished picture, a PNG without text chunks.
-
-    ``painting`` holds the settings that were really used: none left to the model, ``count`` 1, ``seed`` its own.
-    ``means`` says how it was computed (``float16, SDPA, VAE tiling``).
-    """
-
-    image: Image
-    painting: ImageRequest
-    means: str = ""
 
 
 def from_values(values: Mapping[str, object]) -> ImageRequest:

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from core.types.image_request import ImageRequest
 from core.types.provenance import Metrics, Provenance
-
-if TYPE_CHECKING:
-    from core.types.image_request import ImageRequest
 
 Role = Literal["system", "user", "assistant"]
 Language = Literal["en", "zh"]

@@ -21,7 +21,7 @@ import transformers
 
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed
-from core.runtime.protocols import Embedding
+from core.types.generation import Embedding
 from core.types.messages import Image
 from models.common.threads import Threads
 from models.common.torch_memory import clean, device, gpu_bytes, granted, out_of_memory

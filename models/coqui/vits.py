@@ -17,7 +17,7 @@ from TTS.tts.utils.text.tokenizer import TTSTokenizer
 from TTS.utils.audio import AudioProcessor
 
 from core.errors import EngineFailed
-from core.media.images import resampled
+from core.media.audio import resampled
 from core.types.messages import Audio
 from models.coqui.folder import broken, speaker_encoder, weights
 from models.coqui.phonemes import Espeak

@@ -11,7 +11,7 @@ import torch
 from TTS.tts.models import xtts
 
 from core.errors import BadInput, EngineFailed
-from core.media.images import resampled
+from core.media.audio import resampled
 from core.types.messages import Audio
 from models.coqui.folder import broken, weights, weights_file
 

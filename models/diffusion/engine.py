@@ -20,7 +20,8 @@ import psutil
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed
 from core.types.events import Progress
-from core.types.image_request import ImageRequest, ImageResult
+from core.types.generation import ImageResult
+from core.types.image_request import ImageRequest
 from models.common.torch_memory import clean, gpu_bytes, out_of_memory
 from models.diffusion.folder import contents
 from models.diffusion.memory_plan import OFFLOADS, DiffusionFacts, DiffusionPlan, choose_means, leaner, place, tile

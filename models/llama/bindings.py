@@ -16,7 +16,7 @@ import llama_cpp.llama_cpp as api
 import numpy as np
 
 from core.errors import BadInput, EngineFailed, NotEnoughMemory
-from core.runtime.protocols import Sampling
+from core.types.generation import Sampling
 from models.common.threads import Threads
 from models.llama.device import offloads, unopened
 from models.llama.device import params as model_params

@@ -21,8 +21,8 @@ import psutil
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed, ParlorError
 from core.host.hardware import gpu_free, gpu_taken
-from core.runtime.protocols import MessagesDropped, Sampling, Usage
 from core.types.events import Progress
+from core.types.generation import MessagesDropped, Sampling, Usage
 from core.types.messages import Image, Message
 from models.common.chat_template import ChatMessage, Guard, Template
 from models.common.history import counted, fits

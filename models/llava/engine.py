@@ -24,8 +24,8 @@ from tokenizers import pre_tokenizers
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
-from core.runtime.protocols import MessagesDropped, Sampling, Usage
 from core.types.events import Progress
+from core.types.generation import MessagesDropped, Sampling, Usage
 from core.types.messages import Message
 from models.common.text_stream import Writer
 from models.common.threads import Threads

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from core.runtime.protocols import Sampling
+from core.types.generation import Sampling
 
 TOP_K = 40
 SEEDS = 2**63

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.catalogue.spec import ModelSpec
-from core.media.images import resampled
+from core.media.audio import resampled
 from core.types.messages import Audio
 from models.common.onnx_session import opened, versions
 from models.smart_turn.log_mel import RATE, log_mel

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed
 from core.host.hardware import gpu_free, gpu_taken, return_large_blocks
-from core.media.images import resampled
-from core.runtime.protocols import Aligned, Segment
+from core.media.audio import resampled
+from core.types.generation import Aligned, Segment
 from core.types.messages import Audio
 from core.types.provenance import Scalar
 from models.whisper.chinese_script import written

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.runtime.protocols import Aligned, Segment
+from core.types.generation import Aligned, Segment
 from core.types.messages import Word
 from models.whisper.chinese_script import written
 from models.whisper.repetition import without_loops

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from core.media.images import wav
+from core.media.audio import wav
 from core.types.messages import Audio
 from tests.support.browser import (
     PATIENCE,

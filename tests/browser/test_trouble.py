@@ -14,7 +14,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from core.catalogue.spec import load as load_catalogue
+from core.catalogue.load import load as load_catalogue
 from tests.support.browser import (
     LONG,
     PATIENCE,

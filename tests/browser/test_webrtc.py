@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, Playwright, expect
 
-from core.media.images import wav
+from core.media.audio import wav
 from core.types.messages import Audio
 from tests.support import call_page, screens
 from tests.support.browser import CHROMIUM, FLAGS, PATIENCE, Served, Watch, link_models, playing, visit, watch

@@ -23,8 +23,8 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
-from core.catalogue.spec import load as load_catalogue
-from core.media.images import wav
+from core.catalogue.load import load as load_catalogue
+from core.media.audio import wav
 from core.runtime.pool import Pool
 from core.settings import Settings
 from core.store.store import Store

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect
 
-from core.media.images import resampled, wav
+from core.media.audio import resampled, wav
 from core.types.messages import Audio
 from tests.support.browser import CHROMIUM, FLAGS, PATIENCE, Served, Watch, link_models, visit
 from tests.support.caller import end

@@ -7,9 +7,9 @@ from typing import Any
 
 from core.catalogue.spec import File, ModelSpec
 from core.runtime.pool import Lease
-from core.runtime.protocols import Sampling
 from core.settings import Settings
 from core.types.events import Progress, Tick
+from core.types.generation import Sampling
 from core.types.messages import Message, Text
 from tests.tiny.tiny_gguf import write_tiny_gguf
 

@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.media.images import open_audio
+from core.media.audio import open_audio
 from core.types.messages import Audio
 
 FOLDER = Path(__file__).parents[1] / "data"

@@ -8,9 +8,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from core.call.audio_input import leased
-from core.catalogue.spec import load as load_catalogue
-from core.media.images import RATE, resampled, wav
+from core.catalogue.load import load as load_catalogue
+from core.media.audio import RATE, resampled, wav
+from core.runtime.lease import leased
 from core.runtime.pool import Pool
 from core.settings import Settings
 from core.types.messages import Audio

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
+from core.pipeline.instructions import INSTRUCTIONS
 from models.common import torch_import as torch_start  # noqa: F401 — before transformers
 
 # isort: split
@@ -41,7 +42,6 @@ from transformers import (
 )
 from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
-from core.pipeline import respond
 from core.types.messages import Image
 
 # LLaVA 1.5's own format with the end token its training wrote after each answer; content is a list or a string.
@@ -166,7 +166,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
         vocab_size=640, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False
     )
     said = [*ASKED, *ASKED_ZH, ASKED_SEVERAL, UNSEEN, UNSEEN_ZH, *SMALL_TALK, "USER: hi ASSISTANT: red, blue and green"]
-    said += [respond.INSTRUCTIONS, *(f" {word}" for word in (*COLOURS, *CHINESE.values()))] * 2
+    said += [INSTRUCTIONS, *(f" {word}" for word in (*COLOURS, *CHINESE.values()))] * 2
     bpe.train_from_iterator(said, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>",
@@ -259,7 +259,7 @@ def _teach(
 def _conversation(random: Random, always_chinese: bool, longest: int) -> tuple[str, list[str]]:
     """One to four turns as the template writes them, answers between STX and ETX, and the colours of their pictures."""
     shown: list[str] = []
-    text = f"{random.choice((respond.INSTRUCTIONS, *SMALL_TALK))} " if random.random() < 0.3 else ""
+    text = f"{random.choice((INSTRUCTIONS, *SMALL_TALK))} " if random.random() < 0.3 else ""
     for turn in range(random.randint(1, longest)):
         new = random.choices(list(COLOURS), k=_new_pictures(random, first=not turn))
         shown += new

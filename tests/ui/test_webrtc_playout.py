@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from aiortc.rtp import RtpPacket
 
-from core.call.transport import Clause
-from core.media.images import resampled
+from core.call.events import Clause
+from core.media.audio import resampled
 from core.types.messages import Audio
 from tests.support.sounds import samples, tone
 from ui.transport.webrtc_patches import InOrder

@@ -13,9 +13,9 @@ from core.catalogue.spec import ModelSpec, installed
 from core.errors import ParlorError
 from ui.common.component import component
 from ui.common.download import offer
+from ui.common.navigation import open_chat
 from ui.common.voice_sample import voice_names
 from ui.i18n.words import WORDS, language, say, several
-from ui.shell.sidebar import open_chat
 
 Carrier = Literal["socket", "webrtc"]
 TASKS = ("detect", "hear", "turn", "speak", "chat")  # what a call works with

@@ -9,7 +9,7 @@ import streamlit as st
 from core.app.app import parlor
 from core.app.runs import Run
 from core.errors import BadInput, ParlorError
-from core.media import images as media
+from core.media.files import open_file
 from core.types.messages import Audio, Image, Part, Text, Turn
 from ui.chat.thumbnail import picture
 from ui.i18n.words import language, say
@@ -50,7 +50,7 @@ def _parts(sent: st.ChatInputValue) -> tuple[list[Part], list[BadInput]]:  # typ
     troubles: list[BadInput] = []
     for file in [*sent.files, *([sent.audio] if sent.audio else [])]:
         try:
-            parts.append(media.open_file(file.getvalue(), file.name))
+            parts.append(open_file(file.getvalue(), file.name))
         except BadInput as error:
             troubles.append(error)
     return parts, troubles

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.app.app import parlor
-from core.media import images as media
+from core.media.audio import wav
 from core.store.store import Node
 from core.types.messages import Audio, Image, Message, Part, Reading, Text, Transcript, Turn
 from ui.chat.actions import actions
@@ -42,7 +42,7 @@ def _question(node: Node, idle: bool) -> None:
         for number, part in enumerate(parts):
             if isinstance(part, Audio):
                 with st.container(key=f"recording-{node.id}-{number}"):
-                    st.audio(media.wav(part))
+                    st.audio(wav(part))
         if st.session_state.get("editing") == node.id:
             _edit(node)
             return
@@ -144,7 +144,7 @@ def _spoken(node: Node) -> bool:
     player = f"{'listening' if listening else 'recording'}-{node.id}-0"  # style.css hides the second
     heard(f"heard-{node.id}-1", said, player)
     with st.container(key=player):
-        st.audio(media.wav(sound), autoplay=listening)
+        st.audio(wav(sound), autoplay=listening)
     return True
 
 
@@ -162,7 +162,7 @@ def trouble(node: Node) -> None:
 def listen(message: Message) -> None:
     """The voice of an answer, playing, with controls."""
     for sound in (part for part in message.parts if isinstance(part, Audio)):
-        st.audio(media.wav(sound), autoplay=True)
+        st.audio(wav(sound), autoplay=True)
 
 
 def language_name(code: str) -> str:

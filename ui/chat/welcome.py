@@ -9,9 +9,9 @@ from core.catalogue.spec import installed
 from core.errors import BadInput
 from ui.common.component import component
 from ui.common.download import offer
+from ui.common.navigation import CALL
 from ui.common.safe_markdown import literal
 from ui.i18n.words import say
-from ui.shell.sidebar import CALL
 
 CARDS = {"bulb": "card_explain", "code": "card_code", "voice": "card_voice", "picture": "card_picture"}
 _cards = component(__file__, "welcome")

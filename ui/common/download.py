@@ -10,9 +10,10 @@ import streamlit as st
 
 from core.app.app import parlor
 from core.catalogue.licences import meaning
-from core.catalogue.spec import ModelSpec, installed, size_text
+from core.catalogue.spec import ModelSpec, installed
 from core.errors import ParlorError
 from core.manage.jobs import Jobs
+from core.text.sizes import size_text
 from core.types.events import Progress
 from ui.common.safe_markdown import literal
 from ui.i18n.words import language, say

@@ -7,7 +7,7 @@ import streamlit as st
 from core.app.app import parlor
 from core.catalogue.kokoro_voices import voices_for
 from core.errors import ParlorError
-from core.media import images as media
+from core.media.audio import wav
 from core.pipeline.respond import read_aloud
 from core.types.events import Sound
 from core.types.messages import Audio, Language, Message, Text
@@ -36,4 +36,4 @@ def sample(spoken: Language) -> None:
         st.warning(literal(error.said(language())))
         return
     if sounds:
-        st.audio(media.wav(Audio(b"".join(sound.pcm for sound in sounds), sounds[0].rate)), autoplay=True)
+        st.audio(wav(Audio(b"".join(sound.pcm for sound in sounds), sounds[0].rate)), autoplay=True)

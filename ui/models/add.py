@@ -10,12 +10,13 @@ from typing import get_args
 import streamlit as st
 
 from core.app.app import parlor
-from core.catalogue.spec import ModelSpec, Task, installed, size_text
+from core.catalogue.spec import ModelSpec, Task, installed
 from core.errors import ParlorError
 from core.host.disk import absolute
 from core.importer.add_local import inspect
 from core.importer.found import Detected
 from core.manage.jobs import ADD
+from core.text.sizes import size_text
 from ui.common.download import close, ended, jobs, under_way
 from ui.common.safe_markdown import literal
 from ui.i18n.words import language, say

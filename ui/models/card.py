@@ -8,7 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 from core.app.app import parlor
-from core.catalogue.spec import Folder, Hub, ModelSpec, Package, installed, size_text
+from core.catalogue.spec import Folder, Hub, ModelSpec, Package, installed
+from core.text.sizes import size_text
 from ui.common import download as install
 from ui.common.controls import choose
 from ui.common.safe_markdown import literal

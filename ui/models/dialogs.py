@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from core.app.app import parlor
-from core.catalogue.spec import Folder, ModelSpec, size_text
+from core.catalogue.spec import Folder, ModelSpec
 from core.errors import BadInput, ParlorError
+from core.text.sizes import size_text
 from ui.common.download import close
 from ui.common.safe_markdown import literal
 from ui.i18n.words import language, say

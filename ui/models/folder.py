@@ -9,8 +9,9 @@ from pathlib import Path
 import streamlit as st
 
 from core.app.app import parlor
-from core.catalogue.spec import installed, size_text
+from core.catalogue.spec import installed
 from core.manage.jobs import MOVE
+from core.text.sizes import size_text
 from ui.common.download import attempt, ended, jobs, under_way
 from ui.i18n.words import say
 

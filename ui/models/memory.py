@@ -7,8 +7,8 @@ from functools import partial
 import streamlit as st
 
 from core.app.app import parlor
-from core.catalogue.spec import size_text
 from core.runtime.forecast import Loaded
+from core.text.sizes import size_text
 from ui.common.download import attempt
 from ui.common.safe_markdown import literal
 from ui.i18n.words import say

@@ -8,7 +8,7 @@ from typing import get_args
 import streamlit as st
 
 from core.app.app import parlor
-from core.catalogue import spec as catalogue
+from core.catalogue.load import load
 from core.catalogue.recommend import recommended
 from core.catalogue.spec import ModelSpec, Task, installed
 from ui.i18n.words import language, say
@@ -114,4 +114,4 @@ def in_use(task: Task) -> str:
 @functools.cache
 def shipped() -> frozenset[str]:
     """Ids of the models that Parlor brings along."""
-    return frozenset(spec.id for spec in catalogue.load().models)
+    return frozenset(spec.id for spec in load().models)

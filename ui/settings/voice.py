@@ -7,8 +7,8 @@ import streamlit as st
 from core.app.app import parlor
 from core.catalogue.spec import ModelSpec
 from core.errors import ParlorError
-from core.media import images as media
 from core.media import voice_references as references
+from core.media.audio import open_audio
 from ui.common.controls import choose, slide, switch
 from ui.common.safe_markdown import literal
 from ui.common.voice_sample import sample, voice_names
@@ -70,7 +70,7 @@ def _references() -> None:
         agreed = st.checkbox(say("s_reference_consent"), key="reference-consent")
         if st.button(say("s_reference_save"), type="primary", disabled=not (file and name.strip() and agreed)) and file:
             try:
-                audio = media.open_audio(file.getvalue(), file.name)
+                audio = open_audio(file.getvalue(), file.name)
                 kept = references.save(home, name, audio, say("s_reference_consent"))
                 parlor().change(reference=kept.name)
                 st.rerun()

@@ -9,9 +9,10 @@ import streamlit as st
 
 from core.app.app import parlor
 from core.errors import ParlorError
+from ui.common.navigation import CALL, CHAT, MODELS, SETTINGS
 from ui.playback.player import player
 from ui.shell.notices import closed, notices
-from ui.shell.sidebar import CALL, CHAT, MODELS, SETTINGS, sidebar
+from ui.shell.sidebar import sidebar
 from ui.transport.line import line
 
 HERE = Path(__file__).resolve().parents[1]

@@ -16,11 +16,10 @@ from core.store.store import Hit
 from core.types.messages import Audio, Image
 from ui.common import download as install
 from ui.common.component import component
+from ui.common.navigation import CALL, MODELS, SETTINGS, open_chat
 from ui.common.safe_markdown import literal
 from ui.i18n.words import language, say, several
 
-PAGES = Path(__file__).resolve().parents[2] / "pages"
-CALL, CHAT, MODELS, SETTINGS = (str(PAGES / f"{name}.py") for name in ("Call", "Chat", "Models", "Settings"))
 PAGE = 50  # conversations shown at first, and more at each "Show more"
 _shelf = component(__file__, "shelf")
 
@@ -48,12 +47,6 @@ def sidebar(current: str | None) -> None:
             st.page_link(MODELS, label=say("models"), icon=":material/deployed_code:", width="stretch")
             st.page_link(SETTINGS, label=say("settings"), icon=":material/tune:", width="stretch")
     _dialog(*st.session_state.get("dialog", ("", "")))
-
-
-def open_chat(conversation: str) -> None:
-    """Show a conversation, or an empty page for a new one."""
-    st.session_state.pop("editing", None)
-    st.switch_page(CHAT, query_params={"c": conversation} if conversation else {})
 
 
 def _list(current: str, query: str) -> None:

@@ -12,7 +12,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from core.call.transport import Clause
+from core.call.events import Clause
 from core.types.messages import Audio
 
 RATE = 48_000  # Hz: Opus carries nothing else

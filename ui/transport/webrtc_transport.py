@@ -14,7 +14,7 @@ import av
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
-from core.call.transport import CallEvent, Clause
+from core.call.events import CallEvent, Clause
 from ui.transport.webrtc_playout import FRAME, RATE, Playout
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from core.app.runs import Run, Runs
 from core.catalogue.spec import Catalogue, File, ModelSpec
 from core.errors import BadInput, NotInstalled, WorkerDied
 from core.runtime.pool import Pool
-from core.runtime.protocols import Sampling
 from core.settings import Settings
 from core.store.store import Store
 from core.types.events import Delta, Done, Progress, Understood
+from core.types.generation import Sampling
 from core.types.messages import Image, Text, Turn
 from tests.tiny.tiny_gguf import write_tiny_gguf
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.call.events import Drawing, as_json
 from core.call.playback import PlayedAnswer, spread
 from core.call.recorder import RATE, CallRecorder, recover
-from core.call.transport import Drawing, as_json
 from core.call.user_turn import UserTurn
 from core.store.store import Store
 from core.turn_taking.echo import Echo, correlation

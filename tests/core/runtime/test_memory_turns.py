@@ -17,10 +17,10 @@ import pytest
 from core.catalogue.spec import File, ModelSpec, Task
 from core.runtime.forecast import GB
 from core.runtime.pool import Pool
-from core.runtime.protocols import Sampling, Usage
 from core.settings import Settings
 from core.types.events import Progress, Tick
-from core.types.image_request import ImageRequest, ImageResult
+from core.types.generation import ImageResult, Sampling, Usage
+from core.types.image_request import ImageRequest
 from core.types.messages import Audio
 from tests.support import sounds
 from tests.support.leases import HELLO, taken

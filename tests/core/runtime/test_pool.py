@@ -16,9 +16,9 @@ import pytest
 
 from core.errors import EngineFailed, NotEnoughMemory, NotInstalled, WorkerDied
 from core.runtime.pool import Pool
-from core.runtime.protocols import Sampling, Usage
 from core.settings import Settings
 from core.types.events import Progress, Tick
+from core.types.generation import Sampling, Usage
 from models.llama import engine as llama
 from tests.support.leases import GB, HELLO, chat_model, reply, taken
 

@@ -22,9 +22,10 @@ from transformers import AutoModel, AutoProcessor, CLIPTextConfig, CLIPTextModel
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed
-from core.runtime.protocols import Embedding, open_engine
+from core.runtime.protocols import open_engine
 from core.runtime.worker import Worker
 from core.settings import Settings
+from core.types.generation import Embedding
 from core.types.messages import Image
 from models.clip import engine as clip
 from models.clip.engine import Clip

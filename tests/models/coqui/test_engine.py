@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from core import settings
+from core.catalogue.load import load as catalogue
 from core.catalogue.spec import ModelSpec
-from core.catalogue.spec import load as catalogue
 from core.errors import BadInput, EngineFailed
 from core.formats import coqui as coqui_files
 from core.runtime.protocols import TTS, Transcriber

@@ -24,7 +24,8 @@ import torch
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed, NotEnoughMemory
 from core.types.events import Progress
-from core.types.image_request import ImageRequest, ImageResult
+from core.types.generation import ImageResult
+from core.types.image_request import ImageRequest
 from models.common import torch_memory
 from models.diffusion import denoise as diffusion_steps
 from models.diffusion import engine as diffusion

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.catalogue import spec as catalogue
 from core.catalogue.kokoro_voices import VOICES, default_voice, find, fitting, voices_for
+from core.catalogue.load import load
 from core.errors import BadInput, EngineFailed
 from core.runtime.protocols import TTS, Transcriber
 from core.text.normalise import LanguageRun, spoken
@@ -47,14 +47,14 @@ CHINESE = [
 
 @pytest.fixture(scope="module")
 def speaker(models_home: Path) -> Iterator[TTS]:
-    engine = kokoro.load(catalogue.load().find("kokoro"), models_home / "kokoro")
+    engine = kokoro.load(load().find("kokoro"), models_home / "kokoro")
     yield engine
     engine.close()
 
 
 @pytest.fixture(scope="module")
 def ear(models_home: Path) -> Iterator[Transcriber]:
-    engine = whisper.load(catalogue.load().find("whisper-base"), models_home / "whisper-base")
+    engine = whisper.load(load().find("whisper-base"), models_home / "whisper-base")
     yield engine
     engine.close()
 
@@ -148,7 +148,7 @@ def test_every_voice_of_the_table_is_installed(models_home: Path) -> None:
 
 
 def test_a_broken_file_is_told_and_not_a_traceback(tmp_path: Path) -> None:
-    spec = replace(catalogue.load().find("kokoro"), id="broken")
+    spec = replace(load().find("kokoro"), id="broken")
     with pytest.raises(EngineFailed, match="install it again"):
         kokoro.load(spec, tmp_path)
     (tmp_path / "kokoro.onnx").write_bytes(b"not a network")
@@ -239,7 +239,7 @@ def whole(models_home: Path) -> Iterator[TTS]:
     """The same voice on the graph as it lies in the file, silence and all."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kokoro_net, "halves", lambda model: None)
-        engine = kokoro.load(catalogue.load().find("kokoro"), models_home / "kokoro")
+        engine = kokoro.load(load().find("kokoro"), models_home / "kokoro")
     yield engine
     engine.close()
 
@@ -283,7 +283,7 @@ def test_a_file_that_is_another_graph_is_not_taken_apart(model: bytes) -> None:
 
 @pytest.mark.models
 def test_a_short_sound_is_kept_for_the_next_time_and_long_ones_are_not(models_home: Path) -> None:
-    engine = kokoro.load(catalogue.load().find("kokoro"), models_home / "kokoro")
+    engine = kokoro.load(load().find("kokoro"), models_home / "kokoro")
     first, again, other = (next(engine.speak("Sure,", voices)) for voices in ((), (), ("bf_emma",)))
     assert again is first
     assert other.pcm != first.pcm

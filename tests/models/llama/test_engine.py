@@ -13,8 +13,8 @@ import pytest
 from core.catalogue.spec import File, ModelSpec
 from core.errors import BadInput, EngineFailed, NotEnoughMemory
 from core.host.hardware import nvidia_gpus
-from core.runtime.protocols import MessagesDropped, Sampling, Usage
 from core.types.events import Progress
+from core.types.generation import MessagesDropped, Sampling, Usage
 from core.types.messages import Message, Role, Text
 from models.llama import device as llama_gpu
 from models.llama import engine as llama

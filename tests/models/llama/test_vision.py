@@ -15,8 +15,8 @@ import pytest
 
 from core.catalogue.spec import File, ModelSpec
 from core.errors import BadInput, EngineFailed
-from core.runtime.protocols import MessagesDropped, Sampling, Usage
 from core.types.events import Progress
+from core.types.generation import MessagesDropped, Sampling, Usage
 from core.types.messages import Image, Message, Part, Reading, Text, TextLine
 from models.common.chat_template import ChatMessage, Guard, Template
 from models.common.text_stream import Writer

@@ -24,8 +24,8 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, LlavaForCon
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed, NotEnoughMemory
-from core.runtime.protocols import MessagesDropped, Sampling, Usage
 from core.types.events import Progress
+from core.types.generation import MessagesDropped, Sampling, Usage
 from core.types.messages import Image, Message, Part, Reading, Role, Text, TextLine
 from core.types.provenance import Scalar
 from models.llava import engine as llava

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.catalogue import spec as catalogue
+from core.catalogue.load import load
 from core.errors import EngineFailed
-from core.media.images import resampled
+from core.media.audio import resampled
 from core.runtime.protocols import open_engine
 from core.types.messages import Audio
 from models.smart_turn import engine as smart_turn
@@ -19,7 +19,7 @@ from models.smart_turn.log_mel import log_mel
 from tests.support import sounds
 from tests.support.recordings import recording, recordings
 
-SPEC = catalogue.load().find("smart-turn")
+SPEC = load().find("smart-turn")
 
 
 @pytest.fixture(scope="module")

@@ -19,12 +19,12 @@ import torch
 import transformers
 from PIL import Image as Pillow
 
-from core.catalogue import spec as catalogue
+from core.catalogue.load import SHIPPED, load
 from core.catalogue.spec import ModelSpec
 from core.pipeline.starter_vision import UNASKED
-from core.runtime.protocols import Sampling
 from core.types.events import Progress
-from core.types.image_request import ImageRequest, ImageResult
+from core.types.generation import ImageResult, Sampling
+from core.types.image_request import ImageRequest
 from core.types.messages import Image, Message, Text
 from models.clip import engine as clip
 from models.diffusion import engine as diffusion
@@ -48,7 +48,7 @@ Draw = Callable[..., Pillow.Image]
 
 
 def starter(model: str) -> ModelSpec:
-    return catalogue.load().find(f"starter-{model}")
+    return load().find(f"starter-{model}")
 
 
 def shown(picture: Pillow.Image) -> Image:
@@ -278,4 +278,4 @@ def test_clip_finds_a_drawing_by_its_name(drawn: dict[str, Pillow.Image], langua
 
 
 def test_weights_lie_where_the_catalogue_looks() -> None:
-    assert (Path(catalogue.SHIPPED).parent / "starter" / "weights").samefile(WEIGHTS)
+    assert (Path(SHIPPED).parent / "starter" / "weights").samefile(WEIGHTS)

@@ -13,8 +13,8 @@ from PIL import Image as Pillow
 from safetensors.torch import load_file
 
 from core.catalogue.spec import ModelSpec, Task
-from core.runtime.protocols import Embedding, Sampling
-from core.types.image_request import ImageRequest, ImageResult
+from core.types.generation import Embedding, ImageResult, Sampling
+from core.types.image_request import ImageRequest
 from core.types.messages import Message, Text
 from models.clip import engine as clip_engine
 from models.diffusion import engine as diffusion

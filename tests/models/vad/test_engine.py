@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.catalogue import spec as catalogue
+from core.catalogue.load import load
 from core.errors import EngineFailed
 from core.runtime.protocols import open_engine
 from core.runtime.worker import Worker
@@ -18,7 +18,7 @@ from models.vad import engine as silero_live
 from tests.support import sounds
 from tests.support.recordings import recordings
 
-SPEC = catalogue.load().find("silero-vad")
+SPEC = load().find("silero-vad")
 FRAME = silero_live.FRAME
 
 

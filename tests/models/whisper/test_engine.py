@@ -14,7 +14,7 @@ import pytest
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed
-from core.runtime.protocols import Segment
+from core.types.generation import Segment
 from core.types.messages import Audio
 from core.types.provenance import Scalar
 from models.whisper import chinese_script as mandarin
@@ -136,7 +136,7 @@ def test_a_call_closed_in_the_middle_leaves_the_engine_ready(ear: whisper.Whispe
 
 @pytest.mark.models
 def test_a_recording_at_another_rate_is_heard(ear: whisper.Whisper) -> None:
-    from core.media.images import resampled
+    from core.media.audio import resampled
 
     assert wer(recording("en_leisure").text, heard(ear, resampled(recording("en_leisure").audio, 44_100))) <= 0.05
 

@@ -11,8 +11,8 @@ import pytest
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
-from core.runtime.protocols import Aligned, Segment
 from core.runtime.worker import Worker
+from core.types.generation import Aligned, Segment
 from core.types.messages import Audio
 from models.whisper import engine as whisper
 from models.whisper import repetition as repeats
