@@ -30,7 +30,7 @@ from core.app.app import App
 from core.call.audio_input import BYTES, RATE, level
 from core.call.engine_queue import JUDGED
 from core.call.user_turn import BEFORE
-from core.runtime.lease import leased
+from core.runtime.lease import acquire
 from core.runtime.worker import Worker
 from core.turn_taking import text as turntext
 from core.turn_taking import turn_taking as voice
@@ -82,7 +82,7 @@ class Engines:
     def __init__(self, app: App, stack: ExitStack) -> None:
         find = app.catalogue.find
         ids = ("silero-vad", "whisper-base", "smart-turn")
-        self._ear, self._hear, self._judge = (stack.enter_context(leased(app.pool, find(id))) for id in ids)
+        self._ear, self._hear, self._judge = (stack.enter_context(acquire(app.pool, find(id))) for id in ids)
         self.hear, self.judge = cache(self._heard), cache(self._judged)
 
     def recorded(self, sound: Audio, turn: SpokenTurn | None) -> Recorded:

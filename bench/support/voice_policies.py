@@ -30,7 +30,7 @@ from core.call.reply import scene_of
 from core.call.transport import CallOptions
 from core.catalogue.spec import ModelSpec
 from core.pipeline.instructions import instructions
-from core.runtime.lease import leased, needed
+from core.runtime.lease import acquire, needed
 from core.types.events import Progress, Tick
 from core.types.messages import Audio, Message, Text
 
@@ -109,7 +109,7 @@ class Rivals:
         message = Message("user", (Text(question),))
         scene = scene_of(self._app, message.parts, (), CallOptions(), "rival")
         text, sentence, written = "", "", 0.0
-        with leased(self._app.pool, self._chat) as worker:
+        with acquire(self._app.pool, self._chat) as worker:
             began = time.monotonic()
             asked = (instructions(scene, self._chat), message), scene.sampling, scene.conversation
             with worker.call("reply", *asked) as call:
@@ -121,7 +121,7 @@ class Rivals:
         return (sentence, written, whole) if sentence else (text, whole, whole)
 
     def _timed(self, spec: ModelSpec, method: str, *arguments: Any) -> tuple[list[Any], float]:
-        with leased(self._app.pool, spec) as worker:
+        with acquire(self._app.pool, spec) as worker:
             began = time.monotonic()
             with worker.call(method, *arguments) as call:
                 items = [item for item in call if not isinstance(item, Tick | Progress)]

@@ -14,11 +14,13 @@ from typing import Any
 
 from core.app.calls import Calls
 from core.app.runs import Runs
+from core.app.services import Services
 from core.catalogue.load import load as load_catalogue
-from core.catalogue.spec import ModelSpec
+from core.catalogue.spec import Catalogue, ModelSpec
 from core.errors import BadInput, ParlorError
 from core.manage.jobs import Jobs
 from core.manage.remove import remove
+from core.runtime.lease import acquire
 from core.runtime.pool import Pool
 from core.settings import Settings, keep, load
 from core.store.store import Store
@@ -28,19 +30,31 @@ class App:
     """Everything the pages and the command line work with. Imports no ML library; only ``jobs`` use the network."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
         settings.home.mkdir(parents=True, exist_ok=True)
         _log_to(settings.home / "parlor.log")
-        self.catalogue = load_catalogue(settings.home / "catalogue.toml")
+        catalogue = load_catalogue(settings.home / "catalogue.toml")
         self.store = Store(settings.database, settings.media)
         self.store.recover()
         self.pool = Pool(settings)
-        self.runs = Runs(self.store, self.pool, lambda: self.catalogue, lambda: self.settings)
+        self.services = Services(settings, catalogue, self.store, self.pool)
+        self.runs = Runs(self.services)
         self.jobs = Jobs(self)
         self.calls = Calls(self)
         self._warm: threading.Thread | None = None
         self._closed = False
         atexit.register(self.close)
+
+    @property
+    def settings(self) -> Settings:
+        return self.services.settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self.services.settings = settings
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.services.catalogue
 
     def change(self, **changes: Any) -> None:
         """Change settings and keep these changes, for this process also where the environment said otherwise.
@@ -53,7 +67,7 @@ class App:
 
     def reload(self) -> None:
         """Read the catalogue again: a model was added, pinned or removed."""
-        self.catalogue = load_catalogue(self.settings.home / "catalogue.toml")
+        self.services.catalogue = load_catalogue(self.settings.home / "catalogue.toml")
 
     def remove(self, spec: ModelSpec) -> None:
         """Unload and delete a model (``core.manage.remove``), and let go of the settings that named it.
@@ -99,10 +113,10 @@ class App:
     def _preload(self) -> None:
         with contextlib.suppress(ParlorError):  # whoever needs a model is told when they do
             self.store.purge()
-            choice = self.runs.choice()
+            choice = self.services.choice()
             for spec in (choice.chat, choice.listen, choice.speak):
                 if spec and not self._closed and self.pool.fits(spec):
-                    _exhaust(self.pool, spec)
+                    acquire(self.pool, spec, wait=False).release()
 
 
 def _in_use(spec: ModelSpec) -> BadInput:
@@ -114,16 +128,6 @@ def _log_to(file: Path) -> None:
     log = logging.getLogger("core")
     log.propagate = False
     log.handlers = [logging.handlers.RotatingFileHandler(file, maxBytes=1_000_000, backupCount=1, delay=True)]
-
-
-def _exhaust(pool: Pool, spec: ModelSpec) -> None:
-    opening = pool.use(spec, wait=False)
-    while True:
-        try:
-            next(opening)
-        except StopIteration as opened:
-            opened.value.release()
-            return
 
 
 _ONE = threading.Lock()

@@ -14,7 +14,7 @@ from core.call.events import Clause, Timed
 from core.call.playback import PlayedAnswer
 from core.call.user_turn import UserTurn
 from core.errors import EngineFailed, ParlorError
-from core.pipeline.turn_context import TurnRecord
+from core.pipeline.turn_record import TurnRecord
 from core.types.events import Event, Tick
 from core.types.messages import Message, Part, Text, Transcript
 
@@ -43,7 +43,7 @@ class Answer:
     """
 
     spoken: UserTurn  # the turn it answers
-    ledger: TurnRecord
+    record: TurnRecord = field(default_factory=TurnRecord)  # the fold of what it gave
     said: PlayedAnswer = field(default_factory=PlayedAnswer)
     text: str = ""  # written so far
     sounds: list[Clause] = field(default_factory=list)
@@ -79,16 +79,15 @@ class Answer:
             parts = (sound, Transcript(text, "", words))
         elif self.text and not (cut and self.said.clauses):
             parts = (Text(self.text),)
-        seconds = dict(self.ledger.seconds)
+        metrics = self.record.metrics()
+        seconds = dict(metrics.seconds)
         if self.timed:
             seconds |= {f"call {stage.name}": stage.end - stage.start for stage in self.timed.stages}
             seconds["call total"] = self.timed.total
             if self.timed.words:
                 seconds["call words"] = self.timed.words
-        figures = replace(
-            self.ledger.figures(), seconds=tuple((name, round(spent, 3)) for name, spent in seconds.items())
-        )
-        return Message("assistant", parts, tuple(self.ledger.made_by), figures, cut)
+        figures = replace(metrics, seconds=tuple((name, round(spent, 3)) for name, spent in seconds.items()))
+        return Message("assistant", parts, self.record.made_by, figures, cut)
 
     def begin(self, events: Generator[Event, None, None], post: Callable[[AnswerEvent], None]) -> None:
         self._stopped = threading.Event()

@@ -17,9 +17,8 @@ from core.call.transport import CallOptions, Transport
 from core.call.user_turn import UserTurn
 from core.errors import ParlorError
 from core.pipeline.respond import respond
-from core.pipeline.turn_context import TurnRecord
 from core.turn_taking.echo import Echo
-from core.types.events import Delta, Event, Progress, Sound, Understood
+from core.types.events import Delta, Event, Notice, Sound, Understood
 from core.types.messages import Audio, Image, Message, Reading, Text
 
 if TYPE_CHECKING:
@@ -64,13 +63,13 @@ class Answers:
         """Begin to answer ``spoken``, which may not be over yet."""
         scene = reply.scene_of(self._app, spoken.parts(), self._keeper.history(), options, self._keeper.conversation)
         plan = reply.plan_of(scene)
-        answer = self.current = Answer(spoken, scene.ledger)
+        answer = self.current = Answer(spoken)
         if not plan.draw:
             answer.begin(respond(scene), self._post)
             return
         words, answer.refusal = reply.before_drawing(scene, plan, spoken.language)
         if not answer.refusal:
-            silent = replace(scene, turn=replace(scene.turn, speak=False), ledger=TurnRecord())
+            silent = replace(scene, turn=replace(scene.turn, speak=False))
             answer.drawing = BackgroundDrawing(spoken, silent)
         answer.begin(reply.saying(words, scene), self._post)
 
@@ -122,6 +121,8 @@ class Answers:
     def given(self, given: AnswerEvent) -> None:
         """Something an answer or a sketch brought forth."""
         answer, event = given.answer, given.event
+        if event is not None:
+            answer.record = answer.record.add(event)
         sketch = next((one for one in self.sketches if one.answer is answer), None)
         if sketch:
             if sketch.given(given):
@@ -198,8 +199,8 @@ class Answers:
                 spoken.shown = tuple(part for part in message.parts if isinstance(part, Image | Reading))
                 if spoken.question is not None:
                     self._keeper.words(spoken.question, spoken.parts())
-            case Progress(stage="note"):
-                self._tell(CallNotice(event.note, event.note_zh))
+            case Notice(en, zh):
+                self._tell(CallNotice(en, zh))
 
     def _add(self, answer: Answer, text: str, sound: Audio) -> None:
         answer.said.add(text, sound)

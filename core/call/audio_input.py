@@ -17,7 +17,7 @@ from core.turn_taking.echo import Echo
 
 if TYPE_CHECKING:
     import av
-from core.runtime.lease import leased
+from core.runtime.lease import acquire
 
 RATE = 16_000
 BYTES = 1024  # of a frame: 512 samples
@@ -68,7 +68,7 @@ class AudioInput:
 
     def _work(self) -> None:
         try:
-            self._lease = leased(self._pool, self._spec)  # for the whole call: the detector's memory is this call's
+            self._lease = acquire(self._pool, self._spec)  # for the whole call: the detector's memory is this call's
         except ParlorError as error:
             self._post(error)
         try:
@@ -98,7 +98,7 @@ class AudioInput:
         """Silero's scores; a detector that has died is started anew, and the sound is not lost."""
         for attempt in range(DEAF):
             if self._lease is None:
-                self._lease = leased(self._pool, self._spec)
+                self._lease = acquire(self._pool, self._spec)
             try:
                 with self._lease.worker.call("detect", sound) as call:
                     return [item for item in call if isinstance(item, float)]

@@ -10,7 +10,7 @@ from core.call.events import CallEvent, CallNotice, Drawing
 from core.call.user_turn import UserTurn
 from core.pipeline.respond import respond
 from core.pipeline.turn_context import TurnContext
-from core.types.events import Done, Picture, Progress, Prompt
+from core.types.events import Done, Notice, Picture, Progress, Prompt
 from core.types.messages import Image
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class BackgroundDrawing:
 
     def __init__(self, spoken: UserTurn, scene: TurnContext) -> None:
         self.turn = spoken.turn
-        self.answer = Answer(spoken, scene.ledger)
+        self.answer = Answer(spoken)
         self._scene = scene
         self._prompt = ""
         self._node: int | None = None
@@ -45,7 +45,7 @@ class BackgroundDrawing:
             case Prompt(painting):
                 self._prompt = painting.prompt
                 self._tell(Drawing(self.turn, 0.0, prompt=self._prompt))
-            case Progress(stage="note", note=en, note_zh=zh):
+            case Notice(en, zh):
                 self._tell(CallNotice(en, zh))
             case Progress(stage="paint", fraction=fraction, preview=preview):
                 self._tell(Drawing(self.turn, fraction, preview, prompt=self._prompt))
@@ -71,4 +71,4 @@ class BackgroundDrawing:
 
     def _keep(self) -> None:
         if self._node is not None and self._pictures:
-            self._keeper.drawn(self._node, tuple(self._pictures), tuple(self._scene.ledger.made_by))
+            self._keeper.drawn(self._node, tuple(self._pictures), self.answer.record.made_by)

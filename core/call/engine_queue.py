@@ -11,7 +11,7 @@ from typing import Any
 
 from core.catalogue.spec import ModelSpec
 from core.errors import ParlorError, WorkerDied
-from core.runtime.lease import leased
+from core.runtime.lease import acquire
 from core.runtime.pool import Pool
 from core.types.events import Progress, Tick
 from core.types.messages import Audio
@@ -79,7 +79,7 @@ class EngineQueue:
         return self._once(job)
 
     def _once(self, job: EngineRequest) -> None:
-        with leased(self._pool, self._spec) as worker, worker.call(job.method, *job.args) as call:
+        with acquire(self._pool, self._spec) as worker, worker.call(job.method, *job.args) as call:
             for item in call:
                 if not isinstance(item, Tick | Progress):
                     self._post(Result(job, item))

@@ -9,11 +9,11 @@ from __future__ import annotations
 from itertools import count
 
 from core.catalogue.spec import ModelSpec
-from core.pipeline.turn_context import joined
-from core.runtime.lease import leased
+from core.runtime.engines import RemoteTTS
+from core.runtime.lease import acquire
 from core.runtime.pool import Pool
 from core.settings import Settings
-from core.types.messages import Audio, Message, Transcript
+from core.types.messages import Audio, Message, Transcript, concatenate
 
 WORDS = {"en": ("Well...", "Okay.", "Right."), "zh": ("嗯……", "好的。", "是这样的。")}
 
@@ -30,11 +30,11 @@ class Fillers:
         for language, words in WORDS.items():
             made = []
             for word in words:
-                with leased(pool, spec) as worker:
+                with acquire(pool, spec) as worker:
                     voices = (settings.voice_en, settings.voice_zh)
-                    with worker.call("speak", word, voices, language, settings.speed) as call:
+                    with RemoteTTS(worker).speak(word, voices, language, settings.speed) as call:
                         sounds = [item for item in call if isinstance(item, Audio)]
-                made += [(word, joined(sounds))] if sounds else []
+                made += [(word, concatenate(sounds))] if sounds else []
             self._sounds[language] = made
 
     def next(self, language: str) -> tuple[str, Audio] | None:

@@ -13,10 +13,10 @@ from core.pipeline.instructions import instructions
 from core.pipeline.route import Plan, route
 from core.pipeline.speech import SpeechStream
 from core.pipeline.turn_context import TurnContext
-from core.runtime.lease import leased
+from core.runtime.lease import acquire
 from core.runtime.pool import Pool
 from core.settings import Settings
-from core.types.events import Delta, Event
+from core.types.events import Complete, Delta, Event
 from core.types.generation import Sampling
 from core.types.messages import Audio, Message, Part, Text, Turn
 
@@ -72,16 +72,15 @@ def before_drawing(scene: TurnContext, plan: Plan, language: str) -> tuple[str, 
 
 def saying(text: str, scene: TurnContext) -> Generator[Event, None, None]:
     """``text`` as an answer: its words, then its sound."""
-    scene.ledger.text = text
     yield Delta(text)
     if scene.choice.speak:
-        voice = SpeechStream(scene.choice.speak, scene.pool, scene.settings, scene.ledger, live=True)
+        voice = SpeechStream(scene.choice.speak, scene.pool, scene.settings, live=True)
         try:
             voice.write(text)
             yield from voice.finish()
         finally:
             voice.close()
-    scene.ledger.complete = True
+    yield Complete()
 
 
 def made_ready(app: App, options: CallOptions, specs: list[ModelSpec], history: tuple[Message, ...], id: str) -> None:
@@ -111,7 +110,7 @@ def _warm(pool: Pool, spec: ModelSpec, scene: TurnContext) -> None:
         ),
     }
     method, arguments = work[spec.task]
-    with leased(pool, spec) as worker, worker.call(method, *arguments) as call:
+    with acquire(pool, spec) as worker, worker.call(method, *arguments) as call:
         for _ in call:
             pass
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import asdict, replace
 
 from core.catalogue.spec import ModelSpec, installed, not_installed
@@ -14,19 +13,20 @@ from core.pipeline.model_choice import fresh_seed
 from core.pipeline.prompt_enhancer import enhanced, foreign, wants_words
 from core.pipeline.route import Plan
 from core.pipeline.styles import find, styled
-from core.pipeline.turn_context import TurnContext, leased
-from core.runtime.lease import needed
+from core.pipeline.turn_context import TurnContext, timed
+from core.pipeline.turn_record import provenance
+from core.runtime.engines import RemoteImageGenerator
+from core.runtime.lease import leased, needed
+from core.runtime.worker import Worker
 from core.settings import Settings
 from core.text.script import chinese
-from core.types.events import Event, Picture, Progress, Prompt
+from core.types.events import Complete, Event, Notice, Picture, Prompt
 from core.types.generation import ImageResult
 from core.types.image_request import ImageRequest, from_values
 from core.types.messages import Message
 from core.types.provenance import Provenance
 
-NOTE = Progress(
-    "note",
-    None,
+NOTE = Notice(
     "The starter brush drew this. It knows 160 everyday things, colours, places and small numbers, and draws them "
     "small and like emoji. For more, get Stable Diffusion, on the page Models or with: "
     "python start.py models get sd-turbo",
@@ -35,27 +35,21 @@ NOTE = Progress(
 )
 
 
-def draw(scene: TurnContext, plan: Plan) -> Generator[Event, None, None]:
-    """Prompt once, then Progress and a Picture for each that is finished. ``scene.ledger`` holds what there is so far.
+def draw(context: TurnContext, plan: Plan) -> Generator[Event, None, None]:
+    """Prompt once, then Progress and a Picture for each that is finished, then Complete.
 
     Raises NotInstalled when there is no painter, BadInput for settings it cannot follow, and what painting raises.
     """
     painter = needed(plan.paint, "draw", "画图")
-    if not installed(painter, scene.settings.models):
+    if not installed(painter, context.settings.models):
         raise not_installed(painter)
-    painting = yield from _composed(scene, plan, painter)
+    painting = yield from _composed(context, plan, painter)
     if painter.miniature:
         yield NOTE
     yield Prompt(painting)
-    with (yield from leased(scene.ledger, scene.pool, painter)) as worker:
-        began = time.monotonic()
-        try:
-            with worker.call("paint", painting) as call:
-                for item in call:
-                    yield from _item(scene, painter, item)
-        finally:
-            scene.ledger.spent("paint", began)
-    scene.ledger.complete = True
+    with (yield from leased(context.pool, painter)) as worker:
+        yield from timed("paint", _pictures(worker, painter, painting))
+    yield Complete()
 
 
 def chosen(settings: Settings, wanted: ImageRequest | None, seed: int) -> ImageRequest:
@@ -92,9 +86,9 @@ def size(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _composed(scene: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[Event, None, ImageRequest]:
+def _composed(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[Event, None, ImageRequest]:
     """The painting with its final prompt: the wish as it stands, or what the chat model makes of it, in a style."""
-    painting = chosen(scene.settings, scene.turn.painting, scene.sampling.seed)
+    painting = chosen(context.settings, context.turn.painting, context.sampling.seed)
     if painting.prompt:
         return painting
     prompt = plan.prompt
@@ -103,16 +97,14 @@ def _composed(scene: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[E
             "Say what to draw: there are no words to paint from.", "请说明要画什么：没有可以用来作画的文字。"
         )
     if painter.miniature:
-        return replace(scene.turn.painting or ImageRequest(), prompt=prompt, seed=painting.seed)
-    style = find(scene.settings.paint_style)
-    if scene.settings.enhance and wants_words(prompt, painter):
+        return replace(context.turn.painting or ImageRequest(), prompt=prompt, seed=painting.seed)
+    style = find(context.settings.paint_style)
+    if context.settings.enhance and wants_words(prompt, painter):
         writer = plan.chat
-        if writer and installed(writer, scene.settings.models) and _understands(writer, prompt):
-            prompt = (yield from enhanced(scene, writer, prompt)) or prompt
+        if writer and installed(writer, context.settings.models) and _understands(writer, prompt):
+            prompt = (yield from enhanced(context, writer, prompt)) or prompt
     if foreign(prompt, painter):
-        yield Progress(
-            "note",
-            None,
+        yield Notice(
             f"{painter.name} understands only English and the prompt is Chinese: the picture may show something else.",
             f"{painter.name} 只懂英语，而提示词是中文：画面可能与要求不符。可打开提示词助手，或用英语描述。",
         )
@@ -125,17 +117,17 @@ def _understands(writer: ModelSpec, prompt: str) -> bool:
     return len(writer.languages) > 1 or not chinese(prompt)
 
 
-def _item(scene: TurnContext, painter: ModelSpec, item: object) -> Iterator[Event]:
-    if not isinstance(item, ImageResult):
-        yield item  # type: ignore[misc]  # Progress or Tick
-        return
-    painting = item.painting
-    settings = {name: value for name, value in asdict(painting).items() if name not in {"seed", "count"}}
-    scene.ledger.made("paint", painter, painting.seed, means=item.means, **settings)
-    made_by = Provenance("paint", painter.id, painter.revision, painter.sha256)
-    image = written(item.image, painting, made_by)
-    scene.ledger.pictures.append(image)
-    yield Picture(image)
+def _pictures(worker: Worker, painter: ModelSpec, painting: ImageRequest) -> Generator[Event, None, None]:
+    with RemoteImageGenerator(worker).paint(painting) as call:
+        for item in call:
+            yield _picture(painter, item) if isinstance(item, ImageResult) else item
+
+
+def _picture(painter: ModelSpec, result: ImageResult) -> Picture:
+    """The picture, with how it was made in its file and beside it."""
+    settings = {name: value for name, value in asdict(result.painting).items() if name not in {"seed", "count"}}
+    image = written(result.image, result.painting, provenance("paint", painter))
+    return Picture(image, provenance("paint", painter, result.painting.seed, means=result.means, **settings))
 
 
 def painting_of(made_by: Provenance) -> ImageRequest:

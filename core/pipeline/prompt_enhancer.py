@@ -6,14 +6,17 @@ understand nothing, and of a short one they decide the rest by chance.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
 
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed, NotEnoughMemory, WorkerDied
-from core.pipeline.turn_context import TurnContext, leased
+from core.pipeline.turn_context import TurnContext, timed
+from core.pipeline.turn_record import provenance
+from core.runtime.engines import RemoteChat
+from core.runtime.lease import leased
+from core.runtime.worker import Worker
 from core.text.script import chinese
-from core.types.events import Event, Progress, Tick
+from core.types.events import Event, ModelUsed, Progress, Tick
 from core.types.generation import Sampling
 from core.types.messages import Message, Text
 
@@ -43,33 +46,35 @@ def foreign(prompt: str, spec: ModelSpec) -> bool:
     return "zh" not in spec.languages and chinese(prompt)
 
 
-def enhanced(scene: TurnContext, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
+def enhanced(context: TurnContext, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
     """The prompt that the chat model ``writer`` makes of ``wish``; empty when it cannot, or makes nothing of it."""
     try:
-        text = yield from _written(scene, writer, wish)
+        text = yield from _written(context, writer, wish)
     except (NotEnoughMemory, EngineFailed, WorkerDied):  # a wish can be painted as it stands
         return ""
     prompt = _trimmed(text.strip().partition("\n")[0])
     if len(prompt.split()) < SHORT:
         return ""
-    scene.ledger.made("prompt", writer, temperature=0.0)
+    yield ModelUsed(provenance("prompt", writer, temperature=0.0))
     return prompt
 
 
-def _written(scene: TurnContext, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
+def _written(context: TurnContext, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
+    grammar = GRAMMAR if writer.engine == "llama" else ""  # only llama.cpp holds a model to one
+    sampling = Sampling(temperature=0.0, max_tokens=TOKENS, seed=context.sampling.seed, grammar=grammar)
+    with (yield from leased(context.pool, writer)) as worker:
+        return (yield from timed("prompt", _reply(worker, _asked(wish), sampling)))
+
+
+def _reply(worker: Worker, messages: tuple[Message, ...], sampling: Sampling) -> Generator[Event, None, str]:
     text = ""
-    with (yield from leased(scene.ledger, scene.pool, writer)) as worker:
-        began = time.monotonic()
-        yield Progress("prompt", None, "Writing the prompt", "正在撰写提示词")
-        grammar = GRAMMAR if writer.engine == "llama" else ""  # only llama.cpp holds a model to one
-        sampling = Sampling(temperature=0.0, max_tokens=TOKENS, seed=scene.sampling.seed, grammar=grammar)
-        with worker.call("reply", _asked(wish), sampling, "painter's prompts") as call:
-            for item in call:
-                if isinstance(item, str):
-                    text += item
-                elif isinstance(item, Tick):
-                    yield item
-        scene.ledger.spent("prompt", began)
+    yield Progress("prompt", None, "Writing the prompt", "正在撰写提示词")
+    with RemoteChat(worker).reply(messages, sampling, "painter's prompts") as call:
+        for item in call:
+            if isinstance(item, str):
+                text += item
+            elif isinstance(item, Tick):
+                yield item
     return text
 
 

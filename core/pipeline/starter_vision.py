@@ -11,15 +11,13 @@ import re
 from dataclasses import replace
 
 from core.errors import BadInput
-from core.types.events import Progress
+from core.types.events import Notice
 from core.types.messages import Image, Message, Part, Reading, Text, Transcript, Turn
 
 LONGEST = 80  # characters of a later question that they can answer
 FEWEST = 2  # letters that are words; a ring is easily read as an O
 MANY = 12  # letters from which on a picture is there to be read, whatever is asked of it
-NOTE = Progress(
-    "note",
-    None,
+NOTE = Notice(
     "The starter eyes looked at this picture. They know about 1,400 things that are drawn like emoji, and no "
     "photographs. For more, get a model that sees, on the page Models or with: "
     "python start.py models get smolvlm-500m-instruct",

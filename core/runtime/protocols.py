@@ -92,7 +92,7 @@ class OCR(Protocol):
 
 class ImageGenerator(Protocol):
     def paint(self, painting: ImageRequest) -> Iterator[Progress | ImageResult]:
-        """``painting.count`` pictures, one Painted each, with Progress (stage ``paint``, previews) between them."""
+        """``painting.count`` pictures, one ImageResult each, with Progress (stage ``paint``, previews) between them."""
 
     def close(self) -> None: ...
 

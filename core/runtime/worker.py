@@ -15,13 +15,14 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 from core.catalogue.spec import ModelSpec
 from core.errors import NotEnoughMemory, WorkerDied
 from core.runtime.frames import CallCancelled, CallEnded, CallItem, CallRequest, Opening, read_frame, write_frame
 from core.types.events import Tick
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 TICK = 0.05  # seconds a call waits for an item before it says that there is none yet
 LOG_BYTES = 1_000_000  # at this size the engines' log is begun anew
@@ -60,15 +61,15 @@ class Worker:
         """Wait until the engine is open; closing this ends the process. Raises what its load raised, or WorkerDied."""
         opened = False
         try:
-            for _ in EngineCall(self, 0):
+            for _ in EngineCall[None](self, 0):
                 yield Tick()
             opened = True
         finally:
             if not opened:
                 self.kill()
 
-    def call(self, method: str, *args: Any) -> EngineCall:
-        """Begin ``engine.method(*args)``; read the answer from the Call."""
+    def call(self, method: str, *args: Any) -> EngineCall[Any]:
+        """Begin ``engine.method(*args)``; ``core.runtime.engines`` has a typed method for each."""
         self.settle()
         self._number += 1
         self._called = self._number
@@ -156,7 +157,7 @@ class Worker:
             self._frames.put(None)
 
 
-class EngineCall:
+class EngineCall(Generic[T]):
     """The stream of one call. Iterating yields its items, and a Tick whenever TICK seconds bring none.
 
     ``ready`` never waits. ``close`` cancels what is not over; leaving a ``with`` closes.
@@ -167,13 +168,13 @@ class EngineCall:
         self._number = number
         self.over = False
 
-    def __enter__(self) -> EngineCall:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *why: object) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[T | Tick]:
         while not self.over:
             frame = self._next(TICK)
             if frame is None:
@@ -181,7 +182,7 @@ class EngineCall:
             elif isinstance(frame, CallItem):
                 yield frame.value
 
-    def ready(self) -> Iterator[Any]:
+    def ready(self) -> Iterator[T]:
         """The items that have come in meanwhile."""
         while not self.over and (frame := self._next(0)) is not None:
             if isinstance(frame, CallItem):

@@ -5,7 +5,7 @@ Audio is signed 16-bit little-endian mono PCM; times are seconds; a picture is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -41,6 +41,11 @@ class Audio:
     @property
     def seconds(self) -> float:
         return len(self.pcm) / 2 / self.rate
+
+
+def concatenate(sounds: Sequence[Audio]) -> Audio:
+    """At least one sound, one after another; all of the rate of the first."""
+    return Audio(b"".join(sound.pcm for sound in sounds), sounds[0].rate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.catalogue.load import load as load_catalogue
 from core.media.audio import RATE, resampled, wav
-from core.runtime.lease import leased
+from core.runtime.lease import acquire
 from core.runtime.pool import Pool
 from core.settings import Settings
 from core.types.messages import Audio
@@ -26,7 +26,7 @@ def spoken(models: Path, *sentences: str, voices: tuple[str, ...] = VOICES) -> t
 @functools.cache
 def _spoken(models: Path, sentence: str, voices: tuple[str, ...]) -> Audio:
     speaker = load_catalogue().by_task("speak")[0]
-    with leased(_pool(models), speaker) as worker, worker.call("speak", sentence, voices, "", 1.0) as call:
+    with acquire(_pool(models), speaker) as worker, worker.call("speak", sentence, voices, "", 1.0) as call:
         sounds = [item for item in call if isinstance(item, Audio)]
     pcm = resampled(Audio(b"".join(sound.pcm for sound in sounds), sounds[0].rate), RATE).pcm.rstrip(b"\0")
     return Audio(pcm + bytes(len(pcm) % 2), RATE)

@@ -22,7 +22,7 @@ from core.pipeline.draw import chosen, other, painting_of, size
 from core.pipeline.prompt_enhancer import foreign, wants_words
 from core.pipeline.styles import STYLES, find, styled
 from core.settings import Settings, load
-from core.types.events import Done, Picture, Progress, Prompt
+from core.types.events import Done, Notice, Picture, Progress, Prompt
 from core.types.image_request import ImageRequest
 from core.types.messages import Image, Message, Text, Turn
 from core.types.provenance import Provenance
@@ -220,7 +220,7 @@ def test_with_the_prompt_helper_off_the_words_are_the_prompt(parlor: App) -> Non
     events = finished(parlor.runs.start(parlor.store.create(), Turn((Text("画一只猫"),))))
     prompt = next(event.painting.prompt for event in events if isinstance(event, Prompt))
     assert prompt.startswith("一只猫, Chinese ink wash")
-    assert any(isinstance(event, Progress) and event.stage == "note" and "Chinese" in event.note for event in events)
+    assert any(isinstance(event, Notice) and "Chinese" in event.en for event in events)
 
 
 @pytest.mark.models
