@@ -35,14 +35,14 @@ class CallController:
     def __init__(
         self,
         app: App,
-        keeper: CallRecorder,
+        recorder: CallRecorder,
         options: CallOptions,
         desks: EngineQueues,
         answers: Answers,
         clock: Callable[[], float],
         tell: Callable[[CallEvent], None],
     ) -> None:
-        self.app, self.keeper, self.options = app, keeper, options
+        self.app, self.recorder, self.options = app, recorder, options
         self.desks, self.answers, self.clock, self.tell = desks, answers, clock, tell
         self.floor = TurnTaking(options.push)
         self.phase: Phase = "opening"
@@ -89,7 +89,7 @@ class CallController:
         actions = self.floor.frame(frame)
         self._turns.add(sound.pcm, frame.level, frame.at, self.floor.voiced_until == frame.at)
         if self.spoken and self.floor.state in ("speech", "pause"):
-            self.keeper.speaking(self.spoken.sound)
+            self.recorder.speaking(self.spoken.sound)
         self.act(actions)
 
     def result(self, result: Result) -> None:
@@ -222,7 +222,7 @@ class CallController:
         if spoken:
             self.tell(Caption(spoken.turn, "you", "", final=True))
             if spoken.question is None:
-                self.keeper.forget()
+                self.recorder.forget()
         self.answers.abandon()
         self.enter("speaking" if self.answers.current else "listening")
 
@@ -235,7 +235,7 @@ class CallController:
         if isinstance(result.item, Aligned):
             spoken.aligned(number, result.item.words)
             if spoken.question is not None:
-                self.keeper.words(spoken.question, spoken.parts())
+                self.recorder.words(spoken.question, spoken.parts())
         elif isinstance(result.item, Segment):
             spoken.heard(number, result.item.text, result.item.language)
             self._heard(spoken, number)
@@ -246,8 +246,8 @@ class CallController:
         """Nobody spoke; or the transcriber failed, and the recording is kept without its words."""
         if trouble:
             sound = Audio(bytes(spoken.sound), RATE)
-            self.keeper.parent = self.keeper.question((*spoken.shown, sound), spoken.question)
-            self.keeper.forget()
+            self.recorder.parent = self.recorder.question((*spoken.shown, sound), spoken.question)
+            self.recorder.forget()
         spoken.heard(number, "", "")
         self._heard(spoken, number)
 
@@ -297,15 +297,15 @@ class CallController:
         self.tell(Caption(spoken.turn, "you", spoken.words, final=True, language=spoken.language))
         if self.answers.current:
             self.enter("thinking")
-        spoken.question = self.keeper.question(spoken.parts(), spoken.question)
-        self.keeper.forget()
+        spoken.question = self.recorder.question(spoken.parts(), spoken.question)
+        self.recorder.forget()
         if spoken.shown:
             self._pictures.hand_over(spoken.shown)
             self.tell(PicturesWaiting(len(self._pictures)))
         if self.answers.current:
             self.answers.committed()
             return
-        self.keeper.parent, self._turns.open = spoken.question, None
+        self.recorder.parent, self._turns.open = spoken.question, None
         self.floor.answered()
         if self.phase not in ("held", "ended"):
             self.enter("listening")
