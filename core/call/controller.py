@@ -37,13 +37,13 @@ class CallController:
         app: App,
         recorder: CallRecorder,
         options: CallOptions,
-        desks: EngineQueues,
+        queues: EngineQueues,
         answers: Answers,
         clock: Callable[[], float],
         tell: Callable[[CallEvent], None],
     ) -> None:
         self.app, self.recorder, self.options = app, recorder, options
-        self.desks, self.answers, self.clock, self.tell = desks, answers, clock, tell
+        self.queues, self.answers, self.clock, self.tell = queues, answers, clock, tell
         self.floor = TurnTaking(options.push)
         self.phase: Phase = "opening"
         self._muted = False
@@ -62,13 +62,13 @@ class CallController:
     def busy(self) -> bool:
         """Whether anything is still to be heard, answered, played or drawn."""
         answers = self.answers
-        return bool(self.spoken or answers.current or answers.sketches or self.desks.hear.busy)
+        return bool(self.spoken or answers.current or answers.sketches or self.queues.hear.busy)
 
     @property
     def working(self) -> bool:
         """Whether somebody waits for an engine."""
-        judging = self.desks.judge and self.desks.judge.busy
-        return bool(self.desks.hear.busy or judging or self.answers.working)
+        judging = self.queues.judge and self.queues.judge.busy
+        return bool(self.queues.hear.busy or judging or self.answers.working)
 
     @property
     def unkept(self) -> bool:
@@ -129,8 +129,8 @@ class CallController:
     def show(self, image: Image) -> None:
         """A picture for the next turn; its words are read meanwhile."""
         self._pictures.parts.append(image)
-        if self.desks.read:
-            self.desks.read.ask(("read", id(image)), "read", image)
+        if self.queues.read:
+            self.queues.read.ask(("read", id(image)), "read", image)
         self.tell(PicturesWaiting(len(self._pictures)))
 
     def configure(self, options: CallOptions) -> None:
@@ -173,7 +173,9 @@ class CallController:
             match action:
                 case Began():
                     self._open()
-                case Asked() if self.spoken and not self.desks.hear.busy and (self.options.partials or self.floor.over):
+                case Asked() if (
+                    self.spoken and not self.queues.hear.busy and (self.options.partials or self.floor.over)
+                ):
                     self._transcribe(("asked", self.spoken.turn), self.spoken.piece, words=False)
                 case Ended(number) if self.spoken:
                     self._end(self.spoken, number)
@@ -193,7 +195,7 @@ class CallController:
                     self._take()
 
     def _transcribe(self, key: tuple[str, int], sound: bytes, words: bool) -> None:
-        self.desks.transcribe(key, sound, self.app.settings.script, self._language, words)
+        self.queues.transcribe(key, sound, self.app.settings.script, self._language, words)
 
     def _open(self, typed: tuple[Part, ...] = ()) -> UserTurn:
         answer = self.answers.current
@@ -207,7 +209,7 @@ class CallController:
     def _end(self, spoken: UserTurn, number: int) -> None:
         spoken.mark("ended", self.clock())
         self._transcribe(("end", number), spoken.end(number), words=True)
-        if self.options.push or not self.desks.judge_end(number, bytes(spoken.sound)):
+        if self.options.push or not self.queues.judge_end(number, bytes(spoken.sound)):
             self.act(self.floor.judged(number, 1.0))
 
     def _take(self) -> None:

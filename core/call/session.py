@@ -68,13 +68,13 @@ class Call:
         self._recorder = CallRecorder(app.store, conversation, app.settings.home / "calls")
         self._echo = Echo()
         read = choice.read if choice.read and installed(choice.read, app.settings.models) else None
-        self._desks = EngineQueues(
+        self._queues = EngineQueues(
             EngineQueue(hear, app.pool, self._result),
             EngineQueue(judge, app.pool, self._result) if judge else None,
             EngineQueue(read, app.pool, self._result) if read else None,
         )
         self._answers = Answers(app, self._recorder, self._echo, clock, self._tell, self._given)
-        self._conductor = CallController(app, self._recorder, options, self._desks, self._answers, clock, self._tell)
+        self._conductor = CallController(app, self._recorder, options, self._queues, self._answers, clock, self._tell)
         self._ear = AudioInput(detect, app.pool, self._echo, clock, self._sounded)
         self._tell(PhaseChanged("opening"))
         models = [spec for spec in (hear, judge, choice.speak, choice.chat) if spec]
@@ -205,7 +205,7 @@ class Call:
                 self._finish("Nobody came back to this call, so it has ended.", "长时间无人接回，通话已结束。")
         self._conductor.close()
         self._ear.close()
-        self._desks.close()
+        self._queues.close()
 
     def _safely(self, work: Callable[[], None]) -> None:
         """Whatever goes wrong is told, and the call goes on."""
