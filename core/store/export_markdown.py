@@ -194,7 +194,7 @@ def _marked(text: str, first: re.Match[str], archive: _Archive | None) -> tuple[
             messages.append((kind, "cut" in rest, []))
             if body in ("", "\n"):
                 continue
-            kind, body = "text", body.removeprefix("\n")
+            kind, rest, body = "text", [], body.removeprefix("\n")
         if not messages:
             raise _unreadable("its first message has no heading", "第一条消息没有标题")
         body = body.removesuffix("\n\n") if body.endswith("\n\n") else body.removesuffix("\n")
