@@ -107,7 +107,7 @@ class SpeechStream:
         except StopIteration as opened:
             self._lease, self._opening = opened.value, None
             self._reference = reference_of(self._spec, self._settings)
-            told: dict[str, Scalar] = {"voices": " ".join(self._voices), "speed": self._settings.speed}
+            told: dict[str, Scalar] = {"voices": " ".join(self._voices), "speed": self._settings.speech.speed}
             if self._reference:
                 told["reference"] = self._reference.name
             self._ledger.made("speak", self._spec, None, **told)
@@ -116,7 +116,7 @@ class SpeechStream:
         if self._call is None and self._waiting:
             self._clause, self._began = self._waiting.popleft(), time.monotonic()
             sound = self._reference.audio if self._reference else None
-            self._call = lease.worker.call("speak", self._clause, self._voices, "", self._settings.speed, sound)
+            self._call = lease.worker.call("speak", self._clause, self._voices, "", self._settings.speech.speed, sound)
         if self._call:
             for audio in self._call.ready():
                 yield from self._sound(audio)
@@ -152,15 +152,15 @@ class SpeechStream:
 def voices_of(spec: ModelSpec, settings: Settings) -> tuple[str, ...]:
     """The voices that ``spec`` is asked to speak in: a speaker inside it, or Kokoro's for English and Chinese."""
     if spec.engine == "kokoro":
-        both = settings.voice_en, settings.voice_zh
-        return (settings.speaker, *both) if settings.speaker in {voice.id for voice in VOICES} else both
-    return (settings.speaker,) if settings.speaker else ()
+        both = settings.speech.voice_en, settings.speech.voice_zh
+        return (settings.speech.speaker, *both) if settings.speech.speaker in {voice.id for voice in VOICES} else both
+    return (settings.speech.speaker,) if settings.speech.speaker else ()
 
 
 def reference_of(spec: ModelSpec, settings: Settings) -> Reference | None:
     """The saved recording in whose voice ``spec`` is to speak. Raises BadInput when there is none of that name."""
-    if not (settings.reference and spec.clones):
+    if not (settings.speech.reference and spec.clones):
         return None
     from core.media.voice_references import find
 
-    return find(settings.home, settings.reference)
+    return find(settings.home, settings.speech.reference)

@@ -16,7 +16,7 @@ from core.app.runs import Run, Runs
 from core.catalogue.spec import Catalogue, File, ModelSpec
 from core.errors import BadInput, NotInstalled, WorkerDied
 from core.runtime.pool import Pool
-from core.settings import Settings
+from core.settings import MemorySettings, Settings
 from core.store.store import Store
 from core.types.events import Delta, Done, Progress, Understood
 from core.types.generation import Sampling
@@ -32,7 +32,7 @@ class RunsApp:
     """Runs over a store of its own and a tiny chat model."""
 
     def __init__(self, home: Path) -> None:
-        self.settings = Settings(home=home, memory_gb=2, context_tokens=2048, threads=1)
+        self.settings = Settings(home=home, memory=MemorySettings(ram_gb=2), context_tokens=2048, threads=1)
         self.store = Store(self.settings.database, self.settings.media)
         self.pool = Pool(self.settings)
         self.runs = Runs(self.store, self.pool, lambda: Catalogue((tiny(home / "models"),)), lambda: self.settings)
