@@ -93,7 +93,7 @@ class Rivals:
         heard: str = self._padder.submit(padded, self._folder, audio.pcm, turn.language).result()
         transcribed = time.monotonic() - began
         sentence, written, whole = self._replied(heard or turn.text)
-        voices = (self._app.settings.voice_en, self._app.settings.voice_zh)
+        voices = (self._app.settings.speech.voice_en, self._app.settings.speech.voice_zh)
         sounds, speak = self._timed(self._speak, "speak", sentence or "OK.", voices, "", 1.0)
         spoken = sum(sound.seconds for sound in sounds if isinstance(sound, Audio))
         return Costs(judge, hear, transcribed, written, whole, speak, spoken, after > COMPLETE, cut, heard)

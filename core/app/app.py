@@ -8,9 +8,8 @@ import functools
 import logging
 import logging.handlers
 import threading
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from core.app.calls import Calls
 from core.app.runs import Runs
@@ -56,13 +55,13 @@ class App:
     def catalogue(self) -> Catalogue:
         return self.services.catalogue
 
-    def change(self, **changes: Any) -> None:
-        """Change settings and keep these changes, for this process also where the environment said otherwise.
+    def change(self, changes: Mapping[str, object]) -> None:
+        """Change settings, by key, and keep the changes, for this process also where the environment said otherwise.
 
         Loaded models that a change concerns are loaded anew at their next use.
         """
-        keep(self.settings.home, **changes)
-        self.settings = replace(self.settings, **changes)
+        keep(self.settings.home, changes)
+        self.settings = self.settings.changed(changes)
         self.pool.change(self.settings)
 
     def reload(self) -> None:
@@ -79,7 +78,7 @@ class App:
         changes = remove(spec, self.settings)
         self.reload()
         if changes:
-            self.change(**changes)
+            self.change(changes)
 
     def unload_all(self) -> None:
         """Give the memory of every model back. Raises BadInput when one is in use or being loaded."""
@@ -89,7 +88,7 @@ class App:
 
     def use_models_folder(self, folder: Path) -> None:
         """Go over to ``folder``, where the models lie now."""
-        self.change(models_folder=str(folder))
+        self.change({"models_folder": str(folder)})
 
     def preload(self) -> None:
         """Once, in the background: clear away what was deleted long ago, and load the models of a spoken turn.

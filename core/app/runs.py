@@ -116,7 +116,9 @@ class Runs:
             if painting is None and draw is None:
                 painting = other(node.message, self.choice().paint)
             draw = True if painting else draw
-            turn = Turn(parts, draw=draw, speak=heard and self._services.settings.speak_replies, painting=painting)
+            turn = Turn(
+                parts, draw=draw, speak=heard and self._services.settings.speech.speak_replies, painting=painting
+            )
             context = self._context(question.conversation, turn, None, self._store.ancestors(question.id)[:-1])
             return self._answer(question.id, context)
 

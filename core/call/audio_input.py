@@ -1,4 +1,4 @@
-"""Audio input of a call, the VAD's front end: the microphone's sound becomes frames with a score of speech, a level, and how much of it is echo."""
+"""Audio input of a call: microphone sound to 32 ms frames with a speech score (VAD), a level, and the echo in it."""
 
 from __future__ import annotations
 

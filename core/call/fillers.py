@@ -31,8 +31,8 @@ class Fillers:
             made = []
             for word in words:
                 with acquire(pool, spec) as worker:
-                    voices = (settings.voice_en, settings.voice_zh)
-                    with RemoteTTS(worker).speak(word, voices, language, settings.speed) as call:
+                    voices = (settings.speech.voice_en, settings.speech.voice_zh)
+                    with RemoteTTS(worker).speak(word, voices, language, settings.speech.speed) as call:
                         sounds = [item for item in call if isinstance(item, Audio)]
                 made += [(word, concatenate(sounds))] if sounds else []
             self._sounds[language] = made

@@ -52,8 +52,11 @@ def voiced(settings: Settings, options: CallOptions) -> Settings:
     """The settings with the voices that were chosen for the call."""
     return replace(
         settings,
-        voice_en=options.voice_en or settings.voice_en,
-        voice_zh=options.voice_zh or settings.voice_zh,
+        speech=replace(
+            settings.speech,
+            voice_en=options.voice_en or settings.speech.voice_en,
+            voice_zh=options.voice_zh or settings.speech.voice_zh,
+        ),
     )
 
 
@@ -103,7 +106,7 @@ def _warm(pool: Pool, spec: ModelSpec, scene: TurnContext) -> None:
     work: dict[str, tuple[str, tuple[object, ...]]] = {
         "turn": ("judge", (silence,)),
         "hear": ("hear", (silence,)),
-        "speak": ("speak", ("OK.", (scene.settings.voice_en, scene.settings.voice_zh))),
+        "speak": ("speak", ("OK.", (scene.settings.speech.voice_en, scene.settings.speech.voice_zh))),
         "chat": (
             "reply",
             ((instructions(scene, spec), *scene.history, _hello()), _one_token(scene), scene.conversation),

@@ -230,7 +230,7 @@ class Call:
     def _prepare(self) -> None:
         """Have the opening words spoken; a call without them answers all the same."""
         spec = self._app.runs.choice().speak
-        if spec and self._app.settings.openers and installed(spec, self._app.settings.models):
+        if spec and self._app.settings.call.fillers and installed(spec, self._app.settings.models):
             with contextlib.suppress(ParlorError):
                 self._answers.openers.prepare(self._app.pool, spec, call_reply.voiced(self._app.settings, self.options))
 

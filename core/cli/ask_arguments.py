@@ -14,9 +14,8 @@ from core.media.audio import open_audio
 from core.media.files import open_text
 from core.media.images import open_image
 from core.media.png_metadata import read
-from core.pipeline.draw import size
 from core.pipeline.model_choice import choose
-from core.settings import Settings
+from core.settings import Settings, image_size
 from core.types.image_request import MOST_PICTURES, ImageRequest
 from core.types.messages import Part, Text, Turn
 
@@ -80,17 +79,17 @@ def settings_of(options: argparse.Namespace, settings: Settings, catalogue: Cata
         name: value
         for name, value in {
             "adapter": options.adapter,
-            "speaker": options.speaker,
-            "paint_style": options.style,
-            "max_tokens": options.max_tokens,
+            "speech.speaker": options.speaker,
+            "image.style": options.style,
+            "sampling.max_tokens": options.max_tokens,
         }.items()
         if value is not None
     }
     if options.max_tokens is not None and options.max_tokens < 1:
         raise BadInput("--max-tokens must be at least 1.", "--max-tokens 至少为 1。")
     if options.exact:
-        changed |= {"enhance": False, "paint_style": ""}
-    settings = replace(settings, **changed)  # type: ignore[arg-type]
+        changed |= {"image.enhance": False, "image.style": ""}
+    settings = settings.changed(changed)
     if options.adapter:
         _check_adapter(options.adapter, settings, catalogue)
     return settings
@@ -118,7 +117,7 @@ def _text(options: argparse.Namespace) -> str:
 def _painting(options: argparse.Namespace, text: str) -> ImageRequest:
     """What was said of the picture; with ``--like``, everything its file says but what is said differently here."""
     painting = read(_bytes(options.like), Path(options.like).name)[0] if options.like else ImageRequest()
-    width, height = size(options.size)
+    width, height = image_size(options.size) or (0, 0)
     if options.steps is not None and options.steps < 1:
         raise BadInput("--steps must be at least 1.", "--steps 至少为 1。")
     if not 1 <= options.count <= MOST_PICTURES:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 from dataclasses import asdict, replace
 
@@ -55,35 +54,22 @@ def draw(context: TurnContext, plan: Plan) -> Generator[Event, None, None]:
 def chosen(settings: Settings, wanted: ImageRequest | None, seed: int) -> ImageRequest:
     """How pictures are made: what this turn asks for, and what the settings say of the rest.
 
-    A ``wanted`` with a prompt says everything itself. Raises BadInput for a size that is none.
+    A ``wanted`` with a prompt says everything itself.
     """
     wanted = wanted or ImageRequest()
     if wanted.prompt:
         return wanted
-    width, height = size(settings.paint_size)
+    width, height = settings.image.size or (0, 0)
     return ImageRequest(
-        negative=wanted.negative or settings.paint_negative,
+        negative=wanted.negative or settings.image.negative,
         width=wanted.width or width,
         height=wanted.height or height,
-        steps=wanted.steps or settings.paint_steps,
-        guidance=wanted.guidance if wanted.guidance >= 0 else settings.paint_guidance,
-        scheduler=wanted.scheduler or settings.paint_scheduler,
+        steps=wanted.steps or settings.image.steps,
+        guidance=wanted.guidance if wanted.guidance >= 0 else settings.image.guidance,
+        scheduler=wanted.scheduler or settings.image.scheduler,
         seed=seed,
         count=wanted.count,
     )
-
-
-def size(text: str) -> tuple[int, int]:
-    """``768x512`` as width and height in pixels, (0, 0) for an empty text. Raises BadInput."""
-    if not text:
-        return 0, 0
-    found = re.fullmatch(r"\s*(\d{1,5})\s*[x×X*]\s*(\d{1,5})\s*", text)
-    if not found:
-        raise BadInput(
-            f"{text!r} is no picture size: write width and height in pixels, like 768x512.",
-            f"{text!r} 不是有效的图片尺寸：请写成“宽x高”（像素），例如 768x512。",
-        )
-    return int(found[1]), int(found[2])
 
 
 def _composed(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[Event, None, ImageRequest]:
@@ -98,8 +84,8 @@ def _composed(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator
         )
     if painter.miniature:
         return replace(context.turn.painting or ImageRequest(), prompt=prompt, seed=painting.seed)
-    style = find(context.settings.paint_style)
-    if context.settings.enhance and wants_words(prompt, painter):
+    style = find(context.settings.image.style)
+    if context.settings.image.enhance and wants_words(prompt, painter):
         writer = plan.chat
         if writer and installed(writer, context.settings.models) and _understands(writer, prompt):
             prompt = (yield from enhanced(context, writer, prompt)) or prompt

@@ -63,10 +63,10 @@ def _fitting(spec: ModelSpec, task: Task) -> ModelSpec:
 def sampling(settings: Settings) -> Sampling:
     """As the person has set it, with a fresh seed."""
     return Sampling(
-        settings.temperature,
-        settings.top_p,
-        settings.min_p,
-        settings.max_tokens,
+        settings.sampling.temperature,
+        settings.sampling.top_p,
+        settings.sampling.min_p,
+        settings.sampling.max_tokens,
         fresh_seed(),
         adapter=settings.adapter,
     )

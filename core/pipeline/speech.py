@@ -56,7 +56,7 @@ def speaking_voice(spec: ModelSpec, settings: Settings) -> SpeakingVoice:
 
     Raises BadInput when there is no recording of the name that was chosen.
     """
-    return SpeakingVoice(_voices(spec, settings), _reference(spec, settings), settings.speed)
+    return SpeakingVoice(_voices(spec, settings), _reference(spec, settings), settings.speech.speed)
 
 
 class SpeechStream:
@@ -170,15 +170,15 @@ class SpeechStream:
 def _voices(spec: ModelSpec, settings: Settings) -> tuple[str, ...]:
     """The voices that ``spec`` is asked to speak in: a speaker inside it, or Kokoro's for English and Chinese."""
     if spec.engine == "kokoro":
-        both = settings.voice_en, settings.voice_zh
-        return (settings.speaker, *both) if settings.speaker in {voice.id for voice in VOICES} else both
-    return (settings.speaker,) if settings.speaker else ()
+        both = settings.speech.voice_en, settings.speech.voice_zh
+        return (settings.speech.speaker, *both) if settings.speech.speaker in {voice.id for voice in VOICES} else both
+    return (settings.speech.speaker,) if settings.speech.speaker else ()
 
 
 def _reference(spec: ModelSpec, settings: Settings) -> Reference | None:
     """The saved recording in whose voice ``spec`` is to speak. Raises BadInput when there is none of that name."""
-    if not (settings.reference and spec.clones):
+    if not (settings.speech.reference and spec.clones):
         return None
     from core.media.voice_references import find
 
-    return find(settings.home, settings.reference)
+    return find(settings.home, settings.speech.reference)

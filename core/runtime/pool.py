@@ -27,8 +27,6 @@ from core.runtime.worker import TICK, Worker
 from core.settings import Settings
 from core.types.events import Progress, Tick
 
-RENEWING = ("context_tokens", "threads", "gpu_gb", "models_folder")  # settings that a model is loaded with
-
 
 class Lease:
     """One worker, for whoever holds this and nobody else, until it is released."""
@@ -133,7 +131,7 @@ class Pool:
         """Go by ``settings`` from now on: models loaded with other ones are loaded anew at their next use."""
         with self._changed:
             before, self._roster.settings = self._roster.settings, settings
-            if any(getattr(settings, name) != getattr(before, name) for name in RENEWING):
+            if _loaded_with(settings) != _loaded_with(before):
                 self.renew()
             self._tidy()
 
@@ -265,7 +263,7 @@ class Pool:
         with self._changed:
             gpu = max(0, held.room.gpu + self._roster.free.gpu) if held.device != "cpu" else 0
         here = {"device": held.device, "gpu_bytes": gpu}
-        here |= {name: getattr(self.settings, name) for name in ("context_tokens", "threads")}
+        here |= {"context_tokens": self.settings.context_tokens, "threads": self.settings.threads}
         return replace(held.spec, defaults=held.spec.defaults + tuple(here.items()))
 
     def _evict(self, *leaving: LoadedModel) -> None:
@@ -279,6 +277,11 @@ class Pool:
                 del self._roster.held[held.spec.id]
         if leaving:
             self._changed.notify_all()
+
+
+def _loaded_with(settings: Settings) -> tuple[object, ...]:
+    """What a model is loaded with: when it changes, loaded models are stale."""
+    return settings.context_tokens, settings.threads, settings.memory.gpu_gb, settings.models_folder
 
 
 def _left(held: LoadedModel) -> Progress:

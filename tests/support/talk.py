@@ -12,7 +12,7 @@ from core.catalogue.load import load as load_catalogue
 from core.media.audio import RATE, resampled, wav
 from core.runtime.lease import acquire
 from core.runtime.pool import Pool
-from core.settings import Settings
+from core.settings import MemorySettings, Settings
 from core.types.messages import Audio
 
 VOICES = ("am_michael", "zm_yunjian")  # not those that answer
@@ -37,7 +37,7 @@ def _pool(models: Path) -> Pool:
     """One speaker for all, which stays loaded as long as a next sentence is likely to follow."""
     home = Path(tempfile.mkdtemp(prefix="parlor-talk-"))
     (home / "models").symlink_to(models, target_is_directory=True)
-    pool = Pool(Settings(home=home, keep_minutes=0.5))
+    pool = Pool(Settings(home=home, memory=MemorySettings(keep_minutes=0.5)))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     atexit.register(pool.close)
     return pool

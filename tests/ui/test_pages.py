@@ -146,7 +146,7 @@ def test_a_long_conversation_shows_its_end_first(app: App) -> None:
 def test_a_setting_is_kept_at_once(app: App) -> None:
     test = settings()
     next(slider for slider in test.slider if slider.label == "Temperature").set_value(0.25).run()
-    assert tomllib.loads(app.settings.file.read_text("utf-8"))["temperature"] == 0.25
+    assert tomllib.loads(app.settings.file.read_text("utf-8"))["sampling"]["temperature"] == 0.25
 
 
 def test_the_language_changes_at_once(app: App) -> None:

@@ -50,7 +50,7 @@ def call_page(conversation: str) -> tuple[Carrier, Call | None, str]:
             "transport": _transport(),
             "watch": held.id if held else None,
             "voices": {code: _voices(code) for code in ("en", "zh")},
-            "settings": {"en": parlor().settings.voice_en, "zh": parlor().settings.voice_zh},
+            "settings": {"en": parlor().settings.speech.voice_en, "zh": parlor().settings.speech.voice_zh},
         }
         drawn = _call(key="call", data=data, height="content", on_ask_change=_asked, on_transport_change=lambda: None)
     _leave(drawn.ask)

@@ -17,7 +17,7 @@ from core.app.services import Services
 from core.catalogue.spec import Catalogue, File, ModelSpec
 from core.errors import BadInput, NotInstalled, WorkerDied
 from core.runtime.pool import Pool
-from core.settings import Settings
+from core.settings import MemorySettings, Settings
 from core.store.store import Store
 from core.types.events import Delta, Done, Progress, Understood
 from core.types.generation import Sampling
@@ -33,7 +33,7 @@ class RunsApp:
     """Runs over a store of its own and a tiny chat model."""
 
     def __init__(self, home: Path) -> None:
-        settings = Settings(home=home, memory_gb=2, context_tokens=2048, threads=1)
+        settings = Settings(home=home, memory=MemorySettings(ram_gb=2), context_tokens=2048, threads=1)
         self.store = Store(settings.database, settings.media)
         self.pool = Pool(settings)
         self.services = Services(settings, Catalogue((tiny(home / "models"),)), self.store, self.pool)

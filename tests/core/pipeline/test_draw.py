@@ -18,10 +18,10 @@ from core.app.app import App
 from core.app.runs import Run
 from core.errors import BadInput
 from core.media import png_metadata as pngtext
-from core.pipeline.draw import chosen, other, painting_of, size
+from core.pipeline.draw import chosen, other, painting_of
 from core.pipeline.prompt_enhancer import foreign, wants_words
 from core.pipeline.styles import STYLES, find, styled
-from core.settings import Settings, load
+from core.settings import ImageSettings, Settings, load
 from core.types.events import Done, Notice, Picture, Progress, Prompt
 from core.types.image_request import ImageRequest
 from core.types.messages import Image, Message, Text, Turn
@@ -117,19 +117,12 @@ def test_a_picture_made_to_confuse_is_told(text: str) -> None:
 
 
 def test_settings_fill_what_a_turn_leaves_open(tmp_path: Path) -> None:
-    settings = Settings(tmp_path, paint_size="768x512", paint_steps=9, paint_guidance=3.0, paint_negative="people")
+    settings = Settings(tmp_path, image=ImageSettings(size=(768, 512), steps=9, guidance=3.0, negative="people"))
     assert chosen(settings, None, 5) == ImageRequest("", "people", 768, 512, 9, 3.0, "", 5, 1)
     assert chosen(settings, ImageRequest(steps=2, guidance=0.0, count=3), 5) == ImageRequest(
         "", "people", 768, 512, 2, 0.0, "", 5, 3
     )
     assert chosen(settings, FULL, 5) == FULL
-
-
-@pytest.mark.parametrize("text", ["512", "axb", "512x", "-1x8", "512x512x3"])
-def test_a_size_is_width_and_height(text: str) -> None:
-    assert size("768x512") == size(" 768 × 512 ") == (768, 512)
-    with pytest.raises(BadInput):
-        size(text)
 
 
 def test_a_style_is_added_once() -> None:
@@ -216,7 +209,7 @@ def test_a_wish_becomes_a_picture_that_is_kept_with_how_it_was_made(parlor: App)
 
 @pytest.mark.models
 def test_with_the_prompt_helper_off_the_words_are_the_prompt(parlor: App) -> None:
-    parlor.change(enhance=False, paint_style="ink")
+    parlor.change({"image.enhance": False, "image.style": "ink"})
     events = finished(parlor.runs.start(parlor.store.create(), Turn((Text("画一只猫"),))))
     prompt = next(event.painting.prompt for event in events if isinstance(event, Prompt))
     assert prompt.startswith("一只猫, Chinese ink wash")

@@ -177,10 +177,7 @@ def replayed(home: Path) -> Iterator[ReplayedRuns]:
     own(home, write_tiny_gguf(home.parent / "chat" / "tiny.gguf"), "tiny")
     own(home, write_tiny_vits(home.parent / "voice"), "tiny-voice")
     app = App(load())
-    app.settings = replace(
-        app.settings, chat="tiny", speak="tiny-voice", paint="tiny-painter", see="starter-eyes", enhance=False,
-        paint_size="64x64", paint_steps=2, threads=1,
-    )  # fmt: skip
+    app.settings = replace(app.settings, chat="tiny", speak="tiny-voice", paint="tiny-painter", see="starter-eyes", image=replace(app.settings.image, enhance=False, size=(64, 64), steps=2), threads=1)  # fmt: skip
     yield ReplayedRuns(app)
     app.close()
 

@@ -12,7 +12,7 @@ from core.runtime import engines, protocols
 from core.runtime.engines import RemoteChat
 from core.runtime.pool import Pool
 from core.runtime.worker import EngineCall
-from core.settings import Settings
+from core.settings import MemorySettings, Settings
 from core.types.events import Progress, Tick
 from core.types.generation import Sampling, Usage
 from tests.support.leases import HELLO, chat_model, taken
@@ -48,7 +48,7 @@ def test_every_promise_of_a_protocol_has_its_proxy_with_the_same_parameters_and_
 
 
 def test_a_typed_call_streams_what_the_engine_says(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path, memory_gb=2, threads=1)
+    settings = Settings(home=tmp_path, memory=MemorySettings(ram_gb=2), threads=1)
     pool = Pool(settings)
     try:
         lease, _ = taken(pool.use(chat_model(settings, "a")))
