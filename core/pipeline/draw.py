@@ -19,7 +19,7 @@ from core.runtime.engines import RemoteImageGenerator
 from core.runtime.lease import leased, needed
 from core.runtime.worker import Worker
 from core.settings import Settings
-from core.text.script import chinese
+from core.text.script import has_han
 from core.types.events import Complete, Event, Notice, Picture, Prompt
 from core.types.generation import ImageResult
 from core.types.image_request import ImageRequest, from_values
@@ -114,7 +114,7 @@ def _composed(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator
 
 def _understands(writer: ModelSpec, prompt: str) -> bool:
     """Small models of one language make nonsense of the other, and a poor prompt of a short wish."""
-    return len(writer.languages) > 1 or not chinese(prompt)
+    return len(writer.languages) > 1 or not has_han(prompt)
 
 
 def _pictures(worker: Worker, painter: ModelSpec, painting: ImageRequest) -> Generator[Event, None, None]:

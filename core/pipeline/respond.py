@@ -21,7 +21,7 @@ from core.runtime.lease import leased, needed
 from core.runtime.pool import Pool
 from core.runtime.worker import Worker
 from core.settings import Settings
-from core.text.script import chinese
+from core.text.script import has_han
 from core.types.events import (
     Complete,
     Delta,
@@ -117,7 +117,7 @@ def _description(context: TurnContext, worker: Worker, question: Message) -> Gen
     seen = ""
     yield Progress("look", None, "Looking at the picture", "正在看图")
     sampling = replace(context.sampling, adapter="", temperature=0.0)
-    wanted = look(question, chinese(question.text))
+    wanted = look(question, has_han(question.text))
     with RemoteChat(worker).reply((wanted,), sampling, context.conversation) as call:
         for item in call:
             if isinstance(item, str):

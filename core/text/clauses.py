@@ -46,6 +46,7 @@ _PARTS = frozenset("，、；：,;:،؛—")
 _SPACED = frozenset(".!?,;:")  # these end something only before white space, or beside a wide character
 _CLOSERS = frozenset("\"'”’)]}»」』】）》*_")
 _PAIRED = frozenset("\"'*_")  # the same sign opens and closes
+# Not only Han: Hangul, kana and full-width marks, too, need no space around a mark and take as long to say.
 _WIDE = re.compile(r"[ᄀ-ᇿ⺀-〿぀-ヿ㄀-㆏㐀-䶿一-鿿가-힣豈-﫿＀-｠]")
 _FENCE = re.compile(r"[ \t]*(?:(?P<code>`{3,}|~{3,})|(?P<math>\$\$|\\\[))")
 _FENCES = ("```", "~~~", "$$", "\\[")
