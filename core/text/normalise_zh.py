@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from core.text.normalise_en import GREEK
-from core.text.script import HAN
+from core.text.script import HAN, HANGUL
 
 _DIGITS = str.maketrans("0123456789", "零一二三四五六七八九")
 _TELEPHONE = str.maketrans("0123456789", "零幺二三四五六七八九")
@@ -104,7 +104,7 @@ def words(text: str) -> str:
         rf"(?<=[{HAN}])\s*[,;:](?!\d)", lambda found: {",": "，", ";": "；", ":": "："}[found[0].strip()], text
     )
     text = re.sub(r"[…—()（）]+", "，", text).translate(str.maketrans("!?.", "！？。"))
-    text = re.sub(f"[^{HAN}，。！？；：、]+", "", text)
+    text = re.sub(f"[^{HAN}{HANGUL}，。！？；：、]+", "", text)
     return re.sub(r"，+(?=[，。！？；：、])|(?<=[，。！？；：、])，+", "", text)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from core.text.script import HAN, has_han
+from core.text.script import HAN, HANGUL, has_han
 
 # Seconds of silence after which a turn is over: it sounds finished and reads so; one of the two; neither. Not judged
 # yet: as one of the two.
@@ -13,7 +13,7 @@ DOUBTFUL = 1.0
 PATIENT = 2.0
 FINISHED = 0.65  # of smart-turn's score; at its authors' 0.5 10 % of 60 turns are taken for two instead of 8 %
 
-_WORDS = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*|\d+|[" + HAN + "]")
+_WORDS = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*|\d+|[" + HAN + HANGUL + "]")
 
 
 def _set(table: str) -> frozenset[str]:
