@@ -6,7 +6,7 @@ import re
 from collections.abc import Generator
 from dataclasses import asdict, replace
 
-from core.catalogue.spec import ModelSpec, installed, not_installed
+from core.catalogue.spec import ModelSpec, not_installed
 from core.errors import BadInput
 from core.media.png_metadata import written
 from core.pipeline.model_choice import fresh_seed
@@ -41,7 +41,7 @@ def draw(context: TurnContext, plan: Plan) -> Generator[Event, None, None]:
     Raises NotInstalled when there is no painter, BadInput for settings it cannot follow, and what painting raises.
     """
     painter = needed(plan.paint, "draw", "画图")
-    if not installed(painter, context.settings.models):
+    if not context.choice.has(painter):
         raise not_installed(painter)
     painting = yield from _composed(context, plan, painter)
     if painter.miniature:
@@ -101,7 +101,7 @@ def _composed(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator
     style = find(context.settings.paint_style)
     if context.settings.enhance and wants_words(prompt, painter):
         writer = plan.chat
-        if writer and installed(writer, context.settings.models) and _understands(writer, prompt):
+        if writer and context.choice.has(writer) and _understands(writer, prompt):
             prompt = (yield from enhanced(context, writer, prompt)) or prompt
     if foreign(prompt, painter):
         yield Notice(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
 
-from core.catalogue.spec import ModelSpec, installed
+from core.catalogue.spec import ModelSpec
 from core.pipeline.draw import draw
 from core.pipeline.instructions import instructions
 from core.pipeline.route import route
@@ -89,7 +89,7 @@ def _answer(context: TurnContext) -> Generator[Event, None, None]:
         yield from draw(context, plan)
         return
     chat = needed(plan.chat, "answer", "回答")
-    if plan.look and not installed(chat, context.settings.models):
+    if plan.look and not context.choice.has(chat):
         chat = plan.look
     elif plan.look:
         question = yield from _look(context, plan.look, question)
