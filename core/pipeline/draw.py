@@ -26,7 +26,7 @@ from core.types.image_request import ImageRequest, from_values
 from core.types.messages import Message
 from core.types.provenance import Provenance
 
-NOTE = Notice(
+STARTER_NOTICE = Notice(
     "The starter brush drew this. It knows 160 everyday things, colours, places and small numbers, and draws them "
     "small and like emoji. For more, get Stable Diffusion, on the page Models or with: "
     "python start.py models get sd-turbo",
@@ -45,7 +45,7 @@ def draw(context: TurnContext, plan: Plan) -> Generator[Event, None, None]:
         raise not_installed(painter)
     painting = yield from _composed(context, plan, painter)
     if painter.miniature:
-        yield NOTE
+        yield STARTER_NOTICE
     yield Prompt(painting)
     with (yield from leased(context.pool, painter)) as worker:
         yield from timed("paint", _pictures(worker, painter, painting))

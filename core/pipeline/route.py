@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.catalogue.spec import ModelSpec
 from core.pipeline.draw_intent import wants_picture as wants_picture
-from core.pipeline.starter_vision import answers, stands_in, tells
+from core.pipeline.starter_vision import can_answer, should_describe, stands_in
 from core.types.messages import Audio, Image, Message, Part, Reading, Text, Transcript, Turn
 
 
@@ -36,7 +36,7 @@ class Choice:
 class Plan:
     """The models of one turn, in the order they work. ``chat`` sees, where pictures were shown and a model can.
 
-    ``look`` are miniature eyes that first tell ``chat`` what the picture shows.
+    ``look`` is the starter model that first describes the picture to ``chat``.
     With ``draw``, ``prompt`` says what, ``chat`` may write the painter's prompt from it, and ``paint`` may still be
     None: the catalogue has no painter, and whoever runs the plan has to say so.
     """
@@ -63,7 +63,7 @@ def route(turn: Turn, history: tuple[Message, ...], choice: Choice) -> Plan:
     return Plan(
         listen=choice.listen if _pending(turn.parts, Audio, Transcript) else None,
         read=choice.read if _pending(turn.parts, Image, Reading) else None,
-        look=choice.see if not draw and stands_in(choice.see, choice.chat) and tells(turn) else None,
+        look=choice.see if not draw and stands_in(choice.see, choice.chat) and should_describe(turn) else None,
         chat=(choice.writer or choice.chat) if draw else _answering(turn, history, choice),
         paint=choice.paint if draw else None,
         speak=choice.speak if turn.speak else None,
@@ -74,7 +74,7 @@ def route(turn: Turn, history: tuple[Message, ...], choice: Choice) -> Plan:
 
 def _answering(turn: Turn, history: tuple[Message, ...], choice: Choice) -> ModelSpec | None:
     if stands_in(choice.see, choice.chat):
-        return choice.see if answers(turn, history) else choice.chat
+        return choice.see if can_answer(turn, history) else choice.chat
     return choice.see if choice.see and _shown(turn, history) else choice.chat
 
 
