@@ -10,7 +10,7 @@ from core.catalogue.spec import ModelSpec, not_installed
 from core.errors import BadInput
 from core.media.png_metadata import written
 from core.pipeline.model_choice import fresh_seed
-from core.pipeline.prompt_enhancer import enhanced, foreign, wants_words
+from core.pipeline.prompt_enhancer import enhance_prompt, is_foreign, needs_enhancing
 from core.pipeline.route import Plan
 from core.pipeline.styles import find, styled
 from core.pipeline.turn_context import TurnContext, timed
@@ -99,11 +99,11 @@ def _composed(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator
     if painter.miniature:
         return replace(context.turn.painting or ImageRequest(), prompt=prompt, seed=painting.seed)
     style = find(context.settings.paint_style)
-    if context.settings.enhance and wants_words(prompt, painter):
+    if context.settings.enhance and needs_enhancing(prompt, painter):
         writer = plan.chat
         if writer and context.choice.has(writer) and _understands(writer, prompt):
-            prompt = (yield from enhanced(context, writer, prompt)) or prompt
-    if foreign(prompt, painter):
+            prompt = (yield from enhance_prompt(context, writer, prompt)) or prompt
+    if is_foreign(prompt, painter):
         yield Notice(
             f"{painter.name} understands only English and the prompt is Chinese: the picture may show something else.",
             f"{painter.name} 只懂英语，而提示词是中文：画面可能与要求不符。可打开提示词助手，或用英语描述。",

@@ -1,9 +1,9 @@
 """Starter vision: when the miniature model that sees is asked about a picture (VQA), and what.
 
 ``can_answer`` and ``should_describe`` decide, ``question_prompt`` and ``description_prompt`` ask. It stands in where
-nothing better is installed. Its eyes know things, not words, and answer what is there, how many, which colour, where, and whether something is there.
-So a picture with words in it is for the reader and the chat model. Whatever else is said with a picture without words
-("write a poem about it") is for the chat model too, which is told what they see in it.
+nothing better is installed: it knows things, not words, and answers what is there, how many, which colour, where, and
+whether something is there. So a picture with words in it is for the reader and the chat model. Whatever else is said
+with a picture without words ("write a poem about it") is for the chat model too, which is told what the starter sees.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from core.app.runs import Run
 from core.errors import BadInput
 from core.media import png_metadata as pngtext
 from core.pipeline.draw import chosen, other, painting_of, size
-from core.pipeline.prompt_enhancer import foreign, wants_words
+from core.pipeline.prompt_enhancer import is_foreign, needs_enhancing
 from core.pipeline.styles import STYLES, find, styled
 from core.settings import Settings, load
 from core.types.events import Done, Notice, Picture, Progress, Prompt
@@ -144,10 +144,10 @@ def test_a_style_is_added_once() -> None:
 
 def test_only_short_and_foreign_wishes_are_written_anew() -> None:
     painter = TINY_PAINTER
-    assert wants_words("a cat", painter)
-    assert wants_words("一只在雪地里奔跑的红狐狸，背景是松林，冬日的阳光", painter)
-    assert not wants_words("a red fox running through deep snow, pine forest behind it", painter)
-    assert not foreign("一只猫", replace(painter, languages=("en", "zh")))
+    assert needs_enhancing("a cat", painter)
+    assert needs_enhancing("一只在雪地里奔跑的红狐狸，背景是松林，冬日的阳光", painter)
+    assert not needs_enhancing("a red fox running through deep snow, pine forest behind it", painter)
+    assert not is_foreign("一只猫", replace(painter, languages=("en", "zh")))
 
 
 def test_provenance_tells_the_whole_painting() -> None:
