@@ -55,11 +55,11 @@ def route(turn: Turn, history: tuple[Message, ...], choice: Choice) -> Plan:
     """The plan for ``turn``: a picture when it asks for one, words otherwise.
 
     Recordings and pictures not yet understood are listened to and read first. Ask again once they are: the words in a
-    Transcript may hold a wish to draw.
+    Transcript may ask for a picture.
     """
     text = "\n".join(part.text for part in turn.parts if isinstance(part, Text | Transcript) and part.text)
-    wish = None if turn.draw is False else wants_picture(text)
-    draw = bool(turn.draw) or wish is not None
+    wanted = None if turn.draw is False else wants_picture(text)
+    draw = bool(turn.draw) or wanted is not None
     return Plan(
         listen=choice.listen if _pending(turn.parts, Audio, Transcript) else None,
         read=choice.read if _pending(turn.parts, Image, Reading) else None,
@@ -68,7 +68,7 @@ def route(turn: Turn, history: tuple[Message, ...], choice: Choice) -> Plan:
         paint=choice.paint if draw else None,
         speak=choice.speak if turn.speak else None,
         draw=draw,
-        prompt=(wish or text.strip()) if draw else "",
+        prompt=(wanted or text.strip()) if draw else "",
     )
 
 
