@@ -15,7 +15,7 @@ from core.app.answer_writer import AnswerWriter
 from core.app.services import Services
 from core.errors import BadInput, EngineFailed, ParlorError
 from core.host.background import Background
-from core.pipeline.draw import other
+from core.pipeline.draw import repaint_request
 from core.pipeline.respond import read_aloud, respond
 from core.pipeline.route import Choice
 from core.pipeline.turn_context import TurnContext
@@ -114,7 +114,7 @@ class Runs:
             parts = question.message.parts
             heard = any(isinstance(part, Audio) for part in parts)
             if painting is None and draw is None:
-                painting = other(node.message, self.choice().paint)
+                painting = repaint_request(node.message, self.choice().paint)
             draw = True if painting else draw
             turn = Turn(parts, draw=draw, speak=heard and self._services.settings.speak_replies, painting=painting)
             context = self._context(question.conversation, turn, None, self._store.ancestors(question.id)[:-1])

@@ -14,7 +14,7 @@ from core.media.audio import open_audio
 from core.media.files import open_text
 from core.media.images import open_image
 from core.media.png_metadata import read
-from core.pipeline.draw import size
+from core.pipeline.draw import parse_size
 from core.pipeline.model_choice import choose
 from core.settings import Settings
 from core.types.image_request import MOST_PICTURES, ImageRequest
@@ -118,7 +118,7 @@ def _text(options: argparse.Namespace) -> str:
 def _painting(options: argparse.Namespace, text: str) -> ImageRequest:
     """What was said of the picture; with ``--like``, everything its file says but what is said differently here."""
     painting = read(_bytes(options.like), Path(options.like).name)[0] if options.like else ImageRequest()
-    width, height = size(options.size)
+    width, height = parse_size(options.size)
     if options.steps is not None and options.steps < 1:
         raise BadInput("--steps must be at least 1.", "--steps 至少为 1。")
     if not 1 <= options.count <= MOST_PICTURES:

@@ -9,10 +9,10 @@ from dataclasses import asdict, replace
 from core.catalogue.spec import ModelSpec, not_installed
 from core.errors import BadInput
 from core.media.png_metadata import written
-from core.pipeline.model_choice import fresh_seed
+from core.pipeline.model_choice import new_seed
 from core.pipeline.prompt_enhancer import enhance_prompt, is_foreign, needs_enhancing
 from core.pipeline.route import Plan
-from core.pipeline.styles import find, styled
+from core.pipeline.styles import apply_style, find_style
 from core.pipeline.turn_context import TurnContext, timed
 from core.pipeline.turn_record import provenance
 from core.runtime.engines import RemoteImageGenerator
@@ -43,7 +43,7 @@ def draw(context: TurnContext, plan: Plan) -> Generator[Event, None, None]:
     painter = needed(plan.paint, "draw", "画图")
     if not context.choice.has(painter):
         raise not_installed(painter)
-    painting = yield from _composed(context, plan, painter)
+    painting = yield from _compose(context, plan, painter)
     if painter.miniature:
         yield STARTER_NOTICE
     yield Prompt(painting)
@@ -52,7 +52,7 @@ def draw(context: TurnContext, plan: Plan) -> Generator[Event, None, None]:
     yield Complete()
 
 
-def chosen(settings: Settings, wanted: ImageRequest | None, seed: int) -> ImageRequest:
+def resolve_request(settings: Settings, wanted: ImageRequest | None, seed: int) -> ImageRequest:
     """How pictures are made: what this turn asks for, and what the settings say of the rest.
 
     A ``wanted`` with a prompt says everything itself. Raises BadInput for a size that is none.
@@ -60,7 +60,7 @@ def chosen(settings: Settings, wanted: ImageRequest | None, seed: int) -> ImageR
     wanted = wanted or ImageRequest()
     if wanted.prompt:
         return wanted
-    width, height = size(settings.paint_size)
+    width, height = parse_size(settings.paint_size)
     return ImageRequest(
         negative=wanted.negative or settings.paint_negative,
         width=wanted.width or width,
@@ -73,7 +73,7 @@ def chosen(settings: Settings, wanted: ImageRequest | None, seed: int) -> ImageR
     )
 
 
-def size(text: str) -> tuple[int, int]:
+def parse_size(text: str) -> tuple[int, int]:
     """``768x512`` as width and height in pixels, (0, 0) for an empty text. Raises BadInput."""
     if not text:
         return 0, 0
@@ -86,9 +86,9 @@ def size(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _composed(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[Event, None, ImageRequest]:
+def _compose(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[Event, None, ImageRequest]:
     """The painting with its final prompt: the wish as it stands, or what the chat model makes of it, in a style."""
-    painting = chosen(context.settings, context.turn.painting, context.sampling.seed)
+    painting = resolve_request(context.settings, context.turn.painting, context.sampling.seed)
     if painting.prompt:
         return painting
     prompt = plan.prompt
@@ -98,7 +98,7 @@ def _composed(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator
         )
     if painter.miniature:
         return replace(context.turn.painting or ImageRequest(), prompt=prompt, seed=painting.seed)
-    style = find(context.settings.paint_style)
+    style = find_style(context.settings.paint_style)
     if context.settings.enhance and needs_enhancing(prompt, painter):
         writer = plan.chat
         if writer and context.choice.has(writer) and _understands(writer, prompt):
@@ -108,7 +108,7 @@ def _composed(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator
             f"{painter.name} understands only English and the prompt is Chinese: the picture may show something else.",
             f"{painter.name} 只懂英语，而提示词是中文：画面可能与要求不符。可打开提示词助手，或用英语描述。",
         )
-    prompt, negative = styled(prompt, painting.negative, style)
+    prompt, negative = apply_style(prompt, painting.negative, style)
     return replace(painting, prompt=prompt, negative=negative)
 
 
@@ -130,12 +130,12 @@ def _picture(painter: ModelSpec, result: ImageResult) -> Picture:
     return Picture(image, provenance("paint", painter, result.painting.seed, means=result.means, **settings))
 
 
-def painting_of(made_by: Provenance) -> ImageRequest:
+def request_of(made_by: Provenance) -> ImageRequest:
     """The painting that a picture's provenance tells of."""
     return replace(from_values(dict(made_by.settings)), seed=made_by.seed or 0, count=1)
 
 
-def other(message: Message, painter: ModelSpec | None, count: int = 0) -> ImageRequest | None:
+def repaint_request(message: Message, painter: ModelSpec | None, count: int = 0) -> ImageRequest | None:
     """The painting of a drawn answer with a fresh seed, and as many pictures or ``count``; None for one in words.
 
     Steps, guidance, scheduler and size are of the model that painted it: another ``painter`` takes its own.
@@ -143,7 +143,7 @@ def other(message: Message, painter: ModelSpec | None, count: int = 0) -> ImageR
     made = [entry for entry in message.made_by if entry.stage == "paint"]
     if not made:
         return None
-    known = painting_of(made[0])
+    known = request_of(made[0])
     if painter is None or painter.id != made[0].model:
         known = ImageRequest(prompt=known.prompt, negative=known.negative)
-    return replace(known, seed=fresh_seed(), count=count or len(made))
+    return replace(known, seed=new_seed(), count=count or len(made))

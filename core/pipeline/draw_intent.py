@@ -1,6 +1,6 @@
-"""Draw intent: ``wants_picture`` says what a person wants drawn, if anything, judged from their words in English and Chinese, by tables of phrases.
+"""Draw intent: ``wants_picture`` says what a person wants drawn, if anything, by tables of English and Chinese phrases.
 
-A request stands at the start of a sentence, after words of politeness: "could you please draw me a cat", "请帮我画一只猫".
+A request stands at the start of a sentence, after words of politeness: "could you draw me a cat", "请帮我画一只猫".
 Everything else that has to do with drawing (how it is done, who painted what, a conclusion to draw, code that plots)
 is talk. ``tests/core/pipeline/router_cases.toml`` holds the cases. Phrases may hold regular expressions; a space stands
 for any white space; repetition is bounded, so that no text takes long.
@@ -127,7 +127,7 @@ def wants_picture(text: str) -> str | None:
     text = _CHINESE_END.sub("", _ENGLISH_END.sub("", text))
     if _TALK.search(_plain(text)):
         return None
-    found = (_requested(text, start, whole) for start, whole in _starts(text))
+    found = (_request_from(text, start, whole) for start, whole in _starts(text))
     return next((thing for thing in found if thing), None)
 
 
@@ -140,7 +140,7 @@ def _starts(text: str) -> Iterator[tuple[int, bool]]:
         yield match.end(), False
 
 
-def _requested(text: str, start: int, whole: bool) -> str | None:
+def _request_from(text: str, start: int, whole: bool) -> str | None:
     """The thing asked for from ``start`` on; in the middle of a sentence only an outright Chinese request counts."""
     for pattern in (*_ENGLISH, *_CHINESE) if whole else _CHINESE:
         match = pattern.match(_plain(text), start)

@@ -70,10 +70,10 @@ def sampling(settings: Settings) -> Sampling:
         settings.top_p,
         settings.min_p,
         settings.max_tokens,
-        fresh_seed(),
+        new_seed(),
         adapter=settings.adapter,
     )
 
 
-def fresh_seed() -> int:
+def new_seed() -> int:
     return secrets.randbelow(SEEDS)

@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from core.app.app import parlor
-from core.pipeline.draw import other, painting_of
+from core.pipeline.draw import repaint_request, request_of
 from core.store.store import Node
 from core.types.image_request import MOST_GUIDANCE, MOST_STEPS, OWN_GUIDANCE, ImageRequest
 from core.types.messages import Image
@@ -50,7 +50,7 @@ def drawn(node: Node) -> None:
         with st.container(key=f"prompt-{node.id}"):
             st.text(str(dict(made[0].settings).get("prompt", "")))
     if made and st.session_state.get("repainting") == node.id:
-        _edit(node, painting_of(made[0]))
+        _edit(node, request_of(made[0]))
 
 
 def again(node: Node, kind: str) -> None:
@@ -59,7 +59,7 @@ def again(node: Node, kind: str) -> None:
     if kind == "prompt":
         st.session_state["repainting"] = None if st.session_state.get("repainting") == node.id else node.id
     elif kind == "variations" and made:
-        painting = other(node.message, parlor().runs.choice().paint, VARIATIONS)
+        painting = repaint_request(node.message, parlor().runs.choice().paint, VARIATIONS)
         begin(partial(parlor().runs.again, node.id, painting=painting))
     else:
         begin(partial(parlor().runs.again, node.id))
@@ -67,7 +67,7 @@ def again(node: Node, kind: str) -> None:
 
 def settings_line(made_by: Provenance) -> str:
     """``512x512 · 25 steps · guidance 7.5 · Euler · seed 7 · sd-turbo``."""
-    painting = painting_of(made_by)
+    painting = request_of(made_by)
     told = [f"{painting.width}×{painting.height}", say("p_steps", count=painting.steps)]
     told += [say("p_guidance", value=f"{painting.guidance:g}")] if painting.guidance > 0 else []
     told += [painting.scheduler.removesuffix("Scheduler"), say("p_seed", seed=painting.seed), made_by.model]

@@ -18,9 +18,9 @@ from core.app.app import App
 from core.app.runs import Run
 from core.errors import BadInput
 from core.media import png_metadata as pngtext
-from core.pipeline.draw import chosen, other, painting_of, size
+from core.pipeline.draw import parse_size, repaint_request, request_of, resolve_request
 from core.pipeline.prompt_enhancer import is_foreign, needs_enhancing
-from core.pipeline.styles import STYLES, find, styled
+from core.pipeline.styles import STYLES, apply_style, find_style
 from core.settings import Settings, load
 from core.types.events import Done, Notice, Picture, Progress, Prompt
 from core.types.image_request import ImageRequest
@@ -118,28 +118,28 @@ def test_a_picture_made_to_confuse_is_told(text: str) -> None:
 
 def test_settings_fill_what_a_turn_leaves_open(tmp_path: Path) -> None:
     settings = Settings(tmp_path, paint_size="768x512", paint_steps=9, paint_guidance=3.0, paint_negative="people")
-    assert chosen(settings, None, 5) == ImageRequest("", "people", 768, 512, 9, 3.0, "", 5, 1)
-    assert chosen(settings, ImageRequest(steps=2, guidance=0.0, count=3), 5) == ImageRequest(
+    assert resolve_request(settings, None, 5) == ImageRequest("", "people", 768, 512, 9, 3.0, "", 5, 1)
+    assert resolve_request(settings, ImageRequest(steps=2, guidance=0.0, count=3), 5) == ImageRequest(
         "", "people", 768, 512, 2, 0.0, "", 5, 3
     )
-    assert chosen(settings, FULL, 5) == FULL
+    assert resolve_request(settings, FULL, 5) == FULL
 
 
 @pytest.mark.parametrize("text", ["512", "axb", "512x", "-1x8", "512x512x3"])
 def test_a_size_is_width_and_height(text: str) -> None:
-    assert size("768x512") == size(" 768 × 512 ") == (768, 512)
+    assert parse_size("768x512") == parse_size(" 768 × 512 ") == (768, 512)
     with pytest.raises(BadInput):
-        size(text)
+        parse_size(text)
 
 
 def test_a_style_is_added_once() -> None:
     for style in STYLES:
-        prompt, negative = styled("a fox", "people", style)
+        prompt, negative = apply_style("a fox", "people", style)
         assert prompt.startswith("a fox, ")
         assert negative.endswith("people")
-        assert styled(prompt, negative, style) == (prompt, negative)
+        assert apply_style(prompt, negative, style) == (prompt, negative)
     with pytest.raises(BadInput, match="watercolour"):
-        find("watercolor-ish")
+        find_style("watercolor-ish")
 
 
 def test_only_short_and_foreign_wishes_are_written_anew() -> None:
@@ -154,15 +154,15 @@ def test_provenance_tells_the_whole_painting() -> None:
     told = {"prompt": FULL.prompt, "negative": FULL.negative, "width": 64, "height": 64, "steps": 3}
     told |= {"guidance": 7.5, "scheduler": FULL.scheduler, "means": "float32"}
     entry = Provenance("paint", "m", "1", "00", tuple(sorted(told.items())), 7)
-    assert painting_of(entry) == FULL
+    assert request_of(entry) == FULL
 
 
 def test_another_painter_takes_the_prompt_but_not_the_settings() -> None:
     told = {"prompt": "a fox", "negative": "people", "width": 64, "height": 64, "steps": 4, "guidance": 0.0}
     made = Provenance("paint", "turbo", "1", "00", tuple(sorted((told | {"scheduler": "LCMScheduler"}).items())), 7)
     message = Message("assistant", (png(), png()), (made, made))
-    same = other(message, replace(TINY_PAINTER, id="turbo"))
-    changed = other(message, TINY_PAINTER, 4)
+    same = repaint_request(message, replace(TINY_PAINTER, id="turbo"))
+    changed = repaint_request(message, TINY_PAINTER, 4)
     assert same
     assert changed
     assert (same.steps, same.scheduler, same.count) == (4, "LCMScheduler", 2)
@@ -171,7 +171,7 @@ def test_another_painter_takes_the_prompt_but_not_the_settings() -> None:
 
 def test_imported_nonsense_is_left_to_the_model() -> None:
     made = Provenance("paint", "m", "1", "00", (("guidance", "x"), ("prompt", "a fox"), ("steps", True)), 7)
-    assert painting_of(made) == ImageRequest("a fox", seed=7)
+    assert request_of(made) == ImageRequest("a fox", seed=7)
 
 
 # the turn
@@ -209,7 +209,7 @@ def test_a_wish_becomes_a_picture_that_is_kept_with_how_it_was_made(parlor: App)
     prompt = next(event.painting.prompt for event in events if isinstance(event, Prompt))
     assert "fox" in prompt
     assert len(prompt.split()) >= 6
-    assert pngtext.read(drawn(events).data, "p.png") == (painting_of(made), TINY_PAINTER.id)
+    assert pngtext.read(drawn(events).data, "p.png") == (request_of(made), TINY_PAINTER.id)
     assert any(isinstance(event, Progress) and event.preview for event in events)
     assert isinstance(events[-1], Done)
 
