@@ -13,7 +13,7 @@ from core.errors import BadInput
 from core.media.audio import open_audio
 from core.media.files import open_text
 from core.media.images import open_image
-from core.media.png_metadata import read
+from core.media.png_metadata import read_png_metadata
 from core.pipeline.draw import parse_size
 from core.pipeline.model_choice import choose
 from core.settings import Settings
@@ -117,7 +117,7 @@ def _text(options: argparse.Namespace) -> str:
 
 def _painting(options: argparse.Namespace, text: str) -> ImageRequest:
     """What was said of the picture; with ``--like``, everything its file says but what is said differently here."""
-    painting = read(_bytes(options.like), Path(options.like).name)[0] if options.like else ImageRequest()
+    painting = read_png_metadata(_bytes(options.like), Path(options.like).name)[0] if options.like else ImageRequest()
     width, height = parse_size(options.size)
     if options.steps is not None and options.steps < 1:
         raise BadInput("--steps must be at least 1.", "--steps 至少为 1。")
@@ -145,7 +145,7 @@ def _same_painter(options: argparse.Namespace, settings: Settings, catalogue: Ca
     """
     if not options.like:
         return ""
-    made = read(_bytes(options.like), Path(options.like).name)[1]
+    made = read_png_metadata(_bytes(options.like), Path(options.like).name)[1]
     spec = next((spec for spec in catalogue.models if spec.id == made), None)
     if spec and not installed(spec, settings.models):
         raise not_installed(spec)

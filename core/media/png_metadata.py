@@ -31,7 +31,7 @@ _SAMPLERS = {  # A1111's names for what diffusers calls by class
 _SCHEDULERS = {name: scheduler for scheduler, name in _SAMPLERS.items()}
 
 
-def written(image: Image, painting: ImageRequest, made_by: Provenance) -> Image:
+def write_png_metadata(image: Image, painting: ImageRequest, made_by: Provenance) -> Image:
     """The PNG ``image`` with how it was made in its text chunks; its pixels stay."""
     chunks = PngInfo()
     chunks.add_itxt("parameters", parameters(painting, made_by))
@@ -55,7 +55,7 @@ def parameters(painting: ImageRequest, made_by: Provenance) -> str:
     return "\n".join([*lines, ", ".join(settings)])
 
 
-def read(data: bytes, name: str) -> tuple[ImageRequest, str]:
+def read_png_metadata(data: bytes, name: str) -> tuple[ImageRequest, str]:
     """How the picture file ``data`` was made, and by which model (its id, empty when unknown).
 
     Raises BadInput when the file is no picture or does not say.

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 from core.catalogue.spec import ModelSpec, not_installed
 from core.errors import BadInput
-from core.media.png_metadata import written
+from core.media.png_metadata import write_png_metadata
 from core.pipeline.model_choice import new_seed
 from core.pipeline.prompt_enhancer import enhance_prompt, is_foreign, needs_enhancing
 from core.pipeline.route import Plan
@@ -126,7 +126,7 @@ def _pictures(worker: Worker, painter: ModelSpec, painting: ImageRequest) -> Gen
 def _picture(painter: ModelSpec, result: ImageResult) -> Picture:
     """The picture, with how it was made in its file and beside it."""
     settings = {name: value for name, value in asdict(result.painting).items() if name not in {"seed", "count"}}
-    image = written(result.image, result.painting, provenance("paint", painter))
+    image = write_png_metadata(result.image, result.painting, provenance("paint", painter))
     return Picture(image, provenance("paint", painter, result.painting.seed, means=result.means, **settings))
 
 

@@ -17,7 +17,7 @@ import pytest
 from core.app.app import App
 from core.app.runs import Run
 from core.errors import BadInput
-from core.media import png_metadata as pngtext
+from core.media.png_metadata import read_png_metadata, write_png_metadata
 from core.pipeline.draw import parse_size, repaint_request, request_of, resolve_request
 from core.pipeline.prompt_enhancer import is_foreign, needs_enhancing
 from core.pipeline.styles import STYLES, apply_style, find_style
@@ -44,18 +44,18 @@ def png(width: int = 64, height: int = 64) -> Image:
 
 
 def test_a_picture_says_how_it_was_made_and_keeps_its_pixels() -> None:
-    image = pngtext.written(png(), FULL, MAKER)
-    assert pngtext.read(image.data, "p.png") == (FULL, "some-model")
+    image = write_png_metadata(png(), FULL, MAKER)
+    assert read_png_metadata(image.data, "p.png") == (FULL, "some-model")
     with PIL.Image.open(io.BytesIO(image.data)) as made, PIL.Image.open(io.BytesIO(png().data)) as plain:
         assert made.tobytes() == plain.tobytes()
 
 
 def test_the_same_picture_is_the_same_file() -> None:
-    assert pngtext.written(png(), FULL, MAKER) == pngtext.written(png(), FULL, MAKER)
+    assert write_png_metadata(png(), FULL, MAKER) == write_png_metadata(png(), FULL, MAKER)
 
 
 def test_other_programs_find_the_text_they_know() -> None:
-    with PIL.Image.open(io.BytesIO(pngtext.written(png(), FULL, MAKER).data)) as made:
+    with PIL.Image.open(io.BytesIO(write_png_metadata(png(), FULL, MAKER).data)) as made:
         assert made.info["parameters"] == (
             "a red fox, wide shot\nNegative prompt: blurry\n"
             "Steps: 3, Sampler: Euler, CFG scale: 7.5, Seed: 7, Size: 64x64, Model hash: ababababab, Model: some-model"
@@ -71,7 +71,7 @@ def test_a_picture_of_another_program_is_understood() -> None:
     chunks.add_text("parameters", text)
     out = io.BytesIO()
     PIL.Image.new("RGB", (8, 8)).save(out, "PNG", pnginfo=chunks)
-    painting, model = pngtext.read(out.getvalue(), "castle.png")
+    painting, model = read_png_metadata(out.getvalue(), "castle.png")
     assert (painting.prompt, painting.negative) == ("a castle,\non a hill", "people")
     assert (painting.width, painting.height, painting.steps, painting.guidance) == (512, 768, 20, 6.0)
     assert (painting.scheduler, painting.seed, model) == ("EulerAncestralDiscreteScheduler", 965400086, "v1-5")
@@ -79,10 +79,10 @@ def test_a_picture_of_another_program_is_understood() -> None:
 
 def test_lines_and_commas_in_a_prompt_do_not_become_settings() -> None:
     sly = replace(FULL, prompt="a fox\nSteps: 99, Seed: 1", negative="x\nNegative prompt: y")
-    image = pngtext.written(png(), sly, MAKER)
+    image = write_png_metadata(png(), sly, MAKER)
     with PIL.Image.open(io.BytesIO(image.data)) as made:
         assert len(made.info["parameters"].splitlines()) == 3
-    assert pngtext.read(image.data, "p.png")[0] == sly
+    assert read_png_metadata(image.data, "p.png")[0] == sly
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_lines_and_commas_in_a_prompt_do_not_become_settings() -> None:
 )
 def test_a_file_that_does_not_say_is_told_in_words(data: bytes) -> None:
     with pytest.raises(BadInput, match=r"p\.png"):
-        pngtext.read(data, "p.png")
+        read_png_metadata(data, "p.png")
 
 
 def chunked(text: str) -> bytes:
@@ -104,13 +104,13 @@ def chunked(text: str) -> bytes:
 
 def test_what_is_sound_in_a_strange_picture_is_taken_and_the_rest_left_to_the_model() -> None:
     strange = '{"model": "m", "painting": {"prompt": "x", "width": Infinity, "steps": 1e999, "seed": [1]}}'
-    assert pngtext.read(chunked(strange), "p.png") == (ImageRequest(prompt="x"), "m")
+    assert read_png_metadata(chunked(strange), "p.png") == (ImageRequest(prompt="x"), "m")
 
 
 @pytest.mark.parametrize("text", ["[" * 90_000, '{"model": "m", "painting": ["prompt"]}', "{}", "null"])
 def test_a_picture_made_to_confuse_is_told(text: str) -> None:
     with pytest.raises(BadInput, match=r"p\.png"):
-        pngtext.read(chunked(text), "p.png")
+        read_png_metadata(chunked(text), "p.png")
 
 
 # the wish
@@ -209,7 +209,7 @@ def test_a_wish_becomes_a_picture_that_is_kept_with_how_it_was_made(parlor: App)
     prompt = next(event.painting.prompt for event in events if isinstance(event, Prompt))
     assert "fox" in prompt
     assert len(prompt.split()) >= 6
-    assert pngtext.read(drawn(events).data, "p.png") == (request_of(made), TINY_PAINTER.id)
+    assert read_png_metadata(drawn(events).data, "p.png") == (request_of(made), TINY_PAINTER.id)
     assert any(isinstance(event, Progress) and event.preview for event in events)
     assert isinstance(events[-1], Done)
 
@@ -231,11 +231,11 @@ def test_drawn_again_it_is_another_picture_from_the_same_prompt(parlor: App) -> 
     again = parlor.runs.again(first.answer)
     other = drawn(finished(again))
     assert one != other
-    paintings = [pngtext.read(image.data, "p")[0] for image in (one, other)]
+    paintings = [read_png_metadata(image.data, "p")[0] for image in (one, other)]
     assert replace(paintings[0], seed=0) == replace(paintings[1], seed=0)
     four = parlor.runs.again(again.answer, painting=replace(FULL, count=4, seed=100))
     pictures = [event.image for event in finished(four) if isinstance(event, Picture)]
-    assert [pngtext.read(image.data, "p")[0].seed for image in pictures] == [100, 101, 102, 103]
+    assert [read_png_metadata(image.data, "p")[0].seed for image in pictures] == [100, 101, 102, 103]
     same = parlor.runs.again(four.answer, painting=replace(FULL, seed=102))
     assert drawn(finished(same)) == pictures[2]
 
@@ -282,7 +282,7 @@ def test_the_same_seed_draws_the_same_file_and_the_file_alone_draws_it_again(hom
     assert one.read_bytes() == two.read_bytes()
     assert ask("--like", one, "--out", three).returncode == 0
     assert pixels(three) == pixels(one)
-    painting, model = pngtext.read(one.read_bytes(), "one.png")
+    painting, model = read_png_metadata(one.read_bytes(), "one.png")
     told = json.loads(done.stdout.splitlines()[-1])["made_by"]
     assert (told["model"], told["seed"]) == (model, 7) == (TINY_PAINTER.id, painting.seed)
     size = f"{painting.width}x{painting.height}"
@@ -332,7 +332,7 @@ def test_a_model_of_another_task_is_refused_in_one_line(home: Path, flag: str) -
 @pytest.mark.models
 def test_a_picture_of_a_model_that_is_not_here_names_that_model(home: Path, tmp_path: Path) -> None:
     made = replace(MAKER, model="sd-turbo")
-    (tmp_path / "p.png").write_bytes(pngtext.written(png(), FULL, made).data)
+    (tmp_path / "p.png").write_bytes(write_png_metadata(png(), FULL, made).data)
     done = ask("--like", tmp_path / "p.png", "--out", tmp_path / "q.png")
     assert done.returncode == 3
     assert "models get sd-turbo" in done.stderr
