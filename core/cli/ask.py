@@ -65,8 +65,8 @@ def as_json(event: Event) -> dict[str, Any]:
             made |= {"text": text, "audio_seconds": round(audio.seconds, 3)}
         case Picture(image):
             made |= {"mime": image.mime, "bytes": len(image.data)}
-        case Prompt(painting):
-            made |= asdict(painting)
+        case Prompt(request):
+            made |= asdict(request)
         case Progress():
             made |= {"stage": event.stage, "fraction": event.fraction, "text": event.note}
         case Notice(en, zh):
@@ -164,7 +164,7 @@ def _print(event: Event, run: Run, options: argparse.Namespace, status: StatusLi
         print(f"> {event.text}", file=sys.stderr, flush=True)
     elif isinstance(event, Prompt):
         status.clear()
-        print(f"> {event.painting.prompt}", file=sys.stderr, flush=True)
+        print(f"> {event.request.prompt}", file=sys.stderr, flush=True)
 
 
 def _place(options: argparse.Namespace, number: int) -> Path:

@@ -1,4 +1,4 @@
-"""A turn that is answered with pictures: the prompt, then the painting of it."""
+"""A turn that is answered with pictures: the prompt, then the picture."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ STARTER_NOTICE = Notice(
 def draw(context: TurnContext, plan: Plan) -> Generator[Event, None, None]:
     """Prompt once, then Progress and a Picture for each that is finished, then Complete.
 
-    Raises NotInstalled when there is no painter, BadInput for settings it cannot follow, and what painting raises.
+    Raises NotInstalled when there is no painter, BadInput for settings it cannot follow, and what the engine raises.
     """
     painter = needed(plan.paint, "draw", "画图")
     if not context.choice.has(painter):
         raise not_installed(painter)
-    painting = yield from _compose(context, plan, painter)
+    request = yield from _compose(context, plan, painter)
     if painter.miniature:
         yield STARTER_NOTICE
-    yield Prompt(painting)
+    yield Prompt(request)
     with (yield from leased(context.pool, painter)) as worker:
-        yield from timed("paint", _pictures(worker, painter, painting))
+        yield from timed("paint", _pictures(worker, painter, request))
     yield Complete()
 
 
@@ -87,17 +87,17 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def _compose(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[Event, None, ImageRequest]:
-    """The painting with its final prompt: the wish as it stands, or what the chat model makes of it, in a style."""
-    painting = resolve_request(context.settings, context.turn.painting, context.sampling.seed)
-    if painting.prompt:
-        return painting
+    """The request with its final prompt: the words as they stand, or what the chat model makes of it, in a style."""
+    request = resolve_request(context.settings, context.turn.image_request, context.sampling.seed)
+    if request.prompt:
+        return request
     prompt = plan.prompt
     if not prompt:
         raise BadInput(
             "Say what to draw: there are no words to paint from.", "请说明要画什么：没有可以用来作画的文字。"
         )
     if painter.miniature:
-        return replace(context.turn.painting or ImageRequest(), prompt=prompt, seed=painting.seed)
+        return replace(context.turn.image_request or ImageRequest(), prompt=prompt, seed=request.seed)
     style = find_style(context.settings.paint_style)
     if context.settings.enhance and needs_enhancing(prompt, painter):
         writer = plan.chat
@@ -108,17 +108,17 @@ def _compose(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[
             f"{painter.name} understands only English and the prompt is Chinese: the picture may show something else.",
             f"{painter.name} 只懂英语，而提示词是中文：画面可能与要求不符。可打开提示词助手，或用英语描述。",
         )
-    prompt, negative = apply_style(prompt, painting.negative, style)
-    return replace(painting, prompt=prompt, negative=negative)
+    prompt, negative = apply_style(prompt, request.negative, style)
+    return replace(request, prompt=prompt, negative=negative)
 
 
 def _understands(writer: ModelSpec, prompt: str) -> bool:
-    """Small models of one language make nonsense of the other, and a poor prompt of a short wish."""
+    """Small models of one language make nonsense of the other, and a poor prompt of a short request."""
     return len(writer.languages) > 1 or not has_han(prompt)
 
 
-def _pictures(worker: Worker, painter: ModelSpec, painting: ImageRequest) -> Generator[Event, None, None]:
-    with RemoteImageGenerator(worker).paint(painting) as call:
+def _pictures(worker: Worker, painter: ModelSpec, request: ImageRequest) -> Generator[Event, None, None]:
+    with RemoteImageGenerator(worker).paint(request) as call:
         for item in call:
             yield _picture(painter, item) if isinstance(item, ImageResult) else item
 
@@ -131,12 +131,12 @@ def _picture(painter: ModelSpec, result: ImageResult) -> Picture:
 
 
 def request_of(made_by: Provenance) -> ImageRequest:
-    """The painting that a picture's provenance tells of."""
+    """The request that a picture's provenance tells of."""
     return replace(from_values(dict(made_by.settings)), seed=made_by.seed or 0, count=1)
 
 
 def repaint_request(message: Message, painter: ModelSpec | None, count: int = 0) -> ImageRequest | None:
-    """The painting of a drawn answer with a fresh seed, and as many pictures or ``count``; None for one in words.
+    """The request of a drawn answer with a new seed, and as many pictures or ``count``; None for one in words.
 
     Steps, guidance, scheduler and size are of the model that painted it: another ``painter`` takes its own.
     """

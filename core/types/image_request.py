@@ -32,7 +32,7 @@ class ImageRequest:
 
 
 def from_values(values: Mapping[str, object]) -> ImageRequest:
-    """The painting that ``values`` (from a file, from an imported conversation) tell of, by the fields' names.
+    """The request that ``values`` (from a file, from an imported conversation) tell of, by the fields' names.
 
     What is missing or of another type is left to the model: nobody can be sure of what lies in a file.
     """

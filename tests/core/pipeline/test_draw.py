@@ -1,4 +1,4 @@
-"""A wish to draw, all the way: its prompt, its painting, the file that says how it was made; a tiny real painter."""
+"""A wish to draw, all the way: its prompt, its picture, the file that says how it was made; a tiny real painter."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ def test_a_picture_of_another_program_is_understood() -> None:
     chunks.add_text("parameters", text)
     out = io.BytesIO()
     PIL.Image.new("RGB", (8, 8)).save(out, "PNG", pnginfo=chunks)
-    painting, model = read_png_metadata(out.getvalue(), "castle.png")
-    assert (painting.prompt, painting.negative) == ("a castle,\non a hill", "people")
-    assert (painting.width, painting.height, painting.steps, painting.guidance) == (512, 768, 20, 6.0)
-    assert (painting.scheduler, painting.seed, model) == ("EulerAncestralDiscreteScheduler", 965400086, "v1-5")
+    request, model = read_png_metadata(out.getvalue(), "castle.png")
+    assert (request.prompt, request.negative) == ("a castle,\non a hill", "people")
+    assert (request.width, request.height, request.steps, request.guidance) == (512, 768, 20, 6.0)
+    assert (request.scheduler, request.seed, model) == ("EulerAncestralDiscreteScheduler", 965400086, "v1-5")
 
 
 def test_lines_and_commas_in_a_prompt_do_not_become_settings() -> None:
@@ -150,7 +150,7 @@ def test_only_short_and_foreign_wishes_are_written_anew() -> None:
     assert not is_foreign("一只猫", replace(painter, languages=("en", "zh")))
 
 
-def test_provenance_tells_the_whole_painting() -> None:
+def test_provenance_tells_the_whole_request() -> None:
     told = {"prompt": FULL.prompt, "negative": FULL.negative, "width": 64, "height": 64, "steps": 3}
     told |= {"guidance": 7.5, "scheduler": FULL.scheduler, "means": "float32"}
     entry = Provenance("paint", "m", "1", "00", tuple(sorted(told.items())), 7)
@@ -206,7 +206,7 @@ def test_a_wish_becomes_a_picture_that_is_kept_with_how_it_was_made(parlor: App)
     assert not answer.message.cut
     made = answer.message.made_by[0]
     assert (made.stage, made.model) == ("paint", TINY_PAINTER.id)
-    prompt = next(event.painting.prompt for event in events if isinstance(event, Prompt))
+    prompt = next(event.request.prompt for event in events if isinstance(event, Prompt))
     assert "fox" in prompt
     assert len(prompt.split()) >= 6
     assert read_png_metadata(drawn(events).data, "p.png") == (request_of(made), TINY_PAINTER.id)
@@ -218,7 +218,7 @@ def test_a_wish_becomes_a_picture_that_is_kept_with_how_it_was_made(parlor: App)
 def test_with_the_prompt_helper_off_the_words_are_the_prompt(parlor: App) -> None:
     parlor.change(enhance=False, paint_style="ink")
     events = finished(parlor.runs.start(parlor.store.create(), Turn((Text("画一只猫"),))))
-    prompt = next(event.painting.prompt for event in events if isinstance(event, Prompt))
+    prompt = next(event.request.prompt for event in events if isinstance(event, Prompt))
     assert prompt.startswith("一只猫, Chinese ink wash")
     assert any(isinstance(event, Notice) and "Chinese" in event.en for event in events)
 
@@ -226,25 +226,25 @@ def test_with_the_prompt_helper_off_the_words_are_the_prompt(parlor: App) -> Non
 @pytest.mark.models
 def test_drawn_again_it_is_another_picture_from_the_same_prompt(parlor: App) -> None:
     conversation = parlor.store.create()
-    first = parlor.runs.start(conversation, Turn((Text("a cat"),), draw=True, painting=replace(FULL, count=1)))
+    first = parlor.runs.start(conversation, Turn((Text("a cat"),), draw=True, image_request=replace(FULL, count=1)))
     one = drawn(finished(first))
     again = parlor.runs.again(first.answer)
     other = drawn(finished(again))
     assert one != other
     paintings = [read_png_metadata(image.data, "p")[0] for image in (one, other)]
     assert replace(paintings[0], seed=0) == replace(paintings[1], seed=0)
-    four = parlor.runs.again(again.answer, painting=replace(FULL, count=4, seed=100))
+    four = parlor.runs.again(again.answer, request=replace(FULL, count=4, seed=100))
     pictures = [event.image for event in finished(four) if isinstance(event, Picture)]
     assert [read_png_metadata(image.data, "p")[0].seed for image in pictures] == [100, 101, 102, 103]
-    same = parlor.runs.again(four.answer, painting=replace(FULL, seed=102))
+    same = parlor.runs.again(four.answer, request=replace(FULL, seed=102))
     assert drawn(finished(same)) == pictures[2]
 
 
 @pytest.mark.models
 def test_stopped_in_mid_picture_nothing_is_left_and_the_next_is_right(parlor: App) -> None:
     conversation = parlor.store.create()
-    right = drawn(finished(parlor.runs.start(conversation, Turn((Text("x"),), True, painting=FULL))))
-    long = parlor.runs.start(conversation, Turn((Text("x"),), True, painting=replace(FULL, steps=150)))
+    right = drawn(finished(parlor.runs.start(conversation, Turn((Text("x"),), True, image_request=FULL))))
+    long = parlor.runs.start(conversation, Turn((Text("x"),), True, image_request=replace(FULL, steps=150)))
     while not any(isinstance(event, Progress) and event.stage == "paint" for event in long.after(0)[0]):
         long.wait(1 << 60, 0.02)
     long.stop()
@@ -254,7 +254,7 @@ def test_stopped_in_mid_picture_nothing_is_left_and_the_next_is_right(parlor: Ap
     assert stopped
     assert stopped.message.cut
     assert not list(stopped.message.images)
-    assert drawn(finished(parlor.runs.start(conversation, Turn((Text("x"),), True, painting=FULL)))) == right
+    assert drawn(finished(parlor.runs.start(conversation, Turn((Text("x"),), True, image_request=FULL)))) == right
 
 
 # the command line
@@ -282,12 +282,12 @@ def test_the_same_seed_draws_the_same_file_and_the_file_alone_draws_it_again(hom
     assert one.read_bytes() == two.read_bytes()
     assert ask("--like", one, "--out", three).returncode == 0
     assert pixels(three) == pixels(one)
-    painting, model = read_png_metadata(one.read_bytes(), "one.png")
+    request, model = read_png_metadata(one.read_bytes(), "one.png")
     told = json.loads(done.stdout.splitlines()[-1])["made_by"]
-    assert (told["model"], told["seed"]) == (model, 7) == (TINY_PAINTER.id, painting.seed)
-    size = f"{painting.width}x{painting.height}"
-    by_hand = (*SMALL, "--seed", "7", "--steps", painting.steps, "--guidance", painting.guidance, "--size", size)
-    assert ask(painting.prompt, "--draw", "--out", four, "--negative", painting.negative, *by_hand).returncode == 0
+    assert (told["model"], told["seed"]) == (model, 7) == (TINY_PAINTER.id, request.seed)
+    size = f"{request.width}x{request.height}"
+    by_hand = (*SMALL, "--seed", "7", "--steps", request.steps, "--guidance", request.guidance, "--size", size)
+    assert ask(request.prompt, "--draw", "--out", four, "--negative", request.negative, *by_hand).returncode == 0
     assert pixels(four) == pixels(one)
 
 
