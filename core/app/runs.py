@@ -15,7 +15,7 @@ from core.app.answer_writer import AnswerWriter
 from core.app.services import Services
 from core.errors import BadInput, EngineFailed, ParlorError
 from core.host.background import Background
-from core.pipeline.draw import other
+from core.pipeline.draw import repaint_request
 from core.pipeline.respond import read_aloud, respond
 from core.pipeline.route import Choice
 from core.pipeline.turn_context import TurnContext
@@ -103,8 +103,8 @@ class Runs:
             node = self._known(question)
             return self._ask(node.conversation, turn, node.parent, None)
 
-    def again(self, answer: int, draw: bool | None = None, painting: ImageRequest | None = None) -> Run:
-        """A new version of an answer, beside the old one; ``painting`` says which pictures it is to hold.
+    def again(self, answer: int, draw: bool | None = None, request: ImageRequest | None = None) -> Run:
+        """A new version of an answer, beside the old one; ``request`` says which pictures it is to hold.
 
         A drawn answer is drawn again from the same prompt and settings with another seed.
         """
@@ -113,11 +113,11 @@ class Runs:
             question = node if node.message.role == "user" or node.parent is None else self._known(node.parent)
             parts = question.message.parts
             heard = any(isinstance(part, Audio) for part in parts)
-            if painting is None and draw is None:
-                painting = other(node.message, self.choice().paint)
-            draw = True if painting else draw
+            if request is None and draw is None:
+                request = repaint_request(node.message, self.choice().paint)
+            draw = True if request else draw
             turn = Turn(
-                parts, draw=draw, speak=heard and self._services.settings.speech.speak_replies, painting=painting
+                parts, draw=draw, speak=heard and self._services.settings.speech.speak_replies, image_request=request
             )
             context = self._context(question.conversation, turn, None, self._store.ancestors(question.id)[:-1])
             return self._answer(question.id, context)

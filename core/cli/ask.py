@@ -11,7 +11,7 @@ from typing import Any
 
 from core.app.app import App
 from core.app.runs import Run
-from core.catalogue.spec import installed, not_installed
+from core.catalogue.spec import not_installed
 from core.cli.ask_arguments import add_arguments as add_arguments
 from core.cli.ask_arguments import settings_of, turn_of
 from core.errors import BadInput
@@ -35,10 +35,11 @@ def ask(options: argparse.Namespace) -> int:
         app.settings = settings_of(options, app.settings, app.catalogue)
         app.pool.change(app.settings)
         if options.speak:
-            voice = needed(app.runs.choice().speak, "speak", "朗读")
-            if not installed(voice, app.settings.models):
+            choice = app.services.choice()
+            voice = needed(choice.speak, "speak", "朗读")
+            if not choice.has(voice):
                 raise not_installed(voice)
-        sampling = app.runs.sampling()
+        sampling = app.services.sampling()
         if options.seed is not None:
             sampling = replace(sampling, seed=options.seed)
         conversation = app.store.begin(options.conversation) if options.conversation else app.store.create()
@@ -64,8 +65,8 @@ def as_json(event: Event) -> dict[str, Any]:
             made |= {"text": text, "audio_seconds": round(audio.seconds, 3)}
         case Picture(image):
             made |= {"mime": image.mime, "bytes": len(image.data)}
-        case Prompt(painting):
-            made |= asdict(painting)
+        case Prompt(request):
+            made |= asdict(request)
         case Progress():
             made |= {"stage": event.stage, "fraction": event.fraction, "text": event.note}
         case Notice(en, zh):
@@ -163,7 +164,7 @@ def _print(event: Event, run: Run, options: argparse.Namespace, status: StatusLi
         print(f"> {event.text}", file=sys.stderr, flush=True)
     elif isinstance(event, Prompt):
         status.clear()
-        print(f"> {event.painting.prompt}", file=sys.stderr, flush=True)
+        print(f"> {event.request.prompt}", file=sys.stderr, flush=True)
 
 
 def _place(options: argparse.Namespace, number: int) -> Path:

@@ -1,31 +1,31 @@
-"""A turn that is answered with pictures: the prompt, then the painting of it."""
+"""A turn that is answered with pictures: the prompt, then the picture."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import asdict, replace
 
-from core.catalogue.spec import ModelSpec, installed, not_installed
+from core.catalogue.spec import ModelSpec, not_installed
 from core.errors import BadInput
-from core.media.png_metadata import written
-from core.pipeline.model_choice import fresh_seed
-from core.pipeline.prompt_enhancer import enhanced, foreign, wants_words
+from core.media.png_metadata import write_png_metadata
+from core.pipeline.model_choice import new_seed
+from core.pipeline.prompt_enhancer import enhance_prompt, is_foreign, needs_enhancing
 from core.pipeline.route import Plan
-from core.pipeline.styles import find, styled
+from core.pipeline.styles import apply_style, find_style
 from core.pipeline.turn_context import TurnContext, timed
 from core.pipeline.turn_record import provenance
 from core.runtime.engines import RemoteImageGenerator
 from core.runtime.lease import leased, needed
 from core.runtime.worker import Worker
 from core.settings import Settings
-from core.text.script import chinese
+from core.text.script import has_han
 from core.types.events import Complete, Event, Notice, Picture, Prompt
 from core.types.generation import ImageResult
 from core.types.image_request import ImageRequest, from_values
 from core.types.messages import Message
 from core.types.provenance import Provenance
 
-NOTE = Notice(
+STARTER_NOTICE = Notice(
     "The starter brush drew this. It knows 160 everyday things, colours, places and small numbers, and draws them "
     "small and like emoji. For more, get Stable Diffusion, on the page Models or with: "
     "python start.py models get sd-turbo",
@@ -37,21 +37,21 @@ NOTE = Notice(
 def draw(context: TurnContext, plan: Plan) -> Generator[Event, None, None]:
     """Prompt once, then Progress and a Picture for each that is finished, then Complete.
 
-    Raises NotInstalled when there is no painter, BadInput for settings it cannot follow, and what painting raises.
+    Raises NotInstalled when there is no painter, BadInput for settings it cannot follow, and what the engine raises.
     """
     painter = needed(plan.paint, "draw", "画图")
-    if not installed(painter, context.settings.models):
+    if not context.choice.has(painter):
         raise not_installed(painter)
-    painting = yield from _composed(context, plan, painter)
+    request = yield from _compose(context, plan, painter)
     if painter.miniature:
-        yield NOTE
-    yield Prompt(painting)
+        yield STARTER_NOTICE
+    yield Prompt(request)
     with (yield from leased(context.pool, painter)) as worker:
-        yield from timed("paint", _pictures(worker, painter, painting))
+        yield from timed("paint", _pictures(worker, painter, request))
     yield Complete()
 
 
-def chosen(settings: Settings, wanted: ImageRequest | None, seed: int) -> ImageRequest:
+def resolve_request(settings: Settings, wanted: ImageRequest | None, seed: int) -> ImageRequest:
     """How pictures are made: what this turn asks for, and what the settings say of the rest.
 
     A ``wanted`` with a prompt says everything itself.
@@ -72,39 +72,39 @@ def chosen(settings: Settings, wanted: ImageRequest | None, seed: int) -> ImageR
     )
 
 
-def _composed(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[Event, None, ImageRequest]:
-    """The painting with its final prompt: the wish as it stands, or what the chat model makes of it, in a style."""
-    painting = chosen(context.settings, context.turn.painting, context.sampling.seed)
-    if painting.prompt:
-        return painting
+def _compose(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[Event, None, ImageRequest]:
+    """The request with its final prompt: the words as they stand, or what the chat model makes of it, in a style."""
+    request = resolve_request(context.settings, context.turn.image_request, context.sampling.seed)
+    if request.prompt:
+        return request
     prompt = plan.prompt
     if not prompt:
         raise BadInput(
             "Say what to draw: there are no words to paint from.", "请说明要画什么：没有可以用来作画的文字。"
         )
     if painter.miniature:
-        return replace(context.turn.painting or ImageRequest(), prompt=prompt, seed=painting.seed)
-    style = find(context.settings.image.style)
-    if context.settings.image.enhance and wants_words(prompt, painter):
+        return replace(context.turn.image_request or ImageRequest(), prompt=prompt, seed=request.seed)
+    style = find_style(context.settings.image.style)
+    if context.settings.image.enhance and needs_enhancing(prompt, painter):
         writer = plan.chat
-        if writer and installed(writer, context.settings.models) and _understands(writer, prompt):
-            prompt = (yield from enhanced(context, writer, prompt)) or prompt
-    if foreign(prompt, painter):
+        if writer and context.choice.has(writer) and _understands(writer, prompt):
+            prompt = (yield from enhance_prompt(context, writer, prompt)) or prompt
+    if is_foreign(prompt, painter):
         yield Notice(
             f"{painter.name} understands only English and the prompt is Chinese: the picture may show something else.",
             f"{painter.name} 只懂英语，而提示词是中文：画面可能与要求不符。可打开提示词助手，或用英语描述。",
         )
-    prompt, negative = styled(prompt, painting.negative, style)
-    return replace(painting, prompt=prompt, negative=negative)
+    prompt, negative = apply_style(prompt, request.negative, style)
+    return replace(request, prompt=prompt, negative=negative)
 
 
 def _understands(writer: ModelSpec, prompt: str) -> bool:
-    """Small models of one language make nonsense of the other, and a poor prompt of a short wish."""
-    return len(writer.languages) > 1 or not chinese(prompt)
+    """Small models of one language make nonsense of the other, and a poor prompt of a short request."""
+    return len(writer.languages) > 1 or not has_han(prompt)
 
 
-def _pictures(worker: Worker, painter: ModelSpec, painting: ImageRequest) -> Generator[Event, None, None]:
-    with RemoteImageGenerator(worker).paint(painting) as call:
+def _pictures(worker: Worker, painter: ModelSpec, request: ImageRequest) -> Generator[Event, None, None]:
+    with RemoteImageGenerator(worker).paint(request) as call:
         for item in call:
             yield _picture(painter, item) if isinstance(item, ImageResult) else item
 
@@ -112,24 +112,24 @@ def _pictures(worker: Worker, painter: ModelSpec, painting: ImageRequest) -> Gen
 def _picture(painter: ModelSpec, result: ImageResult) -> Picture:
     """The picture, with how it was made in its file and beside it."""
     settings = {name: value for name, value in asdict(result.painting).items() if name not in {"seed", "count"}}
-    image = written(result.image, result.painting, provenance("paint", painter))
+    image = write_png_metadata(result.image, result.painting, provenance("paint", painter))
     return Picture(image, provenance("paint", painter, result.painting.seed, means=result.means, **settings))
 
 
-def painting_of(made_by: Provenance) -> ImageRequest:
-    """The painting that a picture's provenance tells of."""
+def request_of(made_by: Provenance) -> ImageRequest:
+    """The request that a picture's provenance tells of."""
     return replace(from_values(dict(made_by.settings)), seed=made_by.seed or 0, count=1)
 
 
-def other(message: Message, painter: ModelSpec | None, count: int = 0) -> ImageRequest | None:
-    """The painting of a drawn answer with a fresh seed, and as many pictures or ``count``; None for one in words.
+def repaint_request(message: Message, painter: ModelSpec | None, count: int = 0) -> ImageRequest | None:
+    """The request of a drawn answer with a new seed, and as many pictures or ``count``; None for one in words.
 
     Steps, guidance, scheduler and size are of the model that painted it: another ``painter`` takes its own.
     """
     made = [entry for entry in message.made_by if entry.stage == "paint"]
     if not made:
         return None
-    known = painting_of(made[0])
+    known = request_of(made[0])
     if painter is None or painter.id != made[0].model:
         known = ImageRequest(prompt=known.prompt, negative=known.negative)
-    return replace(known, seed=fresh_seed(), count=count or len(made))
+    return replace(known, seed=new_seed(), count=count or len(made))

@@ -1,6 +1,6 @@
-"""From a wish in a person's words to a painter's prompt: the chat model writes it in English, with more to see in it.
+"""Prompt enhancer: ``enhance_prompt`` has the chat model write a painter's prompt, in English, with more to see in it.
 
-Painters of Stable Diffusion's kind were trained on English captions, and on long ones: of a wish in Chinese they
+Painters of Stable Diffusion's kind were trained on English captions, and on long ones: of one in Chinese they
 understand nothing, and of a short one they decide the rest by chance.
 """
 
@@ -15,12 +15,12 @@ from core.pipeline.turn_record import provenance
 from core.runtime.engines import RemoteChat
 from core.runtime.lease import leased
 from core.runtime.worker import Worker
-from core.text.script import chinese
+from core.text.script import has_han
 from core.types.events import Event, ModelUsed, Progress, Tick
 from core.types.generation import Sampling
 from core.types.messages import Message, Text
 
-SHORT = 6  # words; a longer English wish is a prompt already, and so is what comes of writing one
+SHORT = 6  # words; a longer English request is a prompt already, and so is what comes of writing one
 LONGEST = 60  # words: CLIP reads 77 tokens
 GRAMMAR = r"root ::= [A-Za-z] [A-Za-z0-9 ,'()-]{10,360}"  # one line of plain English, nothing around it
 TOKENS = 90
@@ -36,34 +36,34 @@ EXAMPLES = (
 )  # fmt: skip
 
 
-def wants_words(prompt: str, spec: ModelSpec) -> bool:
+def needs_enhancing(prompt: str, spec: ModelSpec) -> bool:
     """Whether ``prompt`` is too short for the painter ``spec``, or in a language it does not understand."""
-    return foreign(prompt, spec) or len(prompt.split()) < SHORT
+    return is_foreign(prompt, spec) or len(prompt.split()) < SHORT
 
 
-def foreign(prompt: str, spec: ModelSpec) -> bool:
+def is_foreign(prompt: str, spec: ModelSpec) -> bool:
     """Whether ``prompt`` is in Chinese and the painter does not know Chinese."""
-    return "zh" not in spec.languages and chinese(prompt)
+    return "zh" not in spec.languages and has_han(prompt)
 
 
-def enhanced(context: TurnContext, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
-    """The prompt that the chat model ``writer`` makes of ``wish``; empty when it cannot, or makes nothing of it."""
+def enhance_prompt(context: TurnContext, writer: ModelSpec, request: str) -> Generator[Event, None, str]:
+    """The prompt that the chat model ``writer`` makes of ``request``; empty when it cannot, or makes nothing of it."""
     try:
-        text = yield from _written(context, writer, wish)
-    except (NotEnoughMemory, EngineFailed, WorkerDied):  # a wish can be painted as it stands
+        text = yield from _generate(context, writer, request)
+    except (NotEnoughMemory, EngineFailed, WorkerDied):  # a request can be painted as it stands
         return ""
-    prompt = _trimmed(text.strip().partition("\n")[0])
+    prompt = _trim(text.strip().partition("\n")[0])
     if len(prompt.split()) < SHORT:
         return ""
     yield ModelUsed(provenance("prompt", writer, temperature=0.0))
     return prompt
 
 
-def _written(context: TurnContext, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
+def _generate(context: TurnContext, writer: ModelSpec, request: str) -> Generator[Event, None, str]:
     grammar = GRAMMAR if writer.engine == "llama" else ""  # only llama.cpp holds a model to one
     sampling = Sampling(temperature=0.0, max_tokens=TOKENS, seed=context.sampling.seed, grammar=grammar)
     with (yield from leased(context.pool, writer)) as worker:
-        return (yield from timed("prompt", _reply(worker, _asked(wish), sampling)))
+        return (yield from timed("prompt", _reply(worker, _messages(request), sampling)))
 
 
 def _reply(worker: Worker, messages: tuple[Message, ...], sampling: Sampling) -> Generator[Event, None, str]:
@@ -78,14 +78,14 @@ def _reply(worker: Worker, messages: tuple[Message, ...], sampling: Sampling) ->
     return text
 
 
-def _asked(wish: str) -> tuple[Message, ...]:
+def _messages(request: str) -> tuple[Message, ...]:
     messages = [Message("system", (Text(INSTRUCTIONS),))]
     for example, prompt in EXAMPLES:
         messages += Message("user", (Text(example),)), Message("assistant", (Text(prompt),))
-    return (*messages, Message("user", (Text(wish),)))
+    return (*messages, Message("user", (Text(request),)))
 
 
-def _trimmed(text: str) -> str:
+def _trim(text: str) -> str:
     """At most ``LONGEST`` words, ended where a phrase ends."""
     words = " ".join(text.split()).split(" ")
     if len(words) <= LONGEST and len(text) < 340:

@@ -7,12 +7,12 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
 
-from core.catalogue.spec import ModelSpec, installed
+from core.catalogue.spec import ModelSpec
 from core.pipeline.draw import draw
 from core.pipeline.instructions import instructions
 from core.pipeline.route import route
 from core.pipeline.speech import SpeechStream
-from core.pipeline.starter_vision import NOTE, asked, look, told
+from core.pipeline.starter_vision import STARTER_NOTICE, description_prompt, insert_description, question_prompt
 from core.pipeline.turn_context import TurnContext, timed
 from core.pipeline.turn_record import TurnRecord, fold, provenance
 from core.pipeline.understand import understand
@@ -21,7 +21,7 @@ from core.runtime.lease import leased, needed
 from core.runtime.pool import Pool
 from core.runtime.worker import Worker
 from core.settings import Settings
-from core.text.script import chinese
+from core.text.script import has_han
 from core.types.events import (
     Complete,
     Delta,
@@ -89,7 +89,7 @@ def _answer(context: TurnContext) -> Generator[Event, None, None]:
         yield from draw(context, plan)
         return
     chat = needed(plan.chat, "answer", "回答")
-    if plan.look and not installed(chat, context.settings.models):
+    if plan.look and not context.choice.has(chat):
         chat = plan.look
     elif plan.look:
         question = yield from _look(context, plan.look, question)
@@ -104,12 +104,12 @@ def _answer(context: TurnContext) -> Generator[Event, None, None]:
 
 
 def _look(context: TurnContext, spec: ModelSpec, question: Message) -> Generator[Event, None, Message]:
-    """The question as the chat model gets it once the miniature eyes ``spec`` have told what the picture shows."""
-    yield NOTE
+    """The question as the chat model gets it once the starter model ``spec`` has described its picture."""
+    yield STARTER_NOTICE
     with (yield from leased(context.pool, spec)) as worker:
         seen = (yield from timed("look", _description(context, worker, question))).strip()
     yield ModelUsed(provenance("look", spec, seen=seen))
-    return told(question, seen)
+    return insert_description(question, seen)
 
 
 def _description(context: TurnContext, worker: Worker, question: Message) -> Generator[Event, None, str]:
@@ -117,7 +117,7 @@ def _description(context: TurnContext, worker: Worker, question: Message) -> Gen
     seen = ""
     yield Progress("look", None, "Looking at the picture", "正在看图")
     sampling = replace(context.sampling, adapter="", temperature=0.0)
-    wanted = look(question, chinese(question.text))
+    wanted = description_prompt(question, has_han(question.text))
     with RemoteChat(worker).reply((wanted,), sampling, context.conversation) as call:
         for item in call:
             if isinstance(item, str):
@@ -135,8 +135,8 @@ def _write(
     messages = (instructions(context, spec), *context.history, question)
     if spec.miniature:
         turn, language = replace(context.turn, parts=question.parts), context.turn.language or context.settings.language
-        messages, sampling = (asked(turn, context.history, language),), replace(sampling, temperature=0.0)
-        yield NOTE
+        messages, sampling = (question_prompt(turn, context.history, language),), replace(sampling, temperature=0.0)
+        yield STARTER_NOTICE
     ready = for_seeing_model if spec.task == "see" else for_text_model
     with (yield from leased(context.pool, spec)) as worker:
         settings = {name: value for name, value in asdict(sampling).items() if name not in {"seed", "stop", "grammar"}}

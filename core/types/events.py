@@ -49,7 +49,7 @@ class Sound:
 class Prompt:
     """What is going to be painted: the prompt is final, settings left to the model are still open."""
 
-    painting: ImageRequest
+    request: ImageRequest
 
 
 @dataclass(frozen=True, slots=True)

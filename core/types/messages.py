@@ -120,12 +120,12 @@ class Turn:
     """What a person hands over at once.
 
     ``draw`` forces (True) or forbids (False) a picture; None lets the router judge. ``speak`` asks for the answer's
-    sound. ``language`` (``en``, ``zh``) asks for an answer in it; empty leaves that to the model. ``painting`` says how
-    a picture is to be made; with a prompt in it, that prompt is used as it stands.
+    sound. ``language`` (``en``, ``zh``) asks for an answer in it; empty leaves that to the model. ``image_request``
+    says how a picture is to be made; with a prompt in it, that prompt is used as it stands.
     """
 
     parts: tuple[Part, ...]
     draw: bool | None = None
     speak: bool = False
     language: str = ""
-    painting: ImageRequest | None = None
+    image_request: ImageRequest | None = None

@@ -27,7 +27,7 @@ class RunView:
     text: str = ""
     doing: Progress = field(default_factory=lambda: Progress("start"))
     notes: list[Notice] = field(default_factory=list)
-    painting: ImageRequest | None = None
+    request: ImageRequest | None = None
     pictures: list[Image] = field(default_factory=list)
     preview: Image | None = None
     understood: bool = False
@@ -47,8 +47,8 @@ class RunView:
                     self.notes.append(event)
                 case Progress(preview=preview):
                     self.doing, self.preview = event, preview or self.preview
-                case Prompt(painting=painting):
-                    self.painting = painting
+                case Prompt(request=request):
+                    self.request = request
                 case Picture(image=image):
                     self.pictures.append(image)
                     self.preview = None
@@ -88,8 +88,8 @@ def draw(seen: RunView, written: list[str]) -> None:
     with st.container(key="writing"):
         for block in written:
             st.markdown(safe(block))
-    if seen.painting:
-        canvas(seen.pictures, seen.preview, seen.painting)
+    if seen.request:
+        canvas(seen.pictures, seen.preview, seen.request)
     doing(seen)
 
 

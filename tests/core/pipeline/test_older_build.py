@@ -10,7 +10,7 @@ import pytest
 
 from core.catalogue.load import load
 from core.media import png_metadata
-from core.pipeline.draw import other, painting_of
+from core.pipeline.draw import repaint_request, request_of
 from core.store.store import Node, Store
 from core.types.image_request import ImageRequest
 from tests.support.older_build_corners import IDS, copied
@@ -39,16 +39,16 @@ def drawn(tmp_path: Path) -> Iterator[list[Node]]:
 
 
 def test_its_provenance_tells_of_each_picture(drawn: list[Node]) -> None:
-    seeds = [[painting_of(made) for made in node.message.made_by if made.stage == "paint"] for node in drawn]
+    seeds = [[request_of(made) for made in node.message.made_by if made.stage == "paint"] for node in drawn]
     assert seeds == [[LIGHTHOUSE, replace(LIGHTHOUSE, seed=4_712)], [replace(LIGHTHOUSE, seed=99)]]
 
 
 def test_its_file_says_how_it_was_made(drawn: list[Node]) -> None:
-    read = [png_metadata.read(image.data, "drawn.png") for node in drawn for image in node.message.images]
+    read = [png_metadata.read_png_metadata(image.data, "drawn.png") for node in drawn for image in node.message.images]
     assert read == [(replace(LIGHTHOUSE, seed=seed), "sdxl-turbo") for seed in (4_711, 4_712, 99)]
 
 
 def test_it_is_drawn_again_with_its_own_settings_and_a_fresh_seed(drawn: list[Node]) -> None:
-    again = other(drawn[0].message, load().find("sdxl-turbo"))
+    again = repaint_request(drawn[0].message, load().find("sdxl-turbo"))
     assert again is not None
     assert replace(again, seed=0) == replace(LIGHTHOUSE, seed=0, count=2)

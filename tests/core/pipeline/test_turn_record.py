@@ -7,7 +7,6 @@ import io
 import random
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import PIL.Image
@@ -177,7 +176,9 @@ def replayed(home: Path) -> Iterator[ReplayedRuns]:
     own(home, write_tiny_gguf(home.parent / "chat" / "tiny.gguf"), "tiny")
     own(home, write_tiny_vits(home.parent / "voice"), "tiny-voice")
     app = App(load())
-    app.settings = replace(app.settings, chat="tiny", speak="tiny-voice", paint="tiny-painter", see="starter-eyes", image=replace(app.settings.image, enhance=False, size=(64, 64), steps=2), threads=1)  # fmt: skip
+    models = {"chat": "tiny", "speak": "tiny-voice", "paint": "tiny-painter", "see": "starter-eyes"}
+    small = {"image.enhance": False, "image.size": (64, 64), "image.steps": 2, "threads": 1}
+    app.settings = app.settings.changed(models | small)
     yield ReplayedRuns(app)
     app.close()
 
