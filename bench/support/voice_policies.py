@@ -77,7 +77,7 @@ class Rivals:
     """Measures turn after turn, on the workers of ``app`` and on a transcriber of the same weights that pads."""
 
     def __init__(self, app: App, padder: ProcessPoolExecutor) -> None:
-        choice = app.runs.choice()
+        choice = app.services.choice()
         self._app, self._padder = app, padder
         self._hear = needed(choice.listen, "hear speech", "听写语音")
         self._chat, self._speak = needed(choice.chat, "answer", "回答"), needed(choice.speak, "speak", "朗读")

@@ -17,7 +17,6 @@ from core.errors import BadInput, EngineFailed, ParlorError
 from core.host.background import Background
 from core.pipeline.draw import repaint_request
 from core.pipeline.respond import read_aloud, respond
-from core.pipeline.route import Choice
 from core.pipeline.turn_context import TurnContext
 from core.runtime.lease import needed
 from core.store.store import Node
@@ -114,7 +113,7 @@ class Runs:
             parts = question.message.parts
             heard = any(isinstance(part, Audio) for part in parts)
             if request is None and draw is None:
-                request = repaint_request(node.message, self.choice().paint)
+                request = repaint_request(node.message, self._services.choice().paint)
             draw = True if request else draw
             turn = Turn(
                 parts, draw=draw, speak=heard and self._services.settings.speech.speak_replies, image_request=request
@@ -127,7 +126,7 @@ class Runs:
         with self._starting:
             node = self._known(answer)
             self._must_be_free(node.conversation)
-            spec = needed(self.choice().speak, "speak", "朗读")
+            spec = needed(self._services.choice().speak, "speak", "朗读")
             run = self._begin(Run(node.conversation, node.parent or answer, answer))
 
         def keep(event: Event) -> None:
@@ -149,14 +148,6 @@ class Runs:
         with self._lock:
             return self._runs.get(run)
 
-    def choice(self) -> Choice:
-        """The models of the next turn."""
-        return self._services.choice()
-
-    def sampling(self) -> Sampling:
-        """How the next answer is sampled."""
-        return self._services.sampling()
-
     def close(self) -> None:
         """Stop every run and wait a moment for them to keep what they have."""
         running = [run for run in self._runs.values() if not run.finished]
@@ -174,8 +165,9 @@ class Runs:
         """Everything the turn needs, before anything of it is kept: what is wrong with it is told now."""
         self._must_be_free(conversation)
         history = tuple(node.message for node in before if node.message.parts)
-        sampling, services = sampling or self.sampling(), self._services
-        return TurnContext(turn, history, self.choice(), services.pool, services.settings, sampling, conversation)
+        services = self._services
+        sampling = sampling or services.sampling()
+        return TurnContext(turn, history, services.choice(), services.pool, services.settings, sampling, conversation)
 
     def _must_be_free(self, conversation: str) -> None:
         if self.of(conversation):

@@ -40,10 +40,10 @@ def scene_of(
     app: App, parts: tuple[Part, ...], history: tuple[Message, ...], options: CallOptions, id: str
 ) -> TurnContext:
     """A spoken turn, with everything that it is answered with."""
-    choice, settings = app.runs.choice(), voiced(app.settings, options)
+    choice, settings = app.services.choice(), voiced(app.settings, options)
     if not settings.instructions and choice.chat and len(choice.chat.languages) > 1:
         settings = replace(settings, instructions=INSTRUCTIONS)
-    sampling = app.runs.sampling()
+    sampling = app.services.sampling()
     sampling = replace(sampling, max_tokens=min(sampling.max_tokens, LONGEST))
     return TurnContext(Turn(parts, speak=True), history, choice, app.pool, settings, sampling, id, live=True)
 

@@ -62,7 +62,7 @@ class Call:
         self._events: deque[CallEvent] = deque(maxlen=EVENTS)
         self._gone = 0  # events that are no longer in the deque
         self._changed = threading.Condition()
-        choice = app.runs.choice()
+        choice = app.services.choice()
         detect, judge = _installed(app, "detect"), _maybe(app, "turn")
         hear = _usable(app, needed(choice.listen, "hear speech", "听写语音"))
         self._recorder = CallRecorder(app.store, conversation, app.settings.home / "calls")
@@ -229,7 +229,7 @@ class Call:
 
     def _prepare(self) -> None:
         """Have the opening words spoken; a call without them answers all the same."""
-        spec = self._app.runs.choice().speak
+        spec = self._app.services.choice().speak
         if spec and self._app.settings.call.fillers and installed(spec, self._app.settings.models):
             with contextlib.suppress(ParlorError):
                 self._answers.openers.prepare(self._app.pool, spec, call_reply.voiced(self._app.settings, self.options))

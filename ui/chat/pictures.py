@@ -59,7 +59,7 @@ def again(node: Node, kind: str) -> None:
     if kind == "prompt":
         st.session_state["repainting"] = None if st.session_state.get("repainting") == node.id else node.id
     elif kind == "variations" and made:
-        request = repaint_request(node.message, parlor().runs.choice().paint, VARIATIONS)
+        request = repaint_request(node.message, parlor().services.choice().paint, VARIATIONS)
         begin(partial(parlor().runs.again, node.id, request=request))
     else:
         begin(partial(parlor().runs.again, node.id))

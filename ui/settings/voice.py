@@ -32,7 +32,7 @@ def voice() -> None:
 
 def _speaking() -> ModelSpec | None:
     try:
-        return parlor().runs.choice().speak
+        return parlor().services.choice().speak
     except ParlorError:  # a chosen model that is gone is told above the page
         return None
 

@@ -154,7 +154,7 @@ def test_a_model_added_by_file_is_used_at_once_and_after_a_restart(app: App, tmp
     assert app.jobs.trouble("add") is None
     assert app.jobs.added() == "talk"
     app.change({"chat": "talk"})
-    chosen = app.runs.choice().chat
+    chosen = app.services.choice().chat
     assert chosen
     assert chosen == app.catalogue.find("talk")
     again = App(app.settings)

@@ -1,119 +1,23 @@
-"""A wish to draw, all the way: its prompt, its picture, the file that says how it was made; a tiny real painter."""
+"""A picture is drawn as it was asked for and kept with how it was made; a tiny real painter."""
 
 from __future__ import annotations
 
-import io
-import json
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-import PIL.Image
 import pytest
 
 from core.app.app import App
 from core.app.runs import Run
-from core.errors import BadInput
-from core.media.png_metadata import read_png_metadata, write_png_metadata
+from core.media.png_metadata import read_png_metadata
 from core.pipeline.draw import repaint_request, request_of, resolve_request
-from core.pipeline.prompt_enhancer import is_foreign, needs_enhancing
-from core.pipeline.styles import STYLES, apply_style, find_style
 from core.settings import ImageSettings, Settings, load
 from core.types.events import Done, Notice, Picture, Progress, Prompt
 from core.types.image_request import ImageRequest
 from core.types.messages import Image, Message, Text, Turn
 from core.types.provenance import Provenance
+from tests.support.drawn import FULL, png
 from tests.support.own_models import TINY_PAINTER, with_tiny_painter
-
-ROOT = Path(__file__).parents[3]
-SMALL = ("--chat", "smollm2-135m-instruct")
-FULL = ImageRequest("a red fox, wide shot", "blurry", 64, 64, 3, 7.5, "EulerDiscreteScheduler", 7, 1)
-MAKER = Provenance("paint", "some-model", "1", "ab" * 32)
-
-
-def png(width: int = 64, height: int = 64) -> Image:
-    out = io.BytesIO()
-    PIL.Image.new("RGB", (width, height), (200, 30, 30)).save(out, "PNG")
-    return Image(out.getvalue(), "image/png")
-
-
-# the file
-
-
-def test_a_picture_says_how_it_was_made_and_keeps_its_pixels() -> None:
-    image = write_png_metadata(png(), FULL, MAKER)
-    assert read_png_metadata(image.data, "p.png") == (FULL, "some-model")
-    with PIL.Image.open(io.BytesIO(image.data)) as made, PIL.Image.open(io.BytesIO(png().data)) as plain:
-        assert made.tobytes() == plain.tobytes()
-
-
-def test_the_same_picture_is_the_same_file() -> None:
-    assert write_png_metadata(png(), FULL, MAKER) == write_png_metadata(png(), FULL, MAKER)
-
-
-def test_other_programs_find_the_text_they_know() -> None:
-    with PIL.Image.open(io.BytesIO(write_png_metadata(png(), FULL, MAKER).data)) as made:
-        assert made.info["parameters"] == (
-            "a red fox, wide shot\nNegative prompt: blurry\n"
-            "Steps: 3, Sampler: Euler, CFG scale: 7.5, Seed: 7, Size: 64x64, Model hash: ababababab, Model: some-model"
-        )
-
-
-def test_a_picture_of_another_program_is_understood() -> None:
-    text = (
-        "a castle,\non a hill\nNegative prompt: people\n"
-        "Steps: 20, Sampler: Euler a, CFG scale: 6, Seed: 965400086, Size: 512x768, Model hash: 0123456789, Model: v1-5"
-    )
-    chunks = PIL.PngImagePlugin.PngInfo()
-    chunks.add_text("parameters", text)
-    out = io.BytesIO()
-    PIL.Image.new("RGB", (8, 8)).save(out, "PNG", pnginfo=chunks)
-    request, model = read_png_metadata(out.getvalue(), "castle.png")
-    assert (request.prompt, request.negative) == ("a castle,\non a hill", "people")
-    assert (request.width, request.height, request.steps, request.guidance) == (512, 768, 20, 6.0)
-    assert (request.scheduler, request.seed, model) == ("EulerAncestralDiscreteScheduler", 965400086, "v1-5")
-
-
-def test_lines_and_commas_in_a_prompt_do_not_become_settings() -> None:
-    sly = replace(FULL, prompt="a fox\nSteps: 99, Seed: 1", negative="x\nNegative prompt: y")
-    image = write_png_metadata(png(), sly, MAKER)
-    with PIL.Image.open(io.BytesIO(image.data)) as made:
-        assert len(made.info["parameters"].splitlines()) == 3
-    assert read_png_metadata(image.data, "p.png")[0] == sly
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"no picture", png().data, png().data[:40]], ids=["empty", "text", "mute", "cut"]
-)
-def test_a_file_that_does_not_say_is_told_in_words(data: bytes) -> None:
-    with pytest.raises(BadInput, match=r"p\.png"):
-        read_png_metadata(data, "p.png")
-
-
-def chunked(text: str) -> bytes:
-    """A picture with ``text`` where Parlor writes how it was made."""
-    chunks = PIL.PngImagePlugin.PngInfo()
-    chunks.add_itxt("parlor", text)
-    out = io.BytesIO()
-    PIL.Image.new("RGB", (8, 8)).save(out, "PNG", pnginfo=chunks)
-    return out.getvalue()
-
-
-def test_what_is_sound_in_a_strange_picture_is_taken_and_the_rest_left_to_the_model() -> None:
-    strange = '{"model": "m", "painting": {"prompt": "x", "width": Infinity, "steps": 1e999, "seed": [1]}}'
-    assert read_png_metadata(chunked(strange), "p.png") == (ImageRequest(prompt="x"), "m")
-
-
-@pytest.mark.parametrize("text", ["[" * 90_000, '{"model": "m", "painting": ["prompt"]}', "{}", "null"])
-def test_a_picture_made_to_confuse_is_told(text: str) -> None:
-    with pytest.raises(BadInput, match=r"p\.png"):
-        read_png_metadata(chunked(text), "p.png")
-
-
-# the wish
 
 
 def test_settings_fill_what_a_turn_leaves_open(tmp_path: Path) -> None:
@@ -123,24 +27,6 @@ def test_settings_fill_what_a_turn_leaves_open(tmp_path: Path) -> None:
         "", "people", 768, 512, 2, 0.0, "", 5, 3
     )
     assert resolve_request(settings, FULL, 5) == FULL
-
-
-def test_a_style_is_added_once() -> None:
-    for style in STYLES:
-        prompt, negative = apply_style("a fox", "people", style)
-        assert prompt.startswith("a fox, ")
-        assert negative.endswith("people")
-        assert apply_style(prompt, negative, style) == (prompt, negative)
-    with pytest.raises(BadInput, match="watercolour"):
-        find_style("watercolor-ish")
-
-
-def test_only_short_and_foreign_wishes_are_written_anew() -> None:
-    painter = TINY_PAINTER
-    assert needs_enhancing("a cat", painter)
-    assert needs_enhancing("一只在雪地里奔跑的红狐狸，背景是松林，冬日的阳光", painter)
-    assert not needs_enhancing("a red fox running through deep snow, pine forest behind it", painter)
-    assert not is_foreign("一只猫", replace(painter, languages=("en", "zh")))
 
 
 def test_provenance_tells_the_whole_request() -> None:
@@ -248,112 +134,3 @@ def test_stopped_in_mid_picture_nothing_is_left_and_the_next_is_right(parlor: Ap
     assert stopped.message.cut
     assert not list(stopped.message.images)
     assert drawn(finished(parlor.runs.start(conversation, Turn((Text("x"),), True, image_request=FULL)))) == right
-
-
-# the command line
-
-
-def ask(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "core.cli", "ask", *map(str, arguments)]
-    environment = os.environ | {"LANG": "C.UTF-8"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-
-
-def pixels(path: Path) -> bytes:
-    with PIL.Image.open(path) as picture:
-        return picture.tobytes()
-
-
-@pytest.mark.models
-@pytest.mark.slow
-def test_the_same_seed_draws_the_same_file_and_the_file_alone_draws_it_again(home: Path, tmp_path: Path) -> None:
-    with_tiny_painter(home)
-    one, two, three, four = (tmp_path / f"{name}.png" for name in ("one", "two", "three", "four"))
-    for target in (one, two):
-        done = ask("a red fox", "--draw", "--out", target, "--seed", "7", "--json", *SMALL)
-        assert done.returncode == 0, done.stderr
-    assert one.read_bytes() == two.read_bytes()
-    assert ask("--like", one, "--out", three).returncode == 0
-    assert pixels(three) == pixels(one)
-    request, model = read_png_metadata(one.read_bytes(), "one.png")
-    told = json.loads(done.stdout.splitlines()[-1])["made_by"]
-    assert (told["model"], told["seed"]) == (model, 7) == (TINY_PAINTER.id, request.seed)
-    size = f"{request.width}x{request.height}"
-    by_hand = (*SMALL, "--seed", "7", "--steps", request.steps, "--guidance", request.guidance, "--size", size)
-    assert ask(request.prompt, "--draw", "--out", four, "--negative", request.negative, *by_hand).returncode == 0
-    assert pixels(four) == pixels(one)
-
-
-@pytest.mark.models
-def test_several_pictures_get_names_of_their_own(home: Path, tmp_path: Path) -> None:
-    with_tiny_painter(home)
-    done = ask(
-        "a cat", "--draw", "--exact", "--count", "2", "--size", "128x64", "--steps", "2", "--out", tmp_path / "p.png"
-    )
-    assert done.returncode == 0, done.stderr
-    with PIL.Image.open(tmp_path / "p.png") as first, PIL.Image.open(tmp_path / "p-2.png") as second:
-        assert first.size == second.size == (128, 64)
-        assert first.tobytes() != second.tobytes()
-    assert sorted(path.name for path in tmp_path.glob("*.p*")) == ["p-2.png", "p.png"]
-
-
-@pytest.mark.models
-@pytest.mark.parametrize(
-    "arguments",
-    [("--size", "big"), ("--size", "12x12"), ("--steps", "0"), ("--count", "99")],
-)
-def test_settings_that_cannot_be_followed_are_told_in_one_line(
-    home: Path, tmp_path: Path, arguments: tuple[str]
-) -> None:
-    with_tiny_painter(home)
-    done = ask("a cat", "--draw", "--exact", "--out", tmp_path / "p.png", *arguments)
-    assert done.returncode == 2
-    assert len(done.stderr.strip().splitlines()) == 1 + done.stderr.startswith(">")
-    assert not (tmp_path / "p.png").exists()
-
-
-@pytest.mark.models
-@pytest.mark.parametrize("flag", ["--painter", "--voice", "--hear", "--chat"])
-def test_a_model_of_another_task_is_refused_in_one_line(home: Path, flag: str) -> None:
-    wrong = "whisper-base" if flag != "--hear" else "kokoro"
-    done = ask("a cat", "--draw", flag, wrong)
-    assert done.returncode == 2
-    assert "is a model for the task" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
-@pytest.mark.models
-def test_a_picture_of_a_model_that_is_not_here_names_that_model(home: Path, tmp_path: Path) -> None:
-    made = replace(MAKER, model="sd-turbo")
-    (tmp_path / "p.png").write_bytes(write_png_metadata(png(), FULL, made).data)
-    done = ask("--like", tmp_path / "p.png", "--out", tmp_path / "q.png")
-    assert done.returncode == 3
-    assert "models get sd-turbo" in done.stderr
-    assert not (tmp_path / "q.png").exists()
-
-
-@pytest.mark.models
-def test_interrupted_in_mid_picture_the_command_line_leaves_nothing(home: Path, tmp_path: Path) -> None:
-    with_tiny_painter(home)
-    command = [sys.executable, "-m", "core.cli", "ask", "a cat", "--draw", "--exact", "--steps", "150", "--json"]
-    command += ["--out", str(tmp_path / "p.png")]
-    running = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
-    assert running.stdout
-    for line in running.stdout:
-        if json.loads(line).get("stage") == "paint":
-            running.send_signal(signal.SIGINT)
-            break
-    running.communicate(timeout=60)
-    assert running.returncode == 130
-    assert not list(tmp_path.glob("p.png*"))
-
-
-@pytest.mark.models
-def test_without_a_painter_the_model_to_get_is_named(home: Path, tmp_path: Path) -> None:
-    done = ask("a cat", "--draw", "--painter", "sd-turbo", "--out", tmp_path / "p.png")
-    assert done.returncode == 3
-    assert "models get" in done.stderr
-    assert "GB" in done.stderr or "MB" in done.stderr
