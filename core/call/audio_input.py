@@ -1,4 +1,4 @@
-"""A call's ear: the microphone's sound becomes frames with a score of speech, a level, and how much of it is echo."""
+"""Audio input of a call, the front end of voice activity detection: sound becomes frames with a score and a level."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class AudioInput:
         self._rate = RATE
         self._rest = b""
         self._lease: Lease | None = None
-        self._thread = threading.Thread(target=self._work, name="call ear", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="call audio input", daemon=True)
         self._thread.start()
 
     def listen(self, pcm: bytes, rate: int) -> None:

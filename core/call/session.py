@@ -75,7 +75,7 @@ class Call:
         )
         self._answers = Answers(app, self._keeper, self._echo, clock, self._tell, self._given)
         self._conductor = CallController(app, self._keeper, options, self._desks, self._answers, clock, self._tell)
-        self._ear = AudioInput(detect, app.pool, self._echo, clock, self._sounded)
+        self._audio_input = AudioInput(detect, app.pool, self._echo, clock, self._sounded)
         self._tell(PhaseChanged("opening"))
         models = [spec for spec in (hear, judge, choice.speak, choice.chat) if spec]
         threading.Thread(target=self._open, args=(models,), name="call opening", daemon=True).start()
@@ -99,7 +99,7 @@ class Call:
     @property
     def behind(self) -> int:
         """How much of what came in has not been looked at yet."""
-        return self._ear.behind + self._inbox.qsize()
+        return self._audio_input.behind + self._inbox.qsize()
 
     @property
     def working(self) -> bool:
@@ -116,7 +116,7 @@ class Call:
 
     def listen(self, pcm: bytes, rate: int) -> None:
         """The microphone's next sound: s16 mono at ``rate`` Hz, of any length."""
-        self._ear.listen(pcm, rate)
+        self._audio_input.listen(pcm, rate)
 
     def played(self, turn: int, seconds: float) -> None:
         """So many seconds of the answer to ``turn`` have been audible by now."""
@@ -204,7 +204,7 @@ class Call:
             if held and now - held > HELD:
                 self._finish("Nobody came back to this call, so it has ended.", "长时间无人接回，通话已结束。")
         self._conductor.close()
-        self._ear.close()
+        self._audio_input.close()
         self._desks.close()
 
     def _safely(self, work: Callable[[], None]) -> None:

@@ -85,7 +85,7 @@ def test_somebody_as_loud_as_the_echo_is_no_echo() -> None:
     assert correlation(person.pcm[16_000:24_192], played.pcm[: 2 * 16_000]) < 0.1
 
 
-def test_the_ear_is_told_of_an_echo_only_while_something_is_played() -> None:
+def test_an_echo_is_told_of_only_while_something_is_played() -> None:
     echo, played = Echo(), sound(3.0)
     assert echo.share(bytes(1024), 0.0, 0.9) == 0.0
     echo.play(1, played)
