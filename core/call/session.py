@@ -74,7 +74,7 @@ class Call:
             EngineQueue(read, app.pool, self._result) if read else None,
         )
         self._answers = Answers(app, self._keeper, self._echo, clock, self._tell, self._given)
-        self._conductor = CallController(app, self._keeper, options, self._desks, self._answers, clock, self._tell)
+        self._controller = CallController(app, self._keeper, options, self._desks, self._answers, clock, self._tell)
         self._audio_input = AudioInput(detect, app.pool, self._echo, clock, self._sounded)
         self._tell(PhaseChanged("opening"))
         models = [spec for spec in (hear, judge, choice.speak, choice.chat) if spec]
@@ -84,12 +84,12 @@ class Call:
 
     @property
     def phase(self) -> Phase:
-        return self._conductor.phase
+        return self._controller.phase
 
     @property
     def busy(self) -> bool:
         """Whether anything is still to be heard, answered, played or drawn."""
-        return bool(self.phase == "opening" or self.behind or self._conductor.busy)
+        return bool(self.phase == "opening" or self.behind or self._controller.busy)
 
     @property
     def line(self) -> Transport | None:
@@ -104,15 +104,15 @@ class Call:
     @property
     def working(self) -> bool:
         """Whether an engine is at work that somebody waits for."""
-        return self.phase == "opening" or self._conductor.working
+        return self.phase == "opening" or self._controller.working
 
     def connect(self, line: Transport) -> None:
         """Carry the call from now on; a line that is there gives way."""
-        self._do(lambda: self._conductor.link(line))
+        self._do(lambda: self._controller.link(line))
 
     def disconnect(self, line: Transport) -> None:
         """``line`` is gone. Does nothing when another one carries the call."""
-        self._do(lambda: self._conductor.link(None) if self._answers.line is line else None)
+        self._do(lambda: self._controller.link(None) if self._answers.line is line else None)
 
     def listen(self, pcm: bytes, rate: int) -> None:
         """The microphone's next sound: s16 mono at ``rate`` Hz, of any length."""
@@ -122,27 +122,27 @@ class Call:
         """So many seconds of the answer to ``turn`` have been audible by now."""
         at = self._clock()
         self.sounding = (turn, seconds)
-        self._do(lambda: self._conductor.played(turn, seconds, at))
+        self._do(lambda: self._controller.played(turn, seconds, at))
 
     def mute(self, muted: bool) -> None:
-        self._do(lambda: self._conductor.mute(muted))
+        self._do(lambda: self._controller.mute(muted))
 
     def push(self, down: bool) -> None:
-        self._do(lambda: self._conductor.key(down))
+        self._do(lambda: self._controller.key(down))
 
     def configure(self, options: CallOptions) -> None:
         self.options = options
-        self._do(lambda: self._conductor.configure(options))
+        self._do(lambda: self._controller.configure(options))
 
     def show(self, data: bytes, name: str) -> None:
         """A picture for the next turn. Raises BadInput when it is none that can be opened."""
         image = media.open_image(data, name)
-        self._do(lambda: self._conductor.show(image))
+        self._do(lambda: self._controller.show(image))
 
     def say(self, text: str) -> None:
         """Written words as a turn of their own."""
         if text.strip():
-            self._do(lambda: self._conductor.typed(text.strip()))
+            self._do(lambda: self._controller.typed(text.strip()))
 
     def hang_up(self, en: str = "", zh: str = "") -> None:
         """End the call; ``wait`` waits until it is kept."""
@@ -172,12 +172,12 @@ class Call:
 
     def _sounded(self, sound: Sounded | ParlorError) -> None:
         if isinstance(sound, Sounded):
-            self._do(lambda: self._conductor.sounded(sound))
+            self._do(lambda: self._controller.sounded(sound))
         else:
             self._do(lambda: self._deaf(sound))
 
     def _result(self, result: Result) -> None:
-        self._do(lambda: self._conductor.result(result))
+        self._do(lambda: self._controller.result(result))
 
     def _given(self, given: AnswerEvent) -> None:
         self._do(lambda: self._answers.given(given))
@@ -194,16 +194,16 @@ class Call:
 
     def _work(self) -> None:
         held = 0.0
-        while self._conductor.phase != "ended":
+        while self._controller.phase != "ended":
             with contextlib.suppress(queue.Empty):
                 work = self._inbox.get(timeout=LOOK)
                 if work:
                     self._safely(work)
             now = time.monotonic()
-            held = (held or now) if self._conductor.phase == "held" else 0.0
+            held = (held or now) if self._controller.phase == "held" else 0.0
             if held and now - held > HELD:
                 self._finish("Nobody came back to this call, so it has ended.", "长时间无人接回，通话已结束。")
-        self._conductor.close()
+        self._controller.close()
         self._audio_input.close()
         self._desks.close()
 
@@ -244,21 +244,21 @@ class Call:
             self._tell(CallNotice.of(trouble))
             self._finish(trouble.en, trouble.zh)
         else:
-            self._conductor.enter("held" if self._answers.line is None else "listening")
+            self._controller.enter("held" if self._answers.line is None else "listening")
 
     def _finish(self, en: str = "", zh: str = "") -> None:
         """Keep what was said last, with its words if they come soon, and end."""
-        if self._conductor.phase == "ended":
+        if self._controller.phase == "ended":
             return
         self.closing = True
-        self._conductor.close()
+        self._controller.close()
         until = time.monotonic() + CLOSING
-        while self._conductor.unkept and time.monotonic() < until:
+        while self._controller.unkept and time.monotonic() < until:
             with contextlib.suppress(queue.Empty):
                 work = self._inbox.get(timeout=0.1)
                 if work:
                     self._safely(work)
-        self._conductor.enter("ended", en, zh)
+        self._controller.enter("ended", en, zh)
 
 
 _BROKE = (
