@@ -54,7 +54,7 @@ class Answer:
     sounded_at: float = 0.0  # the clock at its first sound
     zero: float = 0.0  # and, told then, at the last sound of its question
     audible: bool = False  # more of it than the word that it was begun with
-    opener: float = 0.0  # seconds of the word that it was begun with
+    filler: float = 0.0  # seconds of the word that it was begun with
     over: bool = False
     trouble: ParlorError | None = None
     refusal: ParlorError | None = None  # why there will be no picture
@@ -68,8 +68,8 @@ class Answer:
     @property
     def opening(self) -> bool:
         """Whether only the word that it was begun with has been heard, and what is asked may still go on."""
-        more = not self.over or self.said.seconds > self.opener + TAIL
-        return self.opener > 0 and self.heard <= self.opener + TAIL and more and not self.spoken.typed
+        more = not self.over or self.said.seconds > self.filler + TAIL
+        return self.filler > 0 and self.heard <= self.filler + TAIL and more and not self.spoken.typed
 
     def message(self, cut: bool) -> Message:
         """The answer as the history keeps it: what was heard of it, or all of it when nobody broke it off."""

@@ -24,7 +24,7 @@ from core.types.messages import Audio, Image, Message, Reading, Text
 if TYPE_CHECKING:
     from core.app.app import App
 
-OPENERS = 2  # in one turn: one that its own echo reopens must not go on for ever
+FILLERS = 2  # in one turn: one that its own echo reopens must not go on for ever
 GROWING = 1.0  # seconds of an answer heard between two times that it is kept
 
 
@@ -48,7 +48,7 @@ class Answers:
         self._app, self._keeper, self._echo = app, keeper, echo
         self._clock, self._tell, self._post = clock, tell, post
         self.line: Transport | None = None
-        self.openers = Fillers()
+        self.fillers = Fillers()
         self.current: Answer | None = None
         self.sketches: list[BackgroundDrawing] = []
         self.began: Callable[[Answer], None] = lambda answer: None
@@ -88,18 +88,18 @@ class Answers:
     def nod(self) -> None:
         """The turn may be over: let the word be heard that its answer begins with, and nothing else of it."""
         answer = self.current
-        if answer and not answer.committed and not answer.opener and self._open(answer):
+        if answer and not answer.committed and not answer.filler and self._open(answer):
             self._play(answer, 1)
 
     def _open(self, answer: Answer) -> bool:
         """Put an opening word before what there is of an answer; False when there is none."""
         spoken = answer.spoken
-        if spoken.openers == OPENERS or (opener := self.openers.next(spoken.language)) is None:
+        if spoken.fillers == FILLERS or (filler := self.fillers.next(spoken.language)) is None:
             return False
-        spoken.openers += 1
+        spoken.fillers += 1
         ready, answer.sounds, answer.said = answer.sounds, [], PlayedAnswer()
-        self._add(answer, *opener)
-        answer.opener = opener[1].seconds
+        self._add(answer, *filler)
+        answer.filler = filler[1].seconds
         for clause in ready:
             assert clause.sound
             self._add(answer, clause.text, clause.sound)
@@ -208,8 +208,8 @@ class Answers:
 
     def _words(self, answer: Answer) -> None:
         """After an opening word, tell when the answer's own words could be heard."""
-        if answer.opener and answer.timed and answer.timed.words is None:
-            words = max(self._clock(), answer.sounded_at + answer.opener)
+        if answer.filler and answer.timed and answer.timed.words is None:
+            words = max(self._clock(), answer.sounded_at + answer.filler)
             answer.timed = answer.spoken.timed(answer.sounded_at, words, answer.zero)
             self._tell(answer.timed)
 

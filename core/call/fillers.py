@@ -43,7 +43,7 @@ class Fillers:
         return sounds[next(self._turns) % len(sounds)] if sounds else None
 
 
-def without_opener(message: Message) -> Message:
+def without_filler(message: Message) -> Message:
     """An answer as a model should read it again: it would begin every next one with the same word."""
     parts = tuple(_without(part) if isinstance(part, Transcript) else part for part in message.parts)
     return Message(message.role, parts, message.made_by, message.figures, message.cut)

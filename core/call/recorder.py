@@ -12,7 +12,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from core.call.fillers import without_opener
+from core.call.fillers import without_filler
 from core.errors import ParlorError
 from core.store.store import Store
 from core.types.messages import Audio, Image, Message, Part, Word
@@ -39,7 +39,7 @@ class CallRecorder:
         """What was said before, as a model reads it: without the recordings, of which an hour has 70 MB."""
         nodes = self._store.ancestors(self.parent, sound=False) if self.parent is not None else []
         messages = (node.message for node in nodes if node.message.parts)
-        return tuple(without_opener(each) if each.role == "assistant" else each for each in messages)
+        return tuple(without_filler(each) if each.role == "assistant" else each for each in messages)
 
     def speaking(self, sound: bytes | bytearray) -> None:
         """Write down what has been said of the open turn so far, s16 at 16 kHz."""

@@ -232,7 +232,7 @@ class Call:
         spec = self._app.runs.choice().speak
         if spec and self._app.settings.openers and installed(spec, self._app.settings.models):
             with contextlib.suppress(ParlorError):
-                self._answers.openers.prepare(self._app.pool, spec, call_reply.voiced(self._app.settings, self.options))
+                self._answers.fillers.prepare(self._app.pool, spec, call_reply.voiced(self._app.settings, self.options))
 
     def _deaf(self, trouble: ParlorError) -> None:
         """The detector could not be opened, or keeps dying: without it there is no call."""

@@ -42,7 +42,7 @@ class UserTurn:
     loudest: float = -100.0
     voiced_until: float = 0.0
     barged: bool = False  # it interrupted an answer
-    openers: int = 0  # words that its answers began with: it may have gone on after one
+    fillers: int = 0  # words that its answers began with: it may have gone on after one
     waiting: bool = False  # the key to talk is down, and nobody has spoken yet
 
     def add(self, pcm: bytes, level: float, at: float, speech: bool) -> None:
