@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from core.call import recorder as call_keep
+from core.call.recorder import recover
 from core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Calls:
         self._app = app
         self._call: Call | None = None
         self._lock = threading.Lock()
-        self.recovered = call_keep.recover(app.store, app.settings.home / "calls")
+        self.recovered = recover(app.store, app.settings.home / "calls")
 
     def start(self, conversation: str, options: CallOptions, clock: Callable[[], float] = time.monotonic) -> Call:
         """A call in ``conversation``, or in a new one where that is empty. One that is being hung up is waited for.

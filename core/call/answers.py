@@ -39,13 +39,13 @@ class Answers:
     def __init__(
         self,
         app: App,
-        keeper: CallRecorder,
+        recorder: CallRecorder,
         echo: Echo,
         clock: Callable[[], float],
         tell: Callable[[CallEvent], None],
         post: Callable[[AnswerEvent], None],
     ) -> None:
-        self._app, self._keeper, self._echo = app, keeper, echo
+        self._app, self._recorder, self._echo = app, recorder, echo
         self._clock, self._tell, self._post = clock, tell, post
         self.line: Transport | None = None
         self.fillers = Fillers()
@@ -61,7 +61,9 @@ class Answers:
 
     def begin(self, spoken: UserTurn, options: CallOptions) -> None:
         """Begin to answer ``spoken``, which may not be over yet."""
-        scene = reply.scene_of(self._app, spoken.parts(), self._keeper.history(), options, self._keeper.conversation)
+        scene = reply.scene_of(
+            self._app, spoken.parts(), self._recorder.history(), options, self._recorder.conversation
+        )
         plan = reply.plan_of(scene)
         answer = self.current = Answer(spoken)
         if not plan.draw:
@@ -114,7 +116,7 @@ class Answers:
             self._tell(CallNotice.of(answer.refusal))
         if answer.drawing:
             self.sketches.append(answer.drawing)
-            answer.drawing.begin(self._tell, self._keeper, self._post)
+            answer.drawing.begin(self._tell, self._recorder, self._post)
         if answer.over:
             self._over(answer, answer.trouble)
 
@@ -147,7 +149,7 @@ class Answers:
             self._finish(answer, cut=False)
             return None
         if answer.node and int(answer.heard / GROWING) > int(kept / GROWING):
-            self._keeper.growing(answer.node, Message("assistant", (Text(answer.said.until(answer.heard)[0]),)))
+            self._recorder.growing(answer.node, Message("assistant", (Text(answer.said.until(answer.heard)[0]),)))
         return answer
 
     def break_off(self) -> None:
@@ -198,7 +200,7 @@ class Answers:
             case Understood(message) if spoken.shown:
                 spoken.shown = tuple(part for part in message.parts if isinstance(part, Image | Reading))
                 if spoken.question is not None:
-                    self._keeper.words(spoken.question, spoken.parts())
+                    self._recorder.words(spoken.question, spoken.parts())
             case Notice(en, zh):
                 self._tell(CallNotice(en, zh))
 
@@ -248,7 +250,7 @@ class Answers:
     def _place(self, answer: Answer) -> None:
         """Make room for the answer in the store, as soon as anything of it is to be kept."""
         if answer.node is None and answer.spoken.question is not None:
-            answer.node = self._keeper.answer(answer.spoken.question)
+            answer.node = self._recorder.answer(answer.spoken.question)
             if answer.drawing:
                 answer.drawing.place(answer.node)
 
@@ -259,10 +261,10 @@ class Answers:
         if message.parts or answer.trouble or answer.audible:
             self._place(answer)
         if answer.node:
-            self._keeper.finish(answer.node, message, answer.trouble)
-            self._keeper.parent = answer.node
+            self._recorder.finish(answer.node, message, answer.trouble)
+            self._recorder.parent = answer.node
         elif answer.spoken.question is not None:
-            self._keeper.parent = answer.spoken.question
+            self._recorder.parent = answer.spoken.question
         if message.text:
             self._tell(Caption(answer.turn, "parlor", message.text, final=True))
         self._echo.silent()

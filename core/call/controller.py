@@ -35,15 +35,15 @@ class CallController:
     def __init__(
         self,
         app: App,
-        keeper: CallRecorder,
+        recorder: CallRecorder,
         options: CallOptions,
-        desks: EngineQueues,
+        queues: EngineQueues,
         answers: Answers,
         clock: Callable[[], float],
         tell: Callable[[CallEvent], None],
     ) -> None:
-        self.app, self.keeper, self.options = app, keeper, options
-        self.desks, self.answers, self.clock, self.tell = desks, answers, clock, tell
+        self.app, self.recorder, self.options = app, recorder, options
+        self.queues, self.answers, self.clock, self.tell = queues, answers, clock, tell
         self.floor = TurnTaking(options.push)
         self.phase: Phase = "opening"
         self._muted = False
@@ -62,13 +62,13 @@ class CallController:
     def busy(self) -> bool:
         """Whether anything is still to be heard, answered, played or drawn."""
         answers = self.answers
-        return bool(self.spoken or answers.current or answers.sketches or self.desks.hear.busy)
+        return bool(self.spoken or answers.current or answers.sketches or self.queues.hear.busy)
 
     @property
     def working(self) -> bool:
         """Whether somebody waits for an engine."""
-        judging = self.desks.judge and self.desks.judge.busy
-        return bool(self.desks.hear.busy or judging or self.answers.working)
+        judging = self.queues.judge and self.queues.judge.busy
+        return bool(self.queues.hear.busy or judging or self.answers.working)
 
     @property
     def unkept(self) -> bool:
@@ -89,7 +89,7 @@ class CallController:
         actions = self.floor.frame(frame)
         self._turns.add(sound.pcm, frame.level, frame.at, self.floor.voiced_until == frame.at)
         if self.spoken and self.floor.state in ("speech", "pause"):
-            self.keeper.speaking(self.spoken.sound)
+            self.recorder.speaking(self.spoken.sound)
         self.act(actions)
 
     def result(self, result: Result) -> None:
@@ -129,8 +129,8 @@ class CallController:
     def show(self, image: Image) -> None:
         """A picture for the next turn; its words are read meanwhile."""
         self._pictures.parts.append(image)
-        if self.desks.read:
-            self.desks.read.ask(("read", id(image)), "read", image)
+        if self.queues.read:
+            self.queues.read.ask(("read", id(image)), "read", image)
         self.tell(PicturesWaiting(len(self._pictures)))
 
     def configure(self, options: CallOptions) -> None:
@@ -173,7 +173,9 @@ class CallController:
             match action:
                 case Began():
                     self._open()
-                case Asked() if self.spoken and not self.desks.hear.busy and (self.options.partials or self.floor.over):
+                case Asked() if (
+                    self.spoken and not self.queues.hear.busy and (self.options.partials or self.floor.over)
+                ):
                     self._transcribe(("asked", self.spoken.turn), self.spoken.piece, words=False)
                 case Ended(number) if self.spoken:
                     self._end(self.spoken, number)
@@ -193,7 +195,7 @@ class CallController:
                     self._take()
 
     def _transcribe(self, key: tuple[str, int], sound: bytes, words: bool) -> None:
-        self.desks.transcribe(key, sound, self.app.settings.script, self._language, words)
+        self.queues.transcribe(key, sound, self.app.settings.script, self._language, words)
 
     def _open(self, typed: tuple[Part, ...] = ()) -> UserTurn:
         answer = self.answers.current
@@ -207,7 +209,7 @@ class CallController:
     def _end(self, spoken: UserTurn, number: int) -> None:
         spoken.mark("ended", self.clock())
         self._transcribe(("end", number), spoken.end(number), words=True)
-        if self.options.push or not self.desks.judge_end(number, bytes(spoken.sound)):
+        if self.options.push or not self.queues.judge_end(number, bytes(spoken.sound)):
             self.act(self.floor.judged(number, 1.0))
 
     def _take(self) -> None:
@@ -222,7 +224,7 @@ class CallController:
         if spoken:
             self.tell(Caption(spoken.turn, "you", "", final=True))
             if spoken.question is None:
-                self.keeper.forget()
+                self.recorder.forget()
         self.answers.abandon()
         self.enter("speaking" if self.answers.current else "listening")
 
@@ -235,7 +237,7 @@ class CallController:
         if isinstance(result.item, Aligned):
             spoken.aligned(number, result.item.words)
             if spoken.question is not None:
-                self.keeper.words(spoken.question, spoken.parts())
+                self.recorder.words(spoken.question, spoken.parts())
         elif isinstance(result.item, Segment):
             spoken.heard(number, result.item.text, result.item.language)
             self._heard(spoken, number)
@@ -246,8 +248,8 @@ class CallController:
         """Nobody spoke; or the transcriber failed, and the recording is kept without its words."""
         if trouble:
             sound = Audio(bytes(spoken.sound), RATE)
-            self.keeper.parent = self.keeper.question((*spoken.shown, sound), spoken.question)
-            self.keeper.forget()
+            self.recorder.parent = self.recorder.question((*spoken.shown, sound), spoken.question)
+            self.recorder.forget()
         spoken.heard(number, "", "")
         self._heard(spoken, number)
 
@@ -297,15 +299,15 @@ class CallController:
         self.tell(Caption(spoken.turn, "you", spoken.words, final=True, language=spoken.language))
         if self.answers.current:
             self.enter("thinking")
-        spoken.question = self.keeper.question(spoken.parts(), spoken.question)
-        self.keeper.forget()
+        spoken.question = self.recorder.question(spoken.parts(), spoken.question)
+        self.recorder.forget()
         if spoken.shown:
             self._pictures.hand_over(spoken.shown)
             self.tell(PicturesWaiting(len(self._pictures)))
         if self.answers.current:
             self.answers.committed()
             return
-        self.keeper.parent, self._turns.open = spoken.question, None
+        self.recorder.parent, self._turns.open = spoken.question, None
         self.floor.answered()
         if self.phase not in ("held", "ended"):
             self.enter("listening")

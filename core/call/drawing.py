@@ -29,9 +29,9 @@ class BackgroundDrawing:
         self._pictures: list[Image] = []
 
     def begin(
-        self, tell: Callable[[CallEvent], None], keeper: CallRecorder, post: Callable[[AnswerEvent], None]
+        self, tell: Callable[[CallEvent], None], recorder: CallRecorder, post: Callable[[AnswerEvent], None]
     ) -> None:
-        self._tell, self._keeper = tell, keeper
+        self._tell, self._recorder = tell, recorder
         tell(Drawing(self.turn, None))
         self.answer.begin(respond(self._scene), post)
 
@@ -71,4 +71,4 @@ class BackgroundDrawing:
 
     def _keep(self) -> None:
         if self._node is not None and self._pictures:
-            self._keeper.drawn(self._node, tuple(self._pictures), self.answer.record.made_by)
+            self._recorder.drawn(self._node, tuple(self._pictures), self.answer.record.made_by)

@@ -104,6 +104,6 @@ class EngineQueues:
         return self.judge is not None
 
     def close(self) -> None:
-        for desk in (self.hear, self.judge, self.read):
-            if desk:
-                desk.close()
+        for each in (self.hear, self.judge, self.read):
+            if each:
+                each.close()

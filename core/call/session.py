@@ -65,16 +65,16 @@ class Call:
         choice = app.runs.choice()
         detect, judge = _installed(app, "detect"), _maybe(app, "turn")
         hear = _usable(app, needed(choice.listen, "hear speech", "听写语音"))
-        self._keeper = CallRecorder(app.store, conversation, app.settings.home / "calls")
+        self._recorder = CallRecorder(app.store, conversation, app.settings.home / "calls")
         self._echo = Echo()
         read = choice.read if choice.read and installed(choice.read, app.settings.models) else None
-        self._desks = EngineQueues(
+        self._queues = EngineQueues(
             EngineQueue(hear, app.pool, self._result),
             EngineQueue(judge, app.pool, self._result) if judge else None,
             EngineQueue(read, app.pool, self._result) if read else None,
         )
-        self._answers = Answers(app, self._keeper, self._echo, clock, self._tell, self._given)
-        self._controller = CallController(app, self._keeper, options, self._desks, self._answers, clock, self._tell)
+        self._answers = Answers(app, self._recorder, self._echo, clock, self._tell, self._given)
+        self._controller = CallController(app, self._recorder, options, self._queues, self._answers, clock, self._tell)
         self._audio_input = AudioInput(detect, app.pool, self._echo, clock, self._sounded)
         self._tell(PhaseChanged("opening"))
         models = [spec for spec in (hear, judge, choice.speak, choice.chat) if spec]
@@ -205,7 +205,7 @@ class Call:
                 self._finish("Nobody came back to this call, so it has ended.", "长时间无人接回，通话已结束。")
         self._controller.close()
         self._audio_input.close()
-        self._desks.close()
+        self._queues.close()
 
     def _safely(self, work: Callable[[], None]) -> None:
         """Whatever goes wrong is told, and the call goes on."""
@@ -221,7 +221,7 @@ class Call:
         """Load the models and put each to work once; a call that cannot hear ends with the reason."""
         trouble: ParlorError | None = None
         try:
-            call_reply.made_ready(self._app, self.options, models, self._keeper.history(), self.conversation)
+            call_reply.made_ready(self._app, self.options, models, self._recorder.history(), self.conversation)
             self._prepare()
         except ParlorError as error:
             trouble = error

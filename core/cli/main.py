@@ -71,7 +71,7 @@ def _parser() -> OneLine:
 
     bench = commands.add_parser("bench", help="measure", add_help=False)
     bench.add_argument(
-        "name", choices=["chat", "floor", "gpu", "hearing", "hour", "memory", "see", "starter", "ui", "voice"]
+        "name", choices=["beside", "chat", "floor", "gpu", "hearing", "hour", "memory", "see", "starter", "ui", "voice"]
     )
     bench.add_argument("rest", nargs=argparse.REMAINDER)
     bench.set_defaults(run=lambda options: importlib.import_module(f"bench.{options.name}").main(options.rest))

@@ -1,4 +1,4 @@
-"""Models that only a hub repository's name is known of: looked up with the hub's own client, pinned, noted.
+"""Import from the hub: ``look_up`` recognises a repository by name and notes it pinned; ``pin`` pins a known one.
 
 What the repository holds is recognised by the same eyes as a folder on this machine (``core.importer.detect_folder``);
 only its small files are fetched for that, into the folder where the download goes on from them.

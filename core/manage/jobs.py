@@ -1,4 +1,4 @@
-"""Care of models in the background: fetch, check, add, move. A thread each, so that a page can show and stop them.
+"""Background jobs on models: get, verify, add, move, at most one a key, so that a page can show and stop them.
 
 A job's key is the model's id when one is fetched or checked, ``add`` while one is added and ``move`` while the folder
 of all is moved.

@@ -1,4 +1,4 @@
-"""Taking models away: what is left of unfinished downloads, installed files, and the person's own entries."""
+"""Removing models: installed files, what is left of unfinished downloads, and the person's own entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a picture was made, inside its own file: two PNG text chunks, from which the same picture can be made again.
+"""PNG metadata: how a picture was made, in two text chunks from which the same picture can be made again.
 
 ``parameters`` is the text that AUTOMATIC1111's web UI writes and many programs read
 (https://github.com/AUTOMATIC1111/stable-diffusion-webui, ``modules/infotext_utils.py``); ``parlor`` is JSON with

@@ -1,4 +1,4 @@
-"""What crosses the pipe between the app and a worker: frames of frozen values, a length before each.
+"""Inter-process frames: what crosses the pipe between the app and a worker, a length before each.
 
 Frames are pickles, opened by an unpickler that knows the values and errors of ``core`` and nothing else, so that
 neither side can be made to run code by the other.

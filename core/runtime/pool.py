@@ -1,4 +1,4 @@
-"""Every loaded model, its process, and whose turn it is.
+"""The model pool: ``Pool.use`` leases a loaded model's worker, loading it and making room first where needed.
 
 ``Pool.use`` is a generator: it says what it is doing (waiting, making room, loading) and returns a Lease. A lease holds
 its worker alone until it is released. Memory is reserved before a model is loaded, with the peak that was measured on

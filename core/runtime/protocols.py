@@ -1,4 +1,4 @@
-"""What each kind of engine does, and how one is opened.
+"""Engine protocols: what each kind of engine does, and how one is opened.
 
 Engines are synchronous: a call is a generator that streams, can be closed at any item, and lets another call follow.
 Only ``open_engine`` knows which module an engine lives in, and imports it when asked; it runs inside a worker process.

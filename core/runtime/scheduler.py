@@ -1,4 +1,4 @@
-"""Who is in memory, who waits for it, and who comes next: the pool's decisions, without a process or a lock.
+"""The scheduler: who is in memory, who waits for it, and who comes next, without a process or a lock.
 
 ``Scheduler`` is used under the pool's lock. Requests are served in the order they came, as far as
 ``core.runtime.memory`` lets later ones overtake: the longest waiting request for room has a claim on the models that

@@ -1,4 +1,4 @@
-"""One child process around one engine, seen from the app: a call goes in, a stream of items comes out.
+"""Worker: one child process around one engine, seen from the app: a call goes in, a stream of items comes out.
 
 The child (``core/runtime/child.py``) ends by itself when its standard input closes, so nothing is left over however the
 app went.

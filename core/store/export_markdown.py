@@ -1,4 +1,4 @@
-"""A conversation as Markdown that people read: the selected branch, in a zip when there are media. And back.
+"""Markdown export: ``to_markdown`` writes the selected branch, zipped when there are media; ``from_markdown`` reads it.
 
 Our own files carry a mark in HTML comments, which no reader shows: ``<!-- parlor 1 5f0e1c2a -->`` after the title, and
 ``<!-- 5f0e1c2a ... -->`` at every message and part. The mark is chosen so that it occurs nowhere in the text, so a

@@ -1,4 +1,4 @@
-"""From a stream of words to clauses that can be spoken, in any script.
+"""Clause segmentation for streaming TTS: ``Clauses`` cuts a stream of words into clauses that can be spoken.
 
 The first clause leaves as early as it can be said, so that the voice starts soon; later ones grow into whole sentences,
 because a speech model gives a sentence better prosody than its pieces. A cut never falls inside a number, an

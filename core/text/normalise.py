@@ -1,8 +1,8 @@
-"""Markdown as a person would read it aloud: plain words, in runs of one language each.
+"""Text normalisation for speech: ``spoken`` gives Markdown as plain words, in runs of one language each.
 
 An answer is judged line by line, the way it is written: fenced code is announced and not read, addresses are shortened,
 tables are read row by row. Then each line is cut where its script changes, so that Latin words inside Chinese become a
-run of their own, and each run's numbers and signs are written out in its language (``spoken_en``, ``spoken_zh``).
+run of their own, and each run's numbers and signs are written out in its language (``normalise_en``, ``normalise_zh``).
 """
 
 from __future__ import annotations

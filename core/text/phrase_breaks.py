@@ -1,4 +1,4 @@
-"""Where a sentence can be parted when there is no mark: before a word that begins a phrase, in English and Chinese.
+"""Phrase breaks: where a sentence without a mark can be parted, before a word that begins a phrase, in en and zh.
 
 Nothing is parted that is said in one breath: an article and its noun, a name, a number and what it counts. In Chinese,
 which has no spaces, a character begins a phrase only where the one before it does not make a word with it: of 75 cuts

@@ -1,4 +1,4 @@
-"""Words for searching and for titles: how text is cut for the full-text index, in English and in Chinese.
+"""Tokenisation for full-text search, in English and Chinese: ``indexed`` and ``query``; and titles.
 
 SQLite's tokeniser sees a run of Chinese as one word. Here every ideograph, kana and symbol is set apart by a control
 character, which the tokeniser takes for a gap; a word of any length is then a phrase, and taking the character out

@@ -1,4 +1,4 @@
-"""What to paint: one value from the person's wish to the painter and back into the picture's file."""
+"""Image request: one value from what a person asks for to the image generator and back into the picture's file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said in a conversation: frozen values without identity, so they compare, hash, pickle and replay.
+"""Messages: what is said in a conversation, frozen values that compare, hash, pickle and replay.
 
 Audio is signed 16-bit little-endian mono PCM; times are seconds; a picture is an encoded file (PNG, JPEG, ...).
 """

@@ -147,10 +147,10 @@ def test_silence_before_the_first_word_is_no_part_of_a_turn_with_a_key() -> None
 def test_what_was_being_said_when_the_app_was_killed_is_found_again(store: Store, tmp_path: Path) -> None:
     conversation = store.create()
     first = store.add(conversation, Message("user", (Text("Hello."),)), None)
-    keeper = CallRecorder(store, conversation, tmp_path / "calls")
+    recorder = CallRecorder(store, conversation, tmp_path / "calls")
     speech = bytearray(sound(1.7, RATE).pcm)
     for end in range(0, len(speech), 1024):
-        keeper.speaking(speech[:end])
+        recorder.speaking(speech[:end])
     # the app is gone here: nothing was closed or flushed
     assert recover(store, tmp_path / "calls") == 1
     last = store.path(conversation)[-1]
@@ -163,18 +163,18 @@ def test_what_was_being_said_when_the_app_was_killed_is_found_again(store: Store
 
 
 def test_a_turn_that_was_kept_leaves_nothing_behind(store: Store, tmp_path: Path) -> None:
-    keeper = CallRecorder(store, store.create(), tmp_path / "calls")
-    keeper.speaking(sound(1.0, RATE).pcm)
-    keeper.question((Text("Hello."),), None)
-    keeper.forget()
+    recorder = CallRecorder(store, store.create(), tmp_path / "calls")
+    recorder.speaking(sound(1.0, RATE).pcm)
+    recorder.question((Text("Hello."),), None)
+    recorder.forget()
     assert not list((tmp_path / "calls").iterdir())
 
 
 def test_a_question_that_went_on_is_the_same_message(store: Store, tmp_path: Path) -> None:
     conversation = store.create()
-    keeper = CallRecorder(store, conversation, tmp_path / "calls")
-    first = keeper.question((Text("I would like"),), None)
-    assert keeper.question((Text("I would like some tea."),), first) == first
+    recorder = CallRecorder(store, conversation, tmp_path / "calls")
+    first = recorder.question((Text("I would like"),), None)
+    assert recorder.question((Text("I would like some tea."),), first) == first
     assert [node.message.text for node in store.path(conversation)] == ["I would like some tea."]
 
 
