@@ -87,7 +87,7 @@ class Answers:
         if len(answer.sounds) > 1:
             self._words(answer)
 
-    def nod(self) -> None:
+    def backchannel(self) -> None:
         """The turn may be over: let the word be heard that its answer begins with, and nothing else of it."""
         answer = self.current
         if answer and not answer.committed and not answer.filler and self._open(answer):

@@ -19,7 +19,18 @@ from core.call.recorder import CallRecorder
 from core.call.transport import CallOptions, Transport
 from core.call.user_turn import RATE, Pictures, Turns, UserTurn
 from core.errors import ParlorError
-from core.turn_taking.actions import Action, Asked, Began, Committed, Dropped, Ducked, Ended, Hushed, Nodded, Reopened
+from core.turn_taking.actions import (
+    Action,
+    Asked,
+    Backchannelled,
+    Began,
+    Committed,
+    Dropped,
+    Ducked,
+    Ended,
+    Hushed,
+    Reopened,
+)
 from core.turn_taking.text import stops
 from core.turn_taking.turn_taking import TurnTaking
 from core.types.generation import Aligned, Segment
@@ -185,8 +196,8 @@ class CallController:
                     self.enter("hearing")
                 case Committed():
                     self._commit()
-                case Nodded():
-                    self.answers.nod()
+                case Backchannelled():
+                    self.answers.backchannel()
                 case Dropped():
                     self._drop()
                 case Ducked(low) if self.answers.line:

@@ -56,7 +56,7 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class Nodded:
+class Backchannelled:
     """The silence is long, and the turn perhaps not over: show that somebody listens. The speaker may still go on."""
 
 
@@ -77,4 +77,4 @@ class Hushed:
     """Somebody takes the floor: the answer ends here."""
 
 
-Action = Began | Asked | Ended | Reopened | Committed | Nodded | Dropped | Ducked | Hushed
+Action = Began | Asked | Ended | Reopened | Committed | Backchannelled | Dropped | Ducked | Hushed

@@ -6,7 +6,7 @@ be done. Its clock is the one in the frames, so an hour of talk takes as long as
 
 A pause is a soft end: the words are transcribed and an answer is begun at once, to be thrown away if the speaker goes
 on. The turn is over when the silence has lasted as long as ``core.turn_taking.text.patience`` asks for: a moment after
-what sounds finished, up to two seconds after "and, um"; in so long a silence they are nodded to. Speech over an answer
+what sounds finished, up to two seconds after "and, um"; so long a silence gets a backchannel. Speech over an answer
 makes it quiet at once and ends it when it is words that are meant: not a cough, not "uh-huh", not the answer itself
 coming back through the microphone.
 """
@@ -19,6 +19,7 @@ from core.turn_taking.actions import (
     FRAME,
     Action,
     Asked,
+    Backchannelled,
     Began,
     Committed,
     Dropped,
@@ -26,7 +27,6 @@ from core.turn_taking.actions import (
     Ended,
     Frame,
     Hushed,
-    Nodded,
     Reopened,
 )
 from core.turn_taking.text import agrees, echoes, murmurs, patience
@@ -58,7 +58,7 @@ ECHO = 0.6
 
 PARTIAL = 0.6  # seconds between two captions while somebody speaks
 AGAIN = 0.7  # seconds of silence at least, once a turn that was taken for finished has gone on
-NOD = 0.9  # seconds of silence after which a person wonders whether they are listened to
+BACKCHANNEL = 0.9  # seconds of silence after which a person wonders whether they are listened to
 LONGEST = 24.0  # seconds in one piece of a turn: Whisper takes 30
 PIECE = 8.0  # seconds: a piece as long as this is kept when the speaker goes on after SETTLED of silence
 SETTLED = 0.5  # seconds
@@ -88,7 +88,7 @@ class TurnTaking:
         self._text: str | None = None  # heard at the current end; None until it is
         self._language = ""
         self._finished: float | None = None  # judged at the current end
-        self._nodded = False  # at the current end
+        self._backchannelled = False  # at the current end
         self._again = False  # the turn was taken for finished before, and went on
         self._final = False  # the turn is over once it is heard, whatever is judged of it
         self._sounding = ""  # what can be heard of an answer, empty when nothing is
@@ -216,7 +216,7 @@ class TurnTaking:
         self.state, self._ended = "pause", self.voiced_until
         self._number += 1
         self._text = self._finished = None
-        self._nodded = False
+        self._backchannelled = False
         return [Ended(self._number)]
 
     def _reopen(self) -> list[Action]:
@@ -240,15 +240,15 @@ class TurnTaking:
             taken = self._take()
         least = AGAIN if self._again else 0.0
         if not self._final and self._gap < max(least, patience(self._finished, self._text, self._language)):
-            return [*taken, *self._nod()]
+            return [*taken, *self._backchannel()]
         self.state = "answer"
         return [*taken, Committed(self._number)]
 
-    def _nod(self) -> list[Action]:
-        if self._nodded or self._gap < NOD:
+    def _backchannel(self) -> list[Action]:
+        if self._backchannelled or self._gap < BACKCHANNEL:
             return []
-        self._nodded = True
-        return [Nodded()]
+        self._backchannelled = True
+        return [Backchannelled()]
 
     def _beside(self, text: str) -> bool:
         """Whether words over an answer leave it the floor: agreement or a murmur, or its own echo.

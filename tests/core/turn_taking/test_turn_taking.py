@@ -10,6 +10,7 @@ from core.turn_taking.actions import (
     FRAME,
     Action,
     Asked,
+    Backchannelled,
     Began,
     Committed,
     Dropped,
@@ -17,10 +18,9 @@ from core.turn_taking.actions import (
     Ended,
     Frame,
     Hushed,
-    Nodded,
     Reopened,
 )
-from core.turn_taking.turn_taking import AGAIN, BEGIN, LONGEST, NOD, SOFT_END, TurnTaking
+from core.turn_taking.turn_taking import AGAIN, BACKCHANNEL, BEGIN, LONGEST, SOFT_END, TurnTaking
 
 HEARING = 0.2  # seconds that the simulated transcriber takes
 JUDGING = 0.06
@@ -130,8 +130,8 @@ def test_in_a_long_silence_a_speaker_is_nodded_to_once_and_a_finished_turn_is_no
     talk = Talk(says="I would like to", finished=0.1).speak(1.5)
     stopped = talk.now
     talk.run(3.0)
-    assert [at - stopped for at in talk.all(Nodded)] == pytest.approx([NOD], abs=2 * FRAME)
-    assert not Talk().speak(1.5).run(3.0).count(Nodded)
+    assert [at - stopped for at in talk.all(Backchannelled)] == pytest.approx([BACKCHANNEL], abs=2 * FRAME)
+    assert not Talk().speak(1.5).run(3.0).count(Backchannelled)
 
 
 def test_whoever_went_on_after_what_sounded_finished_is_given_more_time() -> None:
