@@ -50,7 +50,7 @@ class Answers:
         self.line: Transport | None = None
         self.fillers = Fillers()
         self.current: Answer | None = None
-        self.sketches: list[BackgroundDrawing] = []
+        self.drawings: list[BackgroundDrawing] = []
         self.began: Callable[[Answer], None] = lambda answer: None
         self.ended: Callable[[Answer], None] = lambda answer: None
 
@@ -115,20 +115,20 @@ class Answers:
         if answer.refusal:
             self._tell(CallNotice.of(answer.refusal))
         if answer.drawing:
-            self.sketches.append(answer.drawing)
+            self.drawings.append(answer.drawing)
             answer.drawing.begin(self._tell, self._recorder, self._post)
         if answer.over:
             self._over(answer, answer.trouble)
 
     def given(self, given: AnswerEvent) -> None:
-        """Something an answer or a sketch brought forth."""
+        """Something an answer or a drawing brought forth."""
         answer, event = given.answer, given.event
         if event is not None:
             answer.record = answer.record.add(event)
-        sketch = next((one for one in self.sketches if one.answer is answer), None)
-        if sketch:
-            if sketch.given(given):
-                self.sketches.remove(sketch)
+        drawing = next((one for one in self.drawings if one.answer is answer), None)
+        if drawing:
+            if drawing.given(given):
+                self.drawings.remove(drawing)
         elif answer is self.current:
             self._over(answer, given.trouble) if event is None else self._event(answer, event)
 
@@ -174,14 +174,14 @@ class Answers:
             if self.line:
                 self.line.hush()
             self._echo.silent()
-        if answer.drawing in self.sketches:
-            self.sketches.remove(answer.drawing)
+        if answer.drawing in self.drawings:
+            self.drawings.remove(answer.drawing)
             answer.drawing.withdraw()
         self.current = None
 
     def close(self) -> None:
-        for sketch in self.sketches:
-            sketch.stop()
+        for drawing in self.drawings:
+            drawing.stop()
 
     def _event(self, answer: Answer, event: Event) -> None:
         spoken = answer.spoken

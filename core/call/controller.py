@@ -73,7 +73,7 @@ class CallController:
     def busy(self) -> bool:
         """Whether anything is still to be heard, answered, played or drawn."""
         answers = self.answers
-        return bool(self.spoken or answers.current or answers.sketches or self.queues.hear.busy)
+        return bool(self.spoken or answers.current or answers.drawings or self.queues.hear.busy)
 
     @property
     def working(self) -> bool:
