@@ -44,7 +44,7 @@ class Answer:
 
     spoken: UserTurn  # the turn it answers
     record: TurnRecord = field(default_factory=TurnRecord)  # the fold of what it gave
-    said: PlayedAnswer = field(default_factory=PlayedAnswer)
+    played: PlayedAnswer = field(default_factory=PlayedAnswer)
     text: str = ""  # written so far
     sounds: list[Clause] = field(default_factory=list)
     queued: int = 0  # sounds that went out on the line
@@ -68,16 +68,16 @@ class Answer:
     @property
     def opening(self) -> bool:
         """Whether only the word that it was begun with has been heard, and what is asked may still go on."""
-        more = not self.over or self.said.seconds > self.filler + TAIL
+        more = not self.over or self.played.seconds > self.filler + TAIL
         return self.filler > 0 and self.heard <= self.filler + TAIL and more and not self.spoken.typed
 
     def message(self, cut: bool) -> Message:
         """The answer as the history keeps it: what was heard of it, or all of it when nobody broke it off."""
-        text, sound, words = self.said.until(self.heard if cut else math.inf)
+        text, sound, words = self.played.until(self.heard if cut else math.inf)
         parts: tuple[Part, ...] = ()
         if sound and sound.pcm:
             parts = (sound, Transcript(text, "", words))
-        elif self.text and not (cut and self.said.clauses):
+        elif self.text and not (cut and self.played.clauses):
             parts = (Text(self.text),)
         metrics = self.record.metrics()
         seconds = dict(metrics.seconds)

@@ -99,7 +99,7 @@ class Answers:
         if spoken.fillers == FILLERS or (filler := self.fillers.next(spoken.language)) is None:
             return False
         spoken.fillers += 1
-        ready, answer.sounds, answer.said = answer.sounds, [], PlayedAnswer()
+        ready, answer.sounds, answer.played = answer.sounds, [], PlayedAnswer()
         self._add(answer, *filler)
         answer.filler = filler[1].seconds
         for clause in ready:
@@ -145,11 +145,11 @@ class Answers:
             return None
         if not answer.audible:
             self._audible(answer)
-        if answer.over and answer.heard >= answer.said.seconds - TAIL:
+        if answer.over and answer.heard >= answer.played.seconds - TAIL:
             self._finish(answer, cut=False)
             return None
         if answer.node and int(answer.heard / GROWING) > int(kept / GROWING):
-            self._recorder.growing(answer.node, Message("assistant", (Text(answer.said.until(answer.heard)[0]),)))
+            self._recorder.growing(answer.node, Message("assistant", (Text(answer.played.until(answer.heard)[0]),)))
         return answer
 
     def break_off(self) -> None:
@@ -161,7 +161,7 @@ class Answers:
         if self.line:
             self.line.hush()
         if answer.audible:
-            self._tell(Interrupted(answer.turn, answer.said.until(answer.heard)[0]))
+            self._tell(Interrupted(answer.turn, answer.played.until(answer.heard)[0]))
         self._finish(answer, cut=True)
 
     def abandon(self) -> None:
@@ -205,7 +205,7 @@ class Answers:
                 self._tell(CallNotice(en, zh))
 
     def _add(self, answer: Answer, text: str, sound: Audio) -> None:
-        answer.said.add(text, sound)
+        answer.played.add(text, sound)
         answer.sounds.append(Clause(answer.turn, len(answer.sounds), text, sound.seconds, sound))
 
     def _words(self, answer: Answer) -> None:
@@ -232,7 +232,7 @@ class Answers:
             return
         if trouble:
             self._tell(CallNotice.of(trouble))
-        if not answer.sounds or answer.heard >= answer.said.seconds - TAIL:
+        if not answer.sounds or answer.heard >= answer.played.seconds - TAIL:
             self._finish(answer, cut=trouble is not None)
 
     def _sounded(self, answer: Answer, at: float) -> None:

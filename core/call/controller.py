@@ -123,8 +123,8 @@ class CallController:
     def played(self, turn: int, seconds: float, at: float) -> None:
         """So much of the answer to ``turn`` had been audible at the clock's ``at``."""
         if answer := self.answers.played(turn, seconds, at):
-            left = answer.said.seconds - answer.heard if answer.over else math.inf  # more of it may be on its way
-            self.act(self.floor.sounding(answer.said.around(answer.heard) or "…", left))
+            left = answer.played.seconds - answer.heard if answer.over else math.inf  # more of it may be on its way
+            self.act(self.floor.sounding(answer.played.around(answer.heard) or "…", left))
 
     def typed(self, text: str) -> None:
         """Words written into the call are a turn, and take the floor."""

@@ -30,10 +30,10 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_what_was_heard_is_the_words_that_had_sounded() -> None:
-    said = PlayedAnswer()
-    said.add("The capital of France is Paris.", sound(2.0))
-    said.add("It lies on the Seine.", sound(1.5))
-    text, heard, words = said.until(2.6)
+    answer = PlayedAnswer()
+    answer.add("The capital of France is Paris.", sound(2.0))
+    answer.add("It lies on the Seine.", sound(1.5))
+    text, heard, words = answer.until(2.6)
     assert text.startswith("The capital of France is Paris. It lies")
     assert "Seine" not in text
     assert heard is not None
@@ -47,18 +47,18 @@ def test_chinese_words_are_characters_with_their_punctuation() -> None:
 
 
 def test_a_second_sound_of_a_clause_belongs_to_its_words() -> None:
-    said = PlayedAnswer()
-    said.add("A clause in two sounds.", sound(1.0))
-    said.add("", sound(1.0))
-    assert said.seconds == pytest.approx(2.0)
-    assert said.until(2.0)[0] == "A clause in two sounds."
-    assert "two" not in said.until(0.7)[0]
+    answer = PlayedAnswer()
+    answer.add("A clause in two sounds.", sound(1.0))
+    answer.add("", sound(1.0))
+    assert answer.seconds == pytest.approx(2.0)
+    assert answer.until(2.0)[0] == "A clause in two sounds."
+    assert "two" not in answer.until(0.7)[0]
 
 
 def test_the_whole_answer_is_kept_whole() -> None:
-    said = PlayedAnswer()
-    said.add("Hello.", sound(1.0))
-    text, heard, words = said.until(float("inf"))
+    answer = PlayedAnswer()
+    answer.add("Hello.", sound(1.0))
+    text, heard, words = answer.until(float("inf"))
     assert (text, heard, words[-1].end) == ("Hello.", sound(1.0), 1.0)
 
 
