@@ -46,7 +46,7 @@ TRIED: dict[str, tuple[float, ...]] = {
     "voice.STAY": (0.2, 0.5),
     "voice.BEGIN": (0.032, 0.064, 0.16, 0.256),
     "voice.REOPEN": (0.032, 0.096, 0.16),
-    "voice.SOFT_END": (0.064, 0.096, 0.192, 0.288),
+    "voice.SPECULATE": (0.064, 0.096, 0.192, 0.288),
     "voice.FALL": (15.0, 20.0, 35.0, 99.0),
     "voice.FORGET": (0.0, 5.0, 20.0),
     "turntext.QUICK": (0.1, 0.3, 0.5),

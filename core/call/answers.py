@@ -164,7 +164,7 @@ class Answers:
             self._tell(Interrupted(answer.turn, answer.played.until(answer.heard)[0]))
         self._finish(answer, cut=True)
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """Throw an answer away of which nothing was heard but the word that it began with."""
         answer = self.current
         if not answer or answer.audible:

@@ -129,7 +129,7 @@ class CallController:
     def typed(self, text: str) -> None:
         """Words written into the call are a turn, and take the floor."""
         self.answers.break_off()
-        self.answers.abandon()
+        self.answers.discard()
         self.act(self.floor.cut())
         spoken = self._open(typed=(Text(text),))
         spoken.voiced_until = self.clock()
@@ -192,7 +192,7 @@ class CallController:
                     self._end(self.spoken, number)
                 case Reopened(number, kept) if self.spoken:
                     self.spoken.reopen(number, kept)
-                    self.answers.abandon()
+                    self.answers.discard()
                     self.enter("hearing")
                 case Committed():
                     self._commit()
@@ -236,7 +236,7 @@ class CallController:
             self.tell(Caption(spoken.turn, "you", "", final=True))
             if spoken.question is None:
                 self.recorder.forget()
-        self.answers.abandon()
+        self.answers.discard()
         self.enter("speaking" if self.answers.current else "listening")
 
     # what was heard

@@ -60,7 +60,7 @@ class UserTurn:
         return bytes(self.sound[self.start :])
 
     def end(self, number: int) -> bytes:
-        """A soft end: what has to be transcribed now."""
+        """A pause: what has to be transcribed now."""
         self.pieces[number] = TurnSegment(self.start, len(self.sound))
         return self.piece
 

@@ -32,7 +32,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A soft end: transcribe the turn, judge it, begin to answer. ``number`` names this end."""
+    """A pause, which may be the turn's end ``number``: transcribe it, detect its end, begin a speculative answer."""
 
     number: int
 

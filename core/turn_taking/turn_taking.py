@@ -4,11 +4,11 @@ It knows no model, no transport and no thread. It is told what a frame holds (``
 whether the turn sounds finished (``judged``) and whether an answer can be heard (``sounding``); it returns what is to
 be done. Its clock is the one in the frames, so an hour of talk takes as long as its arithmetic.
 
-A pause is a soft end: the words are transcribed and an answer is begun at once, to be thrown away if the speaker goes
-on. The turn is over when the silence has lasted as long as ``core.turn_taking.text.patience`` asks for: a moment after
-what sounds finished, up to two seconds after "and, um"; so long a silence gets a backchannel. Speech over an answer
-makes it quiet at once and ends it when it is words that are meant: not a cough, not "uh-huh", not the answer itself
-coming back through the microphone.
+A pause begins a speculative answer: the words are transcribed, and it is discarded if the speaker goes on. The turn is
+over when the silence has lasted as long as ``core.turn_taking.text.patience`` asks for: a moment after what sounds
+finished, up to two seconds after "and, um"; so long a silence gets a backchannel. Speech over an answer makes it quiet
+at once and ends it when it is words that are meant: not a cough, not "uh-huh", not the answer itself coming back
+through the microphone.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STAY = 0.35
 
 BEGIN = 0.096  # seconds of speech that begin a turn: 0.064 begins as many in noise, 0.16 a third, 64 ms later
 REOPEN = 0.064  # seconds of speech that take a pause back: 0.032 to 0.16 are the same
-SOFT_END = 0.128  # seconds without speech until an answer is begun; thrown away 0.50 times a turn, at 0.064 s 0.73
+SPECULATE = 0.128  # seconds without speech until an answer is begun; thrown away 0.50 times a turn, at 0.064 s 0.73
 
 # Silero's score stays up for 0.1 s after the last sound. What is this much quieter than the loudest of the turn is its
 # end already: 132 ms after it, and without this rule 180. With a FINISHED of 0.5, 15 % of the turns are taken for two
@@ -198,7 +198,7 @@ class TurnTaking:
     def _follow(self, voiced: bool) -> list[Action]:
         self._piece += FRAME
         self._voiced += FRAME * voiced
-        if self._gap >= SOFT_END and not self.push:
+        if self._gap >= SPECULATE and not self.push:
             return self._end()
         if self._piece >= LONGEST:
             return [*self._end(), *self._reopen()]

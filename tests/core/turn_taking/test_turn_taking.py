@@ -20,7 +20,7 @@ from core.turn_taking.actions import (
     Hushed,
     Reopened,
 )
-from core.turn_taking.turn_taking import AGAIN, BACKCHANNEL, BEGIN, LONGEST, SOFT_END, TurnTaking
+from core.turn_taking.turn_taking import AGAIN, BACKCHANNEL, BEGIN, LONGEST, SPECULATE, TurnTaking
 
 HEARING = 0.2  # seconds that the simulated transcriber takes
 JUDGING = 0.06
@@ -97,14 +97,14 @@ def test_a_turn_that_sounds_and_reads_finished_is_over_as_soon_as_it_is_heard() 
     ended = talk.now
     talk.run(1.0)
     assert (talk.count(Began), talk.count(Ended), talk.count(Committed)) == (1, 1, 1)
-    assert talk.all(Committed)[0] - ended == pytest.approx(SOFT_END + HEARING, abs=2 * FRAME)
+    assert talk.all(Committed)[0] - ended == pytest.approx(SPECULATE + HEARING, abs=2 * FRAME)
 
 
 def test_the_answer_is_begun_before_the_turn_is_known_to_be_over() -> None:
     talk = Talk(finished=0.1).speak(2.0)
     stopped = talk.now
     talk.run(2.5)
-    assert talk.all(Ended)[0] - stopped == pytest.approx(SOFT_END, abs=FRAME)
+    assert talk.all(Ended)[0] - stopped == pytest.approx(SPECULATE, abs=FRAME)
     assert talk.all(Committed)[0] - stopped == pytest.approx(1.0, abs=2 * FRAME)
 
 
