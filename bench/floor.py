@@ -28,7 +28,7 @@ from bench.support.voice_turns import SpokenTurn, cafe, coughs, music, silence, 
 from bench.voice import SMALL, opened, reciter
 from core.app.app import App
 from core.call.audio_input import BYTES, RATE, level
-from core.call.engine_queue import JUDGED
+from core.call.engine_queue import ENDING
 from core.call.user_turn import BEFORE
 from core.runtime.lease import acquire
 from core.runtime.worker import Worker
@@ -101,7 +101,7 @@ class Engines:
         return next(((one.text, one.language) for one in items if isinstance(one, Segment)), ("", ""))
 
     def _judged(self, pcm: bytes) -> float:
-        items = _items(self._judge, "judge", Audio(pcm[-2 * round(JUDGED * RATE) :], RATE))
+        items = _items(self._judge, "judge", Audio(pcm[-2 * round(ENDING * RATE) :], RATE))
         return next(item for item in items if isinstance(item, float))
 
 
@@ -128,7 +128,9 @@ def passed(recorded: Recorded, engines: Engines) -> Passed:
                     ended.append(frame.at)
                     start = max(0, round((began[-1] - BEFORE) * RATE)) * 2
                     sound = recorded.pcm[start : (at + 1) * BYTES]
-                    actions += floor.heard(number, *engines.hear(sound)) + floor.judged(number, engines.judge(sound))
+                    actions += floor.heard(number, *engines.hear(sound)) + floor.end_of_turn(
+                        number, engines.judge(sound)
+                    )
                 case Reopened() | Dropped():
                     thrown += 1
                 case Committed():

@@ -1,4 +1,4 @@
-"""What happens in a call, one thing after another: what is heard and judged, and what is done about it.
+"""What happens in a call, one thing after another: what is recognised, and what is done about it.
 
 Everything here runs on the call's own thread (``core/call/session.py``); engines, transports and answers post to it.
 The timing is ``core.turn_taking.turn_taking.TurnTaking``'s: its actions are carried out here.
@@ -78,8 +78,8 @@ class CallController:
     @property
     def working(self) -> bool:
         """Whether somebody waits for an engine."""
-        judging = self.queues.judge and self.queues.judge.busy
-        return bool(self.queues.hear.busy or judging or self.answers.working)
+        detecting = self.queues.turn_detector and self.queues.turn_detector.busy
+        return bool(self.queues.hear.busy or detecting or self.answers.working)
 
     @property
     def unkept(self) -> bool:
@@ -104,7 +104,7 @@ class CallController:
         self.act(actions)
 
     def result(self, result: Result) -> None:
-        """Something was heard, judged or read."""
+        """Something was heard, detected or read."""
         kind, key = result.job.key
         if result.trouble:
             self.tell(CallNotice.of(result.trouble))
@@ -116,7 +116,9 @@ class CallController:
             case "judge" if isinstance(result.item, float) or result.trouble:
                 if self.spoken and key in self.spoken.pieces:
                     self.spoken.mark("judged", self.clock())
-                self.act(self.floor.judged(key, result.item or 0.0))  # without a judge, words and silence decide
+                self.act(
+                    self.floor.end_of_turn(key, result.item or 0.0)
+                )  # without a turn detector, words and silence decide
             case "read" if isinstance(result.item, Reading):
                 self._pictures.read(key, result.item)
 
@@ -220,8 +222,8 @@ class CallController:
     def _end(self, spoken: UserTurn, number: int) -> None:
         spoken.mark("ended", self.clock())
         self._transcribe(("end", number), spoken.end(number), words=True)
-        if self.options.push or not self.queues.judge_end(number, bytes(spoken.sound)):
-            self.act(self.floor.judged(number, 1.0))
+        if self.options.push or not self.queues.detect_end(number, bytes(spoken.sound)):
+            self.act(self.floor.end_of_turn(number, 1.0))
 
     def _take(self) -> None:
         """Somebody has interrupted the answer."""

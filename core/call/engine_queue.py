@@ -17,7 +17,7 @@ from core.types.events import Progress, Tick
 from core.types.messages import Audio
 
 RATE = 16_000
-JUDGED = 8.0  # seconds of a turn that its end is judged by
+ENDING = 8.0  # seconds of a turn that the turn detector hears
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +87,23 @@ class EngineQueue:
 
 @dataclass(frozen=True, slots=True)
 class EngineQueues:
-    """The engines that a call asks; ``judge`` and ``read`` may be missing."""
+    """The engines that a call asks; ``turn_detector`` and ``read`` may be missing."""
 
     hear: EngineQueue
-    judge: EngineQueue | None
+    turn_detector: EngineQueue | None
     read: EngineQueue | None
 
     def transcribe(self, key: tuple[str, int], sound: bytes, script: str, hint: str, words: bool) -> None:
         """``sound`` is s16 at 16 kHz; ``hint`` the language of the call so far."""
         self.hear.ask(key, "hear", Audio(sound, RATE), "", script, hint, words)
 
-    def judge_end(self, number: int, sound: bytes) -> bool:
-        """Whether the turn sounds finished will be told; False when there is nobody to judge."""
-        if self.judge:
-            self.judge.ask(("judge", number), "judge", Audio(sound[-2 * round(JUDGED * RATE) :], RATE))
-        return self.judge is not None
+    def detect_end(self, number: int, sound: bytes) -> bool:
+        """Whether the turn sounds finished will be told; False when there is no turn detector."""
+        if self.turn_detector:
+            self.turn_detector.ask(("judge", number), "judge", Audio(sound[-2 * round(ENDING * RATE) :], RATE))
+        return self.turn_detector is not None
 
     def close(self) -> None:
-        for each in (self.hear, self.judge, self.read):
+        for each in (self.hear, self.turn_detector, self.read):
             if each:
                 each.close()

@@ -63,21 +63,21 @@ class Call:
         self._gone = 0  # events that are no longer in the deque
         self._changed = threading.Condition()
         choice = app.runs.choice()
-        detect, judge = _installed(app, "detect"), _maybe(app, "turn")
+        detect, turn_detector = _installed(app, "detect"), _maybe(app, "turn")
         hear = _usable(app, needed(choice.listen, "hear speech", "听写语音"))
         self._recorder = CallRecorder(app.store, conversation, app.settings.home / "calls")
         self._echo = Echo()
         read = choice.read if choice.read and installed(choice.read, app.settings.models) else None
         self._queues = EngineQueues(
             EngineQueue(hear, app.pool, self._result),
-            EngineQueue(judge, app.pool, self._result) if judge else None,
+            EngineQueue(turn_detector, app.pool, self._result) if turn_detector else None,
             EngineQueue(read, app.pool, self._result) if read else None,
         )
         self._answers = Answers(app, self._recorder, self._echo, clock, self._tell, self._given)
         self._controller = CallController(app, self._recorder, options, self._queues, self._answers, clock, self._tell)
         self._audio_input = AudioInput(detect, app.pool, self._echo, clock, self._sounded)
         self._tell(PhaseChanged("opening"))
-        models = [spec for spec in (hear, judge, choice.speak, choice.chat) if spec]
+        models = [spec for spec in (hear, turn_detector, choice.speak, choice.chat) if spec]
         threading.Thread(target=self._open, args=(models,), name="call opening", daemon=True).start()
         self._thread = threading.Thread(target=self._work, name="call", daemon=True)
         self._thread.start()

@@ -32,7 +32,7 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CallOptions:
-    """How a call is held. ``push``: the person presses a key while speaking, and the judge of turns is left out.
+    """How a call is held. ``push``: the person presses a key while speaking, and the turn detector is left out.
 
     Empty voices are those of the settings.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FRAME = 0.032  # seconds: 512 samples at 16 kHz, what Silero judges at once
+FRAME = 0.032  # seconds: 512 samples at 16 kHz, what Silero takes at once
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-# Seconds of silence after which a turn is over: it sounds finished and reads so; one of the two; neither. Not judged
-# yet: as one of the two.
+# Seconds of silence after which a turn is over: it sounds finished and reads so; one of the two; neither. Not
+# known yet: as one of the two.
 QUICK = 0.2
 DOUBTFUL = 1.0
 PATIENT = 2.0

@@ -1,8 +1,8 @@
 """Who has the floor: the timing of a spoken conversation as a state machine over frames of sound.
 
 It knows no model, no transport and no thread. It is told what a frame holds (``frame``), what was heard (``heard``),
-whether the turn sounds finished (``judged``) and whether an answer can be heard (``sounding``); it returns what is to
-be done. Its clock is the one in the frames, so an hour of talk takes as long as its arithmetic.
+whether the turn sounds finished (``end_of_turn``) and whether an answer can be heard (``sounding``); it returns what is
+to be done. Its clock is the one in the frames, so an hour of talk takes as long as its arithmetic.
 
 A pause begins a speculative answer: the words are transcribed, and it is discarded if the speaker goes on. The turn is
 over when the silence has lasted as long as ``core.turn_taking.text.patience`` asks for: a moment after what sounds
@@ -87,10 +87,10 @@ class TurnTaking:
         self._next = 0.0  # clock at which words are to be asked for
         self._text: str | None = None  # heard at the current end; None until it is
         self._language = ""
-        self._finished: float | None = None  # judged at the current end
+        self._finished: float | None = None  # by the turn detector, at the current end
         self._backchannelled = False  # at the current end
         self._again = False  # the turn was taken for finished before, and went on
-        self._final = False  # the turn is over once it is heard, whatever is judged of it
+        self._final = False  # the turn is over once it is heard, whatever is detected
         self._sounding = ""  # what can be heard of an answer, empty when nothing is
         self._left = 0.0  # seconds of it still to come
         self._over = False  # this turn began over an answer, which still sounds
@@ -130,7 +130,7 @@ class TurnTaking:
             return []
         return self._take()
 
-    def judged(self, number: int, finished: float) -> list[Action]:
+    def end_of_turn(self, number: int, finished: float) -> list[Action]:
         """How likely the speaker has finished at end ``number``, 0 to 1."""
         if number != self._number or self.state != "pause":
             return []

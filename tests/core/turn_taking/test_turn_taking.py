@@ -23,7 +23,7 @@ from core.turn_taking.actions import (
 from core.turn_taking.turn_taking import AGAIN, BACKCHANNEL, BEGIN, LONGEST, SPECULATE, TurnTaking
 
 HEARING = 0.2  # seconds that the simulated transcriber takes
-JUDGING = 0.06
+DETECTING = 0.06
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Talk:
             self.done.append((self.now, action))
             match action:
                 case Ended(number):
-                    self.waiting += [(self.now + JUDGING, "judged", number), (self.now + HEARING, "heard", number)]
+                    self.waiting += [(self.now + DETECTING, "detected", number), (self.now + HEARING, "heard", number)]
                 case Asked():
                     self.waiting.append((self.now + HEARING, "overheard", 0))
                 case Hushed():
@@ -65,8 +65,8 @@ class Talk:
             )
             for _, kind, number in sorted(due):
                 text = self.says if self.beside is None or not self.answer else self.beside
-                if kind == "judged":
-                    self.act(self.floor.judged(number, self.finished))
+                if kind == "detected":
+                    self.act(self.floor.end_of_turn(number, self.finished))
                 elif kind == "heard":
                     self.act(self.floor.heard(number, text, "en"))
                 else:
@@ -246,7 +246,7 @@ def test_one_short_word_ends_an_answer() -> None:
     assert talk.count(Hushed) == 1
 
 
-# a key instead of a judge
+# a key instead of a turn detector
 
 
 def test_with_a_key_nothing_but_the_key_begins_and_ends_a_turn() -> None:
