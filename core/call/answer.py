@@ -47,7 +47,7 @@ class Answer:
     played: PlayedAnswer = field(default_factory=PlayedAnswer)
     text: str = ""  # written so far
     sounds: list[Clause] = field(default_factory=list)
-    queued: int = 0  # sounds that went out on the line
+    queued: int = 0  # sounds that went out on the transport
     heard: float = 0.0  # seconds of them that were audible
     node: int | None = None  # where it is kept
     committed: bool = False  # the turn it answers is over, so that it may be heard

@@ -31,9 +31,9 @@ GROWING = 1.0  # seconds of an answer heard between two times that it is kept
 class Answers:
     """One answer at a time, and the pictures that are drawn beside it. Everything runs on the call's own thread.
 
-    ``line`` is where sound goes, None while nobody is connected. ``began`` is called when an answer becomes audible,
-    ``ended`` when it is over and kept. The word that it may begin with is no answer yet, only a sign of listening:
-    whoever goes on after it goes on with the same turn.
+    ``transport`` is where sound goes, None while nobody is connected. ``began`` is called when an answer becomes
+    audible, ``ended`` when it is over and kept. The word that it may begin with is no answer yet, only a sign of
+    listening: whoever goes on after it goes on with the same turn.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Answers:
     ) -> None:
         self._app, self._recorder, self._echo = app, recorder, echo
         self._clock, self._tell, self._post = clock, tell, post
-        self.line: Transport | None = None
+        self.transport: Transport | None = None
         self.fillers = Fillers()
         self.current: Answer | None = None
         self.drawings: list[BackgroundDrawing] = []
@@ -158,8 +158,8 @@ class Answers:
         if not answer or not answer.committed:
             return
         answer.stop()
-        if self.line:
-            self.line.hush()
+        if self.transport:
+            self.transport.hush()
         if answer.audible:
             self._tell(Interrupted(answer.turn, answer.played.until(answer.heard)[0]))
         self._finish(answer, cut=True)
@@ -171,8 +171,8 @@ class Answers:
             return
         answer.stop()
         if answer.queued:
-            if self.line:
-                self.line.hush()
+            if self.transport:
+                self.transport.hush()
             self._echo.silent()
         if answer.drawing in self.drawings:
             self.drawings.remove(answer.drawing)
@@ -223,8 +223,8 @@ class Answers:
             assert clause.sound
             self._echo.play(answer.turn, clause.sound)
             self._tell(light)
-            if self.line:
-                self.line.play(clause)
+            if self.transport:
+                self.transport.play(clause)
 
     def _over(self, answer: Answer, trouble: ParlorError | None) -> None:
         answer.over, answer.trouble = True, trouble

@@ -158,14 +158,14 @@ class CallController:
         if muted:
             self.act(self.floor.cut())
 
-    def link(self, line: Transport | None) -> None:
-        """Another line, or none: what was being said is kept, and what was being answered ends."""
-        if line is None:
+    def link(self, transport: Transport | None) -> None:
+        """Another transport, or none: what was being said is kept, and what was being answered ends."""
+        if transport is None:
             self.act(self.floor.cut())
             self.answers.break_off()
-        self.answers.line = line
+        self.answers.transport = transport
         if self.phase != "opening":
-            self.enter("held" if line is None else "listening")
+            self.enter("held" if transport is None else "listening")
 
     def close(self) -> None:
         """Hang up: an open turn is kept, an answer ends where it is."""
@@ -202,8 +202,8 @@ class CallController:
                     self.answers.backchannel()
                 case Dropped():
                     self._drop()
-                case Ducked(low) if self.answers.line:
-                    self.answers.line.duck(low)
+                case Ducked(low) if self.answers.transport:
+                    self.answers.transport.duck(low)
                 case Hushed():
                     self._take()
 
@@ -296,7 +296,7 @@ class CallController:
 
     def _answer(self, spoken: UserTurn, text: str) -> None:
         """Begin to answer, if somebody is there to hear it and it is not silence that is asked for."""
-        if self._closing or self.answers.line is None or (spoken.barged and stops(text)):
+        if self._closing or self.answers.transport is None or (spoken.barged and stops(text)):
             return
         before = spoken.shown if spoken.question is not None else ()
         spoken.shown = (*before, *self._pictures.parts)

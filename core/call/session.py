@@ -92,9 +92,9 @@ class Call:
         return bool(self.phase == "opening" or self.behind or self._controller.busy)
 
     @property
-    def line(self) -> Transport | None:
+    def transport(self) -> Transport | None:
         """What carries the call now."""
-        return self._answers.line
+        return self._answers.transport
 
     @property
     def behind(self) -> int:
@@ -106,13 +106,13 @@ class Call:
         """Whether an engine is at work that somebody waits for."""
         return self.phase == "opening" or self._controller.working
 
-    def connect(self, line: Transport) -> None:
-        """Carry the call from now on; a line that is there gives way."""
-        self._do(lambda: self._controller.link(line))
+    def connect(self, transport: Transport) -> None:
+        """Carry the call from now on; a transport that is there gives way."""
+        self._do(lambda: self._controller.link(transport))
 
-    def disconnect(self, line: Transport) -> None:
-        """``line`` is gone. Does nothing when another one carries the call."""
-        self._do(lambda: self._controller.link(None) if self._answers.line is line else None)
+    def disconnect(self, transport: Transport) -> None:
+        """``transport`` is gone. Does nothing when another one carries the call."""
+        self._do(lambda: self._controller.link(None) if self._answers.transport is transport else None)
 
     def listen(self, pcm: bytes, rate: int) -> None:
         """The microphone's next sound: s16 mono at ``rate`` Hz, of any length."""
@@ -187,8 +187,8 @@ class Call:
             self._gone += len(self._events) == EVENTS
             self._events.append(event)
             self._changed.notify_all()
-        if line := self._answers.line:
-            line.tell(event)
+        if transport := self._answers.transport:
+            transport.tell(event)
 
     # the call's own thread
 
@@ -244,7 +244,7 @@ class Call:
             self._tell(CallNotice.of(trouble))
             self._finish(trouble.en, trouble.zh)
         else:
-            self._controller.enter("held" if self._answers.line is None else "listening")
+            self._controller.enter("held" if self._answers.transport is None else "listening")
 
     def _finish(self, en: str = "", zh: str = "") -> None:
         """Keep what was said last, with its words if they come soon, and end."""

@@ -1,4 +1,4 @@
-"""What a live call says to whoever carries it: the events of a call, and the line that its sound goes out on.
+"""What a live call says to whoever carries it: the events of a call, and the transport that its sound goes out on.
 
 Two transports and a file carry calls (``core/server/call_socket.py``, ``core/call_webrtc.py``,
 ``core/call/file_transport.py``); none of them is known here. Times are seconds; sound is s16 mono.
