@@ -7,10 +7,12 @@ from bisect import bisect
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from core.text.script import HAN, KANA
 from core.types.messages import Audio, Word, concatenate
 
 # A word of a language with spaces, or one character of one without, with what follows it.
-_WORD = re.compile(r"\s*(?:[㐀-䶿一-鿿豈-﫿぀-ヿ]|[^\s㐀-䶿一-鿿豈-﫿぀-ヿ]+)[^\w\s㐀-䶿一-鿿豈-﫿぀-ヿ]*")
+_UNSPACED = f"{HAN}{KANA}"
+_WORD = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)[^\w\s{_UNSPACED}]*")
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.app.app import App
 from core.app.runs import Run
-from core.catalogue.spec import installed, not_installed
+from core.catalogue.spec import not_installed
 from core.cli.ask_arguments import add_arguments as add_arguments
 from core.cli.ask_arguments import settings_of, turn_of
 from core.errors import BadInput
@@ -35,10 +35,11 @@ def ask(options: argparse.Namespace) -> int:
         app.settings = settings_of(options, app.settings, app.catalogue)
         app.pool.change(app.settings)
         if options.speak:
-            voice = needed(app.runs.choice().speak, "speak", "朗读")
-            if not installed(voice, app.settings.models):
+            choice = app.services.choice()
+            voice = needed(choice.speak, "speak", "朗读")
+            if not choice.has(voice):
                 raise not_installed(voice)
-        sampling = app.runs.sampling()
+        sampling = app.services.sampling()
         if options.seed is not None:
             sampling = replace(sampling, seed=options.seed)
         conversation = app.store.begin(options.conversation) if options.conversation else app.store.create()

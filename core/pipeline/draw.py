@@ -6,7 +6,7 @@ import re
 from collections.abc import Generator
 from dataclasses import asdict, replace
 
-from core.catalogue.spec import ModelSpec, installed, not_installed
+from core.catalogue.spec import ModelSpec, not_installed
 from core.errors import BadInput
 from core.media.png_metadata import written
 from core.pipeline.model_choice import fresh_seed
@@ -19,7 +19,7 @@ from core.runtime.engines import RemoteImageGenerator
 from core.runtime.lease import leased, needed
 from core.runtime.worker import Worker
 from core.settings import Settings
-from core.text.script import chinese
+from core.text.script import has_han
 from core.types.events import Complete, Event, Notice, Picture, Prompt
 from core.types.generation import ImageResult
 from core.types.image_request import ImageRequest, from_values
@@ -41,7 +41,7 @@ def draw(context: TurnContext, plan: Plan) -> Generator[Event, None, None]:
     Raises NotInstalled when there is no painter, BadInput for settings it cannot follow, and what painting raises.
     """
     painter = needed(plan.paint, "draw", "画图")
-    if not installed(painter, context.settings.models):
+    if not context.choice.has(painter):
         raise not_installed(painter)
     painting = yield from _composed(context, plan, painter)
     if painter.miniature:
@@ -101,7 +101,7 @@ def _composed(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator
     style = find(context.settings.paint_style)
     if context.settings.enhance and wants_words(prompt, painter):
         writer = plan.chat
-        if writer and installed(writer, context.settings.models) and _understands(writer, prompt):
+        if writer and context.choice.has(writer) and _understands(writer, prompt):
             prompt = (yield from enhanced(context, writer, prompt)) or prompt
     if foreign(prompt, painter):
         yield Notice(
@@ -114,7 +114,7 @@ def _composed(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator
 
 def _understands(writer: ModelSpec, prompt: str) -> bool:
     """Small models of one language make nonsense of the other, and a poor prompt of a short wish."""
-    return len(writer.languages) > 1 or not chinese(prompt)
+    return len(writer.languages) > 1 or not has_han(prompt)
 
 
 def _pictures(worker: Worker, painter: ModelSpec, painting: ImageRequest) -> Generator[Event, None, None]:

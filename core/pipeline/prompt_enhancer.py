@@ -15,7 +15,7 @@ from core.pipeline.turn_record import provenance
 from core.runtime.engines import RemoteChat
 from core.runtime.lease import leased
 from core.runtime.worker import Worker
-from core.text.script import chinese
+from core.text.script import has_han
 from core.types.events import Event, ModelUsed, Progress, Tick
 from core.types.generation import Sampling
 from core.types.messages import Message, Text
@@ -43,7 +43,7 @@ def wants_words(prompt: str, spec: ModelSpec) -> bool:
 
 def foreign(prompt: str, spec: ModelSpec) -> bool:
     """Whether ``prompt`` is in Chinese and the painter does not know Chinese."""
-    return "zh" not in spec.languages and chinese(prompt)
+    return "zh" not in spec.languages and has_han(prompt)
 
 
 def enhanced(context: TurnContext, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:

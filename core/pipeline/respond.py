@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
 
-from core.catalogue.spec import ModelSpec, installed
+from core.catalogue.spec import ModelSpec
 from core.pipeline.draw import draw
 from core.pipeline.instructions import instructions
 from core.pipeline.route import route
@@ -21,7 +21,7 @@ from core.runtime.lease import leased, needed
 from core.runtime.pool import Pool
 from core.runtime.worker import Worker
 from core.settings import Settings
-from core.text.script import chinese
+from core.text.script import has_han
 from core.types.events import (
     Complete,
     Delta,
@@ -89,7 +89,7 @@ def _answer(context: TurnContext) -> Generator[Event, None, None]:
         yield from draw(context, plan)
         return
     chat = needed(plan.chat, "answer", "回答")
-    if plan.look and not installed(chat, context.settings.models):
+    if plan.look and not context.choice.has(chat):
         chat = plan.look
     elif plan.look:
         question = yield from _look(context, plan.look, question)
@@ -117,7 +117,7 @@ def _description(context: TurnContext, worker: Worker, question: Message) -> Gen
     seen = ""
     yield Progress("look", None, "Looking at the picture", "正在看图")
     sampling = replace(context.sampling, adapter="", temperature=0.0)
-    wanted = look(question, chinese(question.text))
+    wanted = look(question, has_han(question.text))
     with RemoteChat(worker).reply((wanted,), sampling, context.conversation) as call:
         for item in call:
             if isinstance(item, str):

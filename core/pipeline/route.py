@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 from core.catalogue.spec import ModelSpec
 from core.pipeline.draw_intent import wants_picture as wants_picture
-from core.pipeline.starter_vision import answers, tells
+from core.pipeline.starter_vision import answers, stands_in, tells
 from core.types.messages import Audio, Image, Message, Part, Reading, Text, Transcript, Turn
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The model for each stage; None where none is installed or wanted.
+    """The model for each stage; None where the catalogue has none or none is wanted.
 
-    ``writer`` writes painters' prompts where ``chat`` knows one language only.
+    ``writer`` writes painters' prompts where ``chat`` knows one language only. ``installed`` are the ids of those that
+    are on the disk.
     """
 
     listen: ModelSpec | None = None
@@ -24,6 +25,11 @@ class Choice:
     paint: ModelSpec | None = None
     speak: ModelSpec | None = None
     writer: ModelSpec | None = None
+    installed: frozenset[str] = frozenset()
+
+    def has(self, spec: ModelSpec | None) -> bool:
+        """Whether ``spec``, one of these, is there and installed."""
+        return spec is not None and spec.id in self.installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ def route(turn: Turn, history: tuple[Message, ...], choice: Choice) -> Plan:
     return Plan(
         listen=choice.listen if _pending(turn.parts, Audio, Transcript) else None,
         read=choice.read if _pending(turn.parts, Image, Reading) else None,
-        look=choice.see if not draw and _miniature(choice) and tells(turn) else None,
+        look=choice.see if not draw and stands_in(choice.see, choice.chat) and tells(turn) else None,
         chat=(choice.writer or choice.chat) if draw else _answering(turn, history, choice),
         paint=choice.paint if draw else None,
         speak=choice.speak if turn.speak else None,
@@ -67,14 +73,9 @@ def route(turn: Turn, history: tuple[Message, ...], choice: Choice) -> Plan:
 
 
 def _answering(turn: Turn, history: tuple[Message, ...], choice: Choice) -> ModelSpec | None:
-    if _miniature(choice):
+    if stands_in(choice.see, choice.chat):
         return choice.see if answers(turn, history) else choice.chat
     return choice.see if choice.see and _shown(turn, history) else choice.chat
-
-
-def _miniature(choice: Choice) -> bool:
-    """Whether who sees stands in only, beside a chat model."""
-    return bool(choice.see and choice.see.miniature and choice.see is not choice.chat)
 
 
 def _shown(turn: Turn, history: tuple[Message, ...]) -> bool:

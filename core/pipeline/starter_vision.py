@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
 from core.types.events import Notice
 from core.types.messages import Image, Message, Part, Reading, Text, Transcript, Turn
@@ -36,6 +37,11 @@ ASKED = re.compile(
 OF_WORDS = re.compile(
     r"\b(says?|said|writ\w*|reads?|texts?|words?|letters?|numbers?|total)\b|字|写|读|文本", re.IGNORECASE
 )
+
+
+def stands_in(see: ModelSpec | None, chat: ModelSpec | None) -> bool:
+    """Whether the model that sees is a miniature beside a chat model: what follows decides which of them answers."""
+    return bool(see and see.miniature and see is not chat)
 
 
 def answers(turn: Turn, history: tuple[Message, ...]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from core.catalogue.spec import ModelSpec, installed
+from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
 from core.pipeline.route import Plan
 from core.pipeline.turn_context import TurnContext, timed
@@ -31,11 +31,8 @@ def understand(context: TurnContext, plan: Plan) -> Generator[Event, None, Messa
         if isinstance(part, Audio):
             parts.append((yield from _listen(context, needed(plan.listen, "hear speech", "听写语音"), part)))
         elif isinstance(part, Image):
-            if (
-                not (plan.read and installed(plan.read, context.settings.models))
-                and context.choice.see
-                and context.choice.see.task == "see"
-            ):
+            see = context.choice.see
+            if not context.choice.has(plan.read) and see and see.task == "see":
                 continue  # whoever sees can do without the reader
             parts.append((yield from _read(context, needed(plan.read, "read pictures", "阅读图片"), part)))
     question = Message("user", tuple(parts))

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from core.text import normalise_en as spoken_en
 from core.text import normalise_zh as spoken_zh
+from core.text.script import HAN, HANGUL
 from core.types.messages import Language
 
-_HAN = "㐀-䶿一-鿿豈-﫿〇"
+_HAN = f"{HAN}{HANGUL}〇"  # Korean goes with Chinese, as no voice here knows it; 〇 is the numeral zero
 _HAN_SIGN = re.compile(f"[{_HAN}]")
 _LATIN = "A-Za-zÀ-ÖØ-öø-ɏ"
 _PIECE = re.compile(
