@@ -29,12 +29,12 @@ from bench.voice import SMALL, opened, reciter
 from core.app.app import App
 from core.call.audio_input import BYTES, RATE, level
 from core.call.engine_queue import ENDING
-from core.call.user_turn import BEFORE
 from core.runtime.lease import acquire
 from core.runtime.worker import Worker
 from core.turn_taking import text as turntext
 from core.turn_taking import turn_taking as voice
 from core.turn_taking.actions import FRAME, Began, Committed, Dropped, Ended, Frame, Reopened
+from core.turn_taking.user_turn import BEFORE
 from core.types.generation import Segment
 from core.types.messages import Audio
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from core.call.fillers import without_filler
 from core.errors import ParlorError
 from core.store.store import Store
-from core.types.messages import Audio, Image, Message, Part, Word
+from core.types.messages import Audio, Image, Message, Part
 from core.types.provenance import Provenance
 
 LOG = logging.getLogger(__name__)
@@ -100,8 +100,3 @@ def recover(store: Store, folder: Path) -> int:
                 found += 1
         file.unlink(missing_ok=True)
     return found
-
-
-def times(words: tuple[Word, ...], offset: float) -> tuple[Word, ...]:
-    """``words`` as they stand ``offset`` seconds later."""
-    return tuple(Word(word.text, word.start + offset, word.end + offset, word.probability) for word in words)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from core.call.events import Drawing, as_json
-from core.call.playback import PlayedAnswer, spread
 from core.call.recorder import RATE, CallRecorder, recover
-from core.call.user_turn import UserTurn
 from core.store.store import Store
 from core.turn_taking.echo import Echo, correlation
+from core.turn_taking.playback import PlayedAnswer, spread
+from core.turn_taking.user_turn import UserTurn
 from core.types.messages import Audio, Message, Text, Transcript, Word
 
 
