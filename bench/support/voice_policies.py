@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.support.voice_turns import RATE, SpokenTurn
 from core.app.app import App
-from core.call.reply import scene_of
+from core.call.host import turn_context
 from core.call.transport import CallOptions
 from core.catalogue.spec import ModelSpec
 from core.pipeline.instructions import instructions
@@ -107,7 +107,7 @@ class Rivals:
     def _replied(self, question: str) -> tuple[str, float, float]:
         """The reply's first sentence, the seconds until it was written, and until all was."""
         message = Message("user", (Text(question),))
-        scene = scene_of(self._app, message.parts, (), CallOptions(), "rival")
+        scene = turn_context(self._app.services, message.parts, (), CallOptions(), "rival")
         text, sentence, written = "", "", 0.0
         with acquire(self._app.pool, self._chat) as worker:
             began = time.monotonic()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import functools
 import logging
 import logging.handlers
@@ -16,7 +15,8 @@ from core.app.runs import Runs
 from core.app.services import Services
 from core.catalogue.load import load as load_catalogue
 from core.catalogue.spec import Catalogue, ModelSpec
-from core.errors import BadInput, ParlorError
+from core.errors import BadInput, EngineFailed
+from core.host.background import Background
 from core.manage.jobs import Jobs
 from core.manage.remove import remove
 from core.runtime.lease import acquire
@@ -38,8 +38,8 @@ class App:
         self.services = Services(settings, catalogue, self.store, self.pool)
         self.runs = Runs(self.services)
         self.jobs = Jobs(self)
-        self.calls = Calls(self)
-        self._warm: threading.Thread | None = None
+        self.calls = Calls(self.services)
+        self._warm: Background | None = None
         self._closed = False
         atexit.register(self.close)
 
@@ -98,8 +98,8 @@ class App:
         with _ONE:
             if self._warm is not None:
                 return
-            self._warm = threading.Thread(target=self._preload, name="preload", daemon=True)
-        self._warm.start()
+            self._warm = Background("preload", _not_loaded())
+        self._warm.run(self._preload, lambda error: None)  # whoever needs a model is told when they do
 
     def close(self) -> None:
         """Keep what is being said, end every worker, close the store."""
@@ -110,16 +110,22 @@ class App:
         self.store.close()
 
     def _preload(self) -> None:
-        with contextlib.suppress(ParlorError):  # whoever needs a model is told when they do
-            self.store.purge()
-            choice = self.services.choice()
-            for spec in (choice.chat, choice.listen, choice.speak):
-                if spec and not self._closed and self.pool.fits(spec):
-                    acquire(self.pool, spec, wait=False).release()
+        self.store.purge()
+        choice = self.services.choice()
+        for spec in (choice.chat, choice.listen, choice.speak):
+            if spec and not self._closed and self.pool.fits(spec):
+                acquire(self.pool, spec, wait=False).release()
 
 
 def _in_use(spec: ModelSpec) -> BadInput:
     return BadInput(f"{spec.name} is in use. Try again when it is idle.", f"{spec.name} 正在使用中，请稍后再试。")
+
+
+def _not_loaded() -> EngineFailed:
+    return EngineFailed(
+        "The models could not be loaded ahead; parlor.log in the data folder says why.",
+        "无法预先加载模型，原因见数据文件夹中的 parlor.log。",
+    )
 
 
 def _log_to(file: Path) -> None:

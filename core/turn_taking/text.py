@@ -6,7 +6,7 @@ import re
 
 from core.text.script import HAN, HANGUL, has_han
 
-# Seconds of silence after which a turn is over: it sounds finished and reads so; one of the two; neither. Not judged
+# Seconds of silence after which a turn is over: it sounds finished and reads so; one of the two; neither. Not known
 # yet: as one of the two.
 QUICK = 0.2
 DOUBTFUL = 1.0

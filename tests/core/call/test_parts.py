@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from core.call.events import Drawing, as_json
-from core.call.playback import PlayedAnswer, spread
 from core.call.recorder import RATE, CallRecorder, recover
-from core.call.user_turn import UserTurn
 from core.store.store import Store
 from core.turn_taking.echo import Echo, correlation
+from core.turn_taking.playback import PlayedAnswer, spread
+from core.turn_taking.user_turn import UserTurn
 from core.types.messages import Audio, Message, Text, Transcript, Word
 
 
@@ -30,10 +30,10 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_what_was_heard_is_the_words_that_had_sounded() -> None:
-    said = PlayedAnswer()
-    said.add("The capital of France is Paris.", sound(2.0))
-    said.add("It lies on the Seine.", sound(1.5))
-    text, heard, words = said.until(2.6)
+    answer = PlayedAnswer()
+    answer.add("The capital of France is Paris.", sound(2.0))
+    answer.add("It lies on the Seine.", sound(1.5))
+    text, heard, words = answer.until(2.6)
     assert text.startswith("The capital of France is Paris. It lies")
     assert "Seine" not in text
     assert heard is not None
@@ -47,18 +47,18 @@ def test_chinese_words_are_characters_with_their_punctuation() -> None:
 
 
 def test_a_second_sound_of_a_clause_belongs_to_its_words() -> None:
-    said = PlayedAnswer()
-    said.add("A clause in two sounds.", sound(1.0))
-    said.add("", sound(1.0))
-    assert said.seconds == pytest.approx(2.0)
-    assert said.until(2.0)[0] == "A clause in two sounds."
-    assert "two" not in said.until(0.7)[0]
+    answer = PlayedAnswer()
+    answer.add("A clause in two sounds.", sound(1.0))
+    answer.add("", sound(1.0))
+    assert answer.seconds == pytest.approx(2.0)
+    assert answer.until(2.0)[0] == "A clause in two sounds."
+    assert "two" not in answer.until(0.7)[0]
 
 
 def test_the_whole_answer_is_kept_whole() -> None:
-    said = PlayedAnswer()
-    said.add("Hello.", sound(1.0))
-    text, heard, words = said.until(float("inf"))
+    answer = PlayedAnswer()
+    answer.add("Hello.", sound(1.0))
+    text, heard, words = answer.until(float("inf"))
     assert (text, heard, words[-1].end) == ("Hello.", sound(1.0), 1.0)
 
 
@@ -85,7 +85,7 @@ def test_somebody_as_loud_as_the_echo_is_no_echo() -> None:
     assert correlation(person.pcm[16_000:24_192], played.pcm[: 2 * 16_000]) < 0.1
 
 
-def test_the_ear_is_told_of_an_echo_only_while_something_is_played() -> None:
+def test_an_echo_is_told_of_only_while_something_is_played() -> None:
     echo, played = Echo(), sound(3.0)
     assert echo.share(bytes(1024), 0.0, 0.9) == 0.0
     echo.play(1, played)

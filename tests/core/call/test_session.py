@@ -348,10 +348,10 @@ def test_words_said_before_hanging_up_are_kept_and_the_next_call_can_begin_at_on
 
 def test_a_lost_line_holds_the_call_and_keeps_what_was_said(app: App, say: Callable[[str], Audio]) -> None:
     def lose(held: Held) -> None:
-        line = held.call.line
-        assert line
-        held.call.disconnect(line)
-        held.call.connect(line)
+        transport = held.call.transport
+        assert transport
+        held.call.disconnect(transport)
+        held.call.connect(transport)
 
     held = Held(app).over(0.5, say(STORY), answering, do(lose), idle, say(FRANCE))
     assert "held" in [phased.phase for phased in held.all(PhaseChanged)]
