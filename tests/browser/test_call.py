@@ -13,34 +13,27 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from core.types.messages import Audio
 from tests.support import screens
 from tests.support.alone import alone
-from tests.support.browser import Served, Watch, conversation, playing, settle, visit, watch
+from tests.support.browser import Watch, browser_context, conversation, settle, tab, visit
 from tests.support.call_page import (
     FRANCE,
     HEARD,
     JAPAN,
     OPTIONS,
     STORY,
-    Microphone,
+    TALKING,
     answer,
-    app,
     begin,
-    browser_context,
-    chromium,
-    context,
     hang_up,
     heard,
-    microphone,
     noted,
-    page,
     says,
-    sound,
     state,
-    tab,
     write,
     you,
 )
+from tests.support.microphone import Microphone
+from tests.support.served import Served, Serving
 
-__all__ = ["app", "chromium", "context", "microphone", "page", "playing", "sound", "watch"]
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
 
 STOP = "Sorry, what is the capital of Japan?"
@@ -57,6 +50,12 @@ def no_network() -> Iterator[bool]:
     """Every call of this file is held where there is no network, if one may do that."""
     with alone() as so:
         yield so
+
+
+@pytest.fixture(scope="module")
+def app(no_network: bool, serving: Serving) -> Served:
+    """An app with a small chat model, which begins with an opening word, and a tiny painter that shows previews."""
+    return serving(painter=True, **TALKING)
 
 
 # ── talking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -117,7 +116,7 @@ def test_a_call_is_heard_answered_interrupted_shown_something_and_asked_to_draw(
 def test_in_chinese_it_answers_in_chinese(
     app: Served, chromium: Browser, microphone: Microphone, models_home: Path, watch: Watch
 ) -> None:
-    with browser_context(chromium, "zh-CN") as tabs, tab(tabs, watch, app) as page:
+    with browser_context(chromium, "zh-CN") as tabs, tab(tabs, watch) as page:
         visit(page, f"{app.url}/Call")
         page.get_by_role("button", name="开始通话").click()
         state(page, "我在听")
