@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from playwright.sync_api import Playwright, expect
 
 from core.server import launch
 from tests.support.browser import CHROMIUM, FLAGS, PATIENCE, Watch, settle
-from tests.support.served import QUICK, ROOT, link_models
+from tests.support.served import QUICK, ROOT, free_port, link_models
 from ui.serve import names
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
@@ -25,9 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
 def served(tmp_path: Path, models_home: Path) -> Iterator[tuple[str, str]]:
     """The app started by ``start.py --https --host 0.0.0.0``: its address for this machine, and what it printed."""
     home = link_models(models_home, tmp_path / "home")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     given = {key: value for key, value in os.environ.items() if not key.startswith("PARLOR_")}
     given |= {"PARLOR_PREPARED": str(ROOT), "PARLOR_HOME": str(home), "LANG": "en_GB.UTF-8"} | QUICK
     command = [sys.executable, ROOT / "start.py", "--no-browser", "--https", "--host", "0.0.0.0", "--port", str(port)]

@@ -50,7 +50,7 @@ def serve(home: Path) -> Iterator[Serve]:
 
     yield start
     for served in started:
-        served.stop()
+        served.end()
 
 
 @pytest.fixture

@@ -22,6 +22,14 @@ ROOT = Path(__file__).resolve().parents[2]
 # a small model, always the same answers, and long ones in seconds
 QUICK = {"PARLOR_CHAT": "smollm2-135m-instruct", "PARLOR_TEMPERATURE": "0", "PARLOR_MAX_TOKENS": "500"}
 Serving = Callable[..., "Served"]
+_left: list[int] = []  # ports of apps that have ended
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 class Served:
@@ -31,9 +39,7 @@ class Served:
         self.home = home
         self.host = host
         self.environment = environment
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = _left.pop() if _left else free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = home / "server.log"
         self.start()
@@ -73,6 +79,11 @@ class Served:
             except subprocess.TimeoutExpired:
                 self.kill()
 
+    def end(self) -> None:
+        """Stop for good: the next app has its port, so that a browser knows its scripts already."""
+        self.stop()
+        _left.append(self.port)
+
     def store(self) -> Store:
         """The server's own conversations, from another process."""
         return Store(self.home / "parlor.db", self.home / "media")
@@ -104,4 +115,4 @@ def serving_from(models: Path, folder: Callable[[str], Path]) -> Iterator[Servin
         yield serve
     finally:
         for served in started:
-            served.stop()
+            served.end()
