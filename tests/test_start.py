@@ -166,6 +166,7 @@ def test_torchaudio_loses_the_extension_that_no_cpu_torch_can_load(environment: 
     assert not list(library.iterdir())
 
 
+@pytest.mark.engines
 def test_torchaudio_can_be_imported_beside_this_torch() -> None:
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", "import torchaudio"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -9,7 +9,10 @@ import torch
 
 from bench import gpu
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

@@ -9,28 +9,9 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import (
-    LONG,
-    Served,
-    Watch,
-    answered,
-    answers,
-    app,
-    chromium,
-    context,
-    conversation,
-    fresh_app,
-    page,
-    playing,
-    said,
-    send,
-    spoken_wav,
-    visit,
-    watch,
-    writing,
-)
+from tests.support.browser import LONG, Watch, answered, answers, conversation, said, send, visit, writing
+from tests.support.served import Served
 
-__all__ = ["app", "chromium", "context", "fresh_app", "page", "playing", "spoken_wav", "watch"]
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 # ── the list ─────────────────────────────────────────────────────────────────────────────────────────────────────────

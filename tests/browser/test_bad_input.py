@@ -12,25 +12,9 @@ import pytest
 from PIL import Image as Pillow
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import (
-    Served,
-    answered,
-    answers,
-    app,
-    chromium,
-    context,
-    conversation,
-    page,
-    playing,
-    said,
-    send,
-    settle,
-    spoken_wav,
-    visit,
-    watch,
-)
+from tests.support.browser import answered, answers, conversation, said, send, settle, visit
+from tests.support.served import Served
 
-__all__ = ["app", "chromium", "context", "page", "playing", "spoken_wav", "watch"]
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 ORIENTATION = 0x0112  # Exif

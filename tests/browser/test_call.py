@@ -13,34 +13,27 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from core.types.messages import Audio
 from tests.support import screens
 from tests.support.alone import alone
-from tests.support.browser import Served, Watch, conversation, playing, settle, visit, watch
+from tests.support.browser import Watch, browser_context, conversation, settle, tab, visit
 from tests.support.call_page import (
     FRANCE,
     HEARD,
     JAPAN,
     OPTIONS,
     STORY,
-    Microphone,
+    TALKING,
     answer,
-    app,
     begin,
-    browser_context,
-    chromium,
-    context,
     hang_up,
     heard,
-    microphone,
     noted,
-    page,
     says,
-    sound,
     state,
-    tab,
     write,
     you,
 )
+from tests.support.microphone import Microphone, with_ear
+from tests.support.served import Served, Serving
 
-__all__ = ["app", "chromium", "context", "microphone", "page", "playing", "sound", "watch"]
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
 
 STOP = "Sorry, what is the capital of Japan?"
@@ -57,6 +50,17 @@ def no_network() -> Iterator[bool]:
     """Every call of this file is held where there is no network, if one may do that."""
     with alone() as so:
         yield so
+
+
+@pytest.fixture(scope="module")
+def app(no_network: bool, serving: Serving) -> Served:
+    """An app with a small chat model, which begins with an opening word, and a tiny painter that shows previews."""
+    return serving(painter=True, **TALKING)
+
+
+@pytest.fixture(scope="module")
+def context(context: BrowserContext) -> BrowserContext:
+    return with_ear(context)
 
 
 # ── talking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -86,7 +90,7 @@ def test_a_call_is_heard_answered_interrupted_shown_something_and_asked_to_draw(
     picture.write_bytes(screens.invoice("en").image.data)
     page.locator("input[type=file]").set_input_files(picture)
     expect(page.locator(".waiting img")).to_have_count(1)
-    microphone.says(page, says(models_home, INVOICE))
+    microphone.says_fast(page, says(models_home, INVOICE))
     expect(you(page, 3)).to_have_text(re.compile("total", re.IGNORECASE))
     heard(page, 3)
     expect(page.locator(".waiting")).to_be_hidden()
@@ -94,7 +98,7 @@ def test_a_call_is_heard_answered_interrupted_shown_something_and_asked_to_draw(
     state(page, "Listening")
 
     page.locator(".turns").evaluate(GROWING)
-    microphone.says(page, says(models_home, FOX))
+    microphone.says_fast(page, says(models_home, FOX))
     heard(page, 4)
     expect(page.locator(".drawn > img")).to_have_count(1)
     assert page.evaluate("window.grown"), "the picture was seen growing"
@@ -117,11 +121,11 @@ def test_a_call_is_heard_answered_interrupted_shown_something_and_asked_to_draw(
 def test_in_chinese_it_answers_in_chinese(
     app: Served, chromium: Browser, microphone: Microphone, models_home: Path, watch: Watch
 ) -> None:
-    with browser_context(chromium, "zh-CN") as tabs, tab(tabs, watch, app) as page:
+    with browser_context(chromium, "zh-CN") as tabs, tab(with_ear(tabs), watch) as page:
         visit(page, f"{app.url}/Call")
         page.get_by_role("button", name="开始通话").click()
         state(page, "我在听")
-        microphone.says(page, says(models_home, "法国的首都是哪里？"))
+        microphone.says_fast(page, says(models_home, "法国的首都是哪里？"))
         expect(you(page, 1)).to_have_text(re.compile("法国"))
         heard(page, 1)
         expect(page.locator(".waterfall dt").first).to_have_text("你停下来")
@@ -149,7 +153,7 @@ def test_with_push_to_talk_it_listens_while_the_space_bar_is_held(
     page.evaluate(HEARD)
     page.locator(".state").click()  # away from the list of microphones, where a space would mean something else
     page.keyboard.down("Space")
-    microphone.says(page, says(models_home, LONG))
+    microphone.says_fast(page, says(models_home, LONG))
     expect(you(page, 1)).to_have_text(re.compile("Japan"))
     page.keyboard.up("Space")
     expect(you(page, 1)).not_to_have_class(re.compile("growing"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +10,18 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from tests.browser.test_trouble import own_address
-from tests.support.browser import Served, Watch, conversation, link_models, playing, questions, visit, watch
-from tests.support.call_page import (
-    BRIEF,
-    JAPAN,
-    STORY,
-    Microphone,
-    answer,
-    app,
-    begin,
-    browser_context,
-    browsing,
-    chromium,
-    context,
-    hang_up,
-    heard,
-    microphone,
-    page,
-    says,
-    sound,
-    state,
-    tab,
-    write,
-    you,
-)
+from tests.support.browser import Watch, browser_context, browsing, conversation, questions, tab, visit
+from tests.support.call_page import BRIEF, JAPAN, STORY, TALKING, answer, begin, hang_up, heard, says, state, write, you
 from tests.support.caller import Caller
+from tests.support.microphone import Microphone
+from tests.support.served import Served, Serving
 
-__all__ = ["app", "chromium", "context", "microphone", "page", "playing", "sound", "watch"]
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def app(serving: Serving) -> Served:
+    return serving(**TALKING)
 
 
 def test_an_engine_that_dies_in_mid_sentence_is_told_and_the_next_turn_works(app: Served, page: Page) -> None:
@@ -57,19 +40,12 @@ def test_an_engine_that_dies_in_mid_sentence_is_told_and_the_next_turn_works(app
     heard(page, 2)
 
 
-@pytest.fixture
-def mortal(tmp_path: Path, models_home: Path) -> Iterator[Served]:
-    """A server that no other test uses."""
-    served = Served(link_models(models_home, tmp_path / "home"), **BRIEF)
-    yield served
-    served.stop()
-
-
 def test_a_server_that_is_killed_loses_nothing_and_the_page_says_so(
-    mortal: Served, context: BrowserContext, watch: Watch
+    serving: Serving, context: BrowserContext, watch: Watch
 ) -> None:
+    mortal = serving(**BRIEF)
     watch.outage = True
-    with tab(context, watch, mortal) as page:
+    with tab(context, watch) as page:
         begin(page, mortal.url)
         write(page, STORY)
         heard(page, 1)
@@ -135,23 +111,18 @@ def test_without_a_microphone_the_page_says_why_and_the_chat_is_the_way_out(
         page.get_by_test_id("stChatInputMicButton").wait_for()
 
 
-def test_over_plain_http_from_another_machine_it_says_that_https_is_needed(
-    chromium: Browser, tmp_path: Path, models_home: Path
-) -> None:
+def test_over_plain_http_from_another_machine_it_says_that_https_is_needed(chromium: Browser, serving: Serving) -> None:
     address = own_address()
     if not address:
         pytest.skip("this machine has no address but its own")
-    served = Served(link_models(models_home, tmp_path / "home"), host="0.0.0.0", **BRIEF)
-    try:
-        with browser_context(chromium) as tabs:
-            page = tabs.new_page()
-            visit(page, f"http://{address}:{served.port}/Call")
-            expect(page.locator(".trouble")).to_contain_text("this one came over plain HTTP")
-            expect(page.locator(".trouble")).to_contain_text(f"http://localhost:{served.port}")
-            expect(page.get_by_role("button", name="Start talking")).to_be_disabled()
-            page.get_by_role("button", name="Record in the chat instead").wait_for()
-    finally:
-        served.stop()
+    served = serving(host="0.0.0.0", **BRIEF)
+    with browser_context(chromium) as tabs:
+        page = tabs.new_page()
+        visit(page, f"http://{address}:{served.port}/Call")
+        expect(page.locator(".trouble")).to_contain_text("this one came over plain HTTP")
+        expect(page.locator(".trouble")).to_contain_text(f"http://localhost:{served.port}")
+        expect(page.get_by_role("button", name="Start talking")).to_be_disabled()
+        page.get_by_role("button", name="Record in the chat instead").wait_for()
 
 
 # Where the button is, once it is drawn.

@@ -9,28 +9,20 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.support.browser import (
     LONG,
-    Served,
     Watch,
     answered,
     answers,
-    app,
-    chromium,
-    context,
     conversation,
-    page,
-    playing,
     press,
     questions,
     said,
     send,
     settle,
-    spoken_wav,
     visit,
-    watch,
     writing,
 )
+from tests.support.served import Served
 
-__all__ = ["app", "chromium", "context", "page", "playing", "spoken_wav", "watch"]
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 # ── a turn ───────────────────────────────────────────────────────────────────────────────────────────────────────────

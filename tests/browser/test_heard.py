@@ -7,22 +7,10 @@ from playwright.sync_api import Locator, Page, expect
 
 from core.types.messages import Audio, Message, Text, Transcript, Word
 from core.types.provenance import Provenance
-from tests.support.browser import (
-    Served,
-    app,
-    chromium,
-    context,
-    page,
-    playing,
-    press,
-    spoken_wav,
-    visit,
-    watch,
-)
+from tests.support.browser import press, visit
+from tests.support.served import Served
 from tests.support.sounds import tone
 from ui.playback.heard import pieces
-
-__all__ = ["app", "chromium", "context", "page", "playing", "spoken_wav", "watch"]
 
 ENGLISH = Transcript(
     "The keeper climbed <b>slowly</b>.",

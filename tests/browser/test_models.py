@@ -12,28 +12,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from core.media.audio import wav
-from core.types.messages import Audio
-from tests.support.browser import (
-    PATIENCE,
-    ROOT,
-    Served,
-    Watch,
-    answered,
-    chromium,
-    context,
-    conversation,
-    page,
-    playing,
-    send,
-    settle,
-    visit,
-    watch,
-)
+from tests.support.browser import PATIENCE, Watch, answered, conversation, send, settle, visit
 from tests.support.hub_server import BODY, COMMIT, ON_HUB, Fault, HubServer
+from tests.support.served import ROOT, Served
 from tests.tiny.tiny_gguf import write_tiny_gguf
 
-__all__ = ["chromium", "context", "page", "playing", "watch"]
 pytestmark = pytest.mark.browser
 
 ENTRY = f"""
@@ -68,14 +51,6 @@ write_tiny_vision_gguf(here / "tiny-vision", here / "tiny-llava")
 write_tiny_diffusion(here / "tiny-painter")
 write_tiny_vits(here / "tiny-voice", ("Ada", "李明"))
 """
-
-
-@pytest.fixture(scope="session")
-def spoken_wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the browser's microphone hears here: nothing."""
-    path = tmp_path_factory.mktemp("microphone") / "silence.wav"
-    path.write_bytes(wav(Audio(bytes(96_000), 48_000)))
-    return path
 
 
 @pytest.fixture(scope="module")

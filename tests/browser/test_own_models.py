@@ -12,34 +12,15 @@ import re
 import subprocess
 import sys
 import wave
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from core.media.png_metadata import read_png_metadata
-from tests.support.browser import (
-    ROOT,
-    Served,
-    Watch,
-    answered,
-    answers,
-    chromium,
-    context,
-    conversation,
-    link_models,
-    page,
-    playing,
-    press,
-    send,
-    settle,
-    spoken_wav,
-    visit,
-    watch,
-)
+from tests.support.browser import Watch, answered, answers, conversation, press, send, settle, visit
+from tests.support.served import QUICK, ROOT, Served, Serving
 
-__all__ = ["chromium", "context", "page", "playing", "spoken_wav", "watch"]
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
 
 FOLDERS = """
@@ -68,18 +49,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory, models_home: Path, folders: Path) -> Iterator[Served]:
-    """A server with the starter models, small answers, and nothing of one's own yet."""
-    home = link_models(models_home, tmp_path_factory.mktemp("parlor") / "home")
-    chosen = {
-        "PARLOR_CHAT": "smollm2-135m-instruct",
-        "PARLOR_TEMPERATURE": "0",
-        "PARLOR_MAX_TOKENS": "40",
-        "PARLOR_PAINT_STEPS": "40",
-    }
-    served = Served(home, **chosen)
-    yield served
-    served.stop()
+def own(serving: Serving, folders: Path) -> Served:
+    """An app with the starter models, small answers, and nothing of one's own yet."""
+    return serving(**QUICK | {"PARLOR_MAX_TOKENS": "40", "PARLOR_PAINT_STEPS": "40"})
 
 
 def added(page: Page, served: Served, folder: Path) -> None:

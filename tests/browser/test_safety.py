@@ -9,21 +9,9 @@ from playwright.sync_api import Page
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.support.browser import (
-    Served,
-    answers,
-    app,
-    chromium,
-    context,
-    page,
-    playing,
-    said,
-    spoken_wav,
-    visit,
-    watch,
-)
+from tests.support.browser import answers, said, visit
+from tests.support.served import Served
 
-__all__ = ["app", "chromium", "context", "page", "playing", "spoken_wav", "watch"]
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 NASTY = """<script>window.pwned = 1; alert(1)</script> <img src=x onerror="window.pwned = 1">

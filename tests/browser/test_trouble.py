@@ -18,28 +18,19 @@ from core.catalogue.load import load as load_catalogue
 from tests.support.browser import (
     LONG,
     PATIENCE,
-    QUICK,
-    Served,
     Watch,
     answered,
     answers,
-    app,
-    chromium,
-    context,
     conversation,
-    page,
-    playing,
     questions,
     said,
     send,
     settle,
-    spoken_wav,
     visit,
-    watch,
     writing,
 )
+from tests.support.served import QUICK, Served
 
-__all__ = ["app", "chromium", "context", "page", "playing", "spoken_wav", "watch"]
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 SMALL = "smollm2-135m-instruct"
@@ -59,7 +50,7 @@ def serve(home: Path) -> Iterator[Serve]:
 
     yield start
     for served in started:
-        served.stop()
+        served.end()
 
 
 @pytest.fixture

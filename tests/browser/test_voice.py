@@ -6,33 +6,19 @@ import re
 import time
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
-from tests.support.browser import (
-    CHROMIUM,
-    FLAGS,
-    PATIENCE,
-    Served,
-    Watch,
-    answered,
-    app,
-    chromium,
-    context,
-    page,
-    playing,
-    press,
-    said,
-    settle,
-    spoken_wav,
-    visit,
-    watch,
-)
+from tests.support.browser import CHROMIUM, FLAGS, PATIENCE, Watch, answered, press, said, settle, visit
+from tests.support.microphone import Microphone
+from tests.support.served import Served
+from tests.support.talk import spoken
 
-__all__ = ["app", "chromium", "context", "page", "playing", "spoken_wav", "watch"]
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
+SPOKEN = "Please tell me a short story about a lighthouse."
 LEAD = 0.03  # seconds the player gives itself before a clause that has just come
 STORY = (
     "The keeper climbed the stairs at dusk and lit the lamp. The wind had turned in the night, and rain came in from "
@@ -67,9 +53,10 @@ def read_aloud(app: Served, page: Page) -> None:
 
 
 def test_a_spoken_question_is_heard_and_answered_in_a_voice_without_gap_or_overlap(
-    app: Served, page: Page, context: BrowserContext
+    app: Served, page: Page, context: BrowserContext, microphone: Microphone, models_home: Path
 ) -> None:
     visit(page, app.url)
+    microphone.hears(spoken(models_home, SPOKEN)[0])
     page.get_by_test_id("stChatInputMicButton").click()
     page.wait_for_timeout(4500)
     page.get_by_test_id("stChatInputApproveButton").click()

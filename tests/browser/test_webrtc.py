@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Frame, Page, Playwright, expect
+from playwright.sync_api import BrowserContext, Frame, Page, Playwright, expect
 
 from core.media.audio import wav
 from core.types.messages import Audio
 from tests.support import call_page, screens
-from tests.support.browser import CHROMIUM, FLAGS, PATIENCE, Served, Watch, link_models, playing, visit, watch
-from tests.support.call_page import BRIEF, STORY, browser_context, browsing, state, tab, you
-from tests.support.own_models import with_tiny_painter
-from tests.support.talk import saved, spoken, talk
+from tests.support.browser import Watch, browser_context, browsing, tab, visit
+from tests.support.call_page import BRIEF, STORY, state, you
+from tests.support.served import Served, Serving
+from tests.support.talk import spoken
 
-__all__ = ["playing", "watch"]
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
 
 FRANCE, STOP = "What is the capital of France?", "Sorry, what is the capital of Japan?"
@@ -92,43 +90,17 @@ MICROPHONE = """
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, models_home: Path) -> Iterator[Served]:
-    """A server with a tiny painter, which would have somebody to ask for servers of others, if it asked."""
-    home = link_models(models_home, tmp_path_factory.mktemp("webrtc") / "home")
-    with_tiny_painter(home)
-    served = Served(home, HF_TOKEN="hf_nothing", **BRIEF)
-    yield served
-    served.stop()
+def app(serving: Serving) -> Served:
+    """An app with a tiny painter, which would have somebody to ask for servers of others, if it asked."""
+    return serving(painter=True, HF_TOKEN="hf_nothing", **BRIEF)
 
 
 @pytest.fixture(scope="module")
-def chromium(playing: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Chromium with a microphone in a quiet room."""
-    quiet = saved(tmp_path_factory.mktemp("silence"), talk(10.0))
-    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={quiet}"]
-    browser = playing.chromium.launch(
-        executable_path=CHROMIUM, args=flags, ignore_default_args=["--mute-audio", "--headless"]
-    )
-    yield browser
-    browser.close()
-
-
-@pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    context = chromium.new_context(locale="en-GB", permissions=["microphone"])
-    context.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
+def context(context: BrowserContext) -> BrowserContext:
+    """A browser whose calls go over WebRTC, in a quiet room."""
     context.add_init_script(PROBE)
     context.add_init_script(WEBRTC)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(app: Served, context: BrowserContext, watch: Watch) -> Iterator[Page]:
-    """The Call page, set to WebRTC. Requests to other machines and errors in the console fail the test."""
-    with tab(context, watch, app) as page:
-        yield page
+    return context
 
 
 def say(page: Page, sound: Audio) -> None:
@@ -174,10 +146,10 @@ def levels(page: Page) -> list[tuple[float, float, float]]:
 
 
 def test_a_call_is_heard_answered_interrupted_shown_something_and_asked_to_draw(
-    app: Served, page: Page, context: BrowserContext, models_home: Path, tmp_path: Path
+    app: Served, page: Page, models_home: Path, tmp_path: Path
 ) -> None:
     story, stop, invoice, fox = spoken(models_home, STORY, STOP, INVOICE, FOX)
-    context.add_init_script(MICROPHONE)
+    page.add_init_script(MICROPHONE)
     visit(page, f"{app.url}/Call")
     begin(page)
     say(page, story)
@@ -243,9 +215,9 @@ def test_no_other_machine_is_asked_for_a_way_to_connect(app: Served, page: Page)
 
 
 def test_a_page_that_is_left_holds_the_call_and_each_return_to_it_carries_sound_again(
-    app: Served, page: Page, context: BrowserContext, models_home: Path
+    app: Served, page: Page, models_home: Path
 ) -> None:
-    context.add_init_script(MICROPHONE)
+    page.add_init_script(MICROPHONE)
     visit(page, f"{app.url}/Call")
     begin(page)
     call = page.evaluate("parlorCall.id")
@@ -273,7 +245,7 @@ def test_a_microphone_that_is_refused_is_told_and_used_once_it_is_allowed(
     with browsing(playing, None, unasked) as browser, browser_context(browser, "zh-CN", permissions=False) as context:
         context.add_init_script(PROBE)
         context.add_init_script(WEBRTC)
-        with tab(context, watch, app) as page:
+        with tab(context, watch) as page:
             visit(page, f"{app.url}/Call")
             page.get_by_role("button", name="开始通话").click()
             starter = page.locator(".st-key-webrtc_starter")

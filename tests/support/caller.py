@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from core.types.messages import Audio
-from tests.support.browser import Served
+from tests.support.served import Served
 
 RATE = 16_000
 FRAME = RATE // 50 * 2  # bytes of 20 ms
@@ -24,14 +24,15 @@ Event = dict[str, Any]
 class Caller:
     """Everything that came is in ``events``: what was told, and the headers of binary frames with their ``data``."""
 
-    def __init__(self, served: Served, **first: Any) -> None:
+    def __init__(self, served: Served | str, **first: Any) -> None:
         self.events: list[Event] = []
         self.closed: int | None = None  # the code the socket was closed with
         self._microphone = b""
         self._turn = 0  # whose answer is playing
         self._clauses: list[tuple[float, float]] = []  # when each begins to sound, and its seconds
         self._reported = -1.0
-        self._opening = connect(f"ws://127.0.0.1:{served.port}/call", origin=served.url, max_size=None)
+        url = served if isinstance(served, str) else served.url
+        self._opening = connect(f"{url.replace('http', 'ws', 1)}/call", origin=url, max_size=None)
         self._first = {"rate": RATE} | first
 
     def __enter__(self) -> Self:
@@ -139,7 +140,7 @@ class Caller:
                 self.send(type="played", turn=self._turn, seconds=heard * HASTE)
 
 
-def end(served: Served, call: str) -> None:
+def end(served: Served | str, call: str) -> None:
     """Hang up ``call``, whoever carries it, and wait until it is over; nothing happens when it is so already."""
     with Caller(served, type="watch", call=call) as steering:
         with contextlib.suppress(ConnectionClosed):

@@ -7,7 +7,6 @@ from pathlib import Path
 from core.catalogue.spec import ModelSpec
 from core.importer.add_local import adopt
 from core.settings import Settings
-from tests.tiny.tiny_diffusion import write_tiny_diffusion
 
 TINY_PAINTER = ModelSpec(
     id="tiny-painter",
@@ -24,6 +23,8 @@ TINY_PAINTER = ModelSpec(
 
 def with_tiny_painter(home: Path) -> ModelSpec:
     """Add a Stable Diffusion of a few hundred kilobytes under the id of ``TINY_PAINTER``."""
+    from tests.tiny.tiny_diffusion import write_tiny_diffusion  # loads torch
+
     return own(home, write_tiny_diffusion(home.parent / "tiny-painter"), TINY_PAINTER.id)
 
 

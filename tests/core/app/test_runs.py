@@ -24,6 +24,7 @@ from core.types.generation import Sampling
 from core.types.messages import Image, Text, Turn
 from tests.tiny.tiny_gguf import write_tiny_gguf
 
+pytestmark = pytest.mark.engines
 ROOT = Path(__file__).parents[3]
 LONG = Sampling(max_tokens=1500, seed=3)
 SHORT = Sampling(max_tokens=12, seed=3)

@@ -22,16 +22,16 @@ import pytest
 
 from core.app.app import App
 from core.call.events import CallEvent, CallNotice, Caption, Drawing, Interrupted, PhaseChanged, Timed
-from core.call.file_transport import STEP, FileClock, hold, pieces
+from core.call.file_transport import BEHIND, STEP, FileClock, hold, pieces
 from core.call.session import Call
 from core.call.transport import CallOptions
 from core.errors import BadInput
 from core.media.audio import wav
 from core.settings import load
 from core.types.messages import Audio, Image, Message, Reading, Transcript
-from tests.support.browser import link_models
 from tests.support.own_models import TINY_PAINTER, with_tiny_painter
 from tests.support.screens import invoice
+from tests.support.served import link_models
 from tests.support.sounds import clicks, music, silence, white_noise
 from tests.support.talk import spoken, talk
 
@@ -72,10 +72,15 @@ Step = Audio | float | Callable[["Held"], bool]
 
 
 class Held:
-    """A call, and what came of it. Its script: sound, seconds of silence, or silence until something is so."""
+    """A call, and what came of it. Its script: sound, seconds of silence, or silence until something is so.
 
-    def __init__(self, app: App, options: CallOptions | None = None, conversation: str = "") -> None:
-        self.app = app
+    Time goes on while an engine is at work, as in life. With ``still`` it does not: nothing depends on the machine.
+    """
+
+    def __init__(
+        self, app: App, options: CallOptions | None = None, conversation: str = "", still: bool = False
+    ) -> None:
+        self.app, self.still = app, still
         self.clock = FileClock(fast=True)
         self.call = app.calls.start(conversation, options or CallOptions(), self.clock)
         self.events: list[CallEvent] = []
@@ -83,6 +88,8 @@ class Held:
     def over(self, *script: Step, echo: float = 0.0) -> Held:
         seen = 0
         for _ in hold(self.call, self.clock, self._microphone(script), echo):
+            while self.still and (self.call.behind or self.call.working) and self.call.phase != "ended":
+                time.sleep(BEHIND)
             events, seen = self.call.after(seen)
             self.events += events
         self.events += self.call.after(seen)[0]
@@ -230,7 +237,7 @@ def test_agreement_beside_an_answer_leaves_it_alone(app: App, say: Callable[[str
         few, sampling=replace(few.sampling, max_tokens=60)
     )  # beside the end of an answer, agreement is an answer to it
     try:
-        held = Held(app).over(0.5, say(STORY), answering, say("Yeah."), 1.0, say("Okay."))
+        held = Held(app, still=True).over(0.5, say(STORY), answering, say("Yeah."), 1.0, say("Okay."))
     finally:
         app.settings = few
     assert not held.all(Interrupted)

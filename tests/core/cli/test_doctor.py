@@ -43,6 +43,7 @@ def test_a_broken_engine_is_reported_and_not_a_crash(engines: Path) -> None:
     assert answers["dead"]["error"]
 
 
+@pytest.mark.engines
 def test_the_examination_is_plain_values_and_reads_in_both_languages(tmp_path: Path) -> None:
     report = doctor.examine(Settings(home=tmp_path / "not" / "yet" / "there"))
     assert json.loads(json.dumps(report)) == report
@@ -56,6 +57,7 @@ def test_the_examination_is_plain_values_and_reads_in_both_languages(tmp_path: P
     assert str(tmp_path) in english
 
 
+@pytest.mark.engines
 def test_every_engine_of_parlor_says_what_it_was_built_with() -> None:
     answers = doctor.ask_engines()
     assert set(answers) >= {"llama", "whisper", "kokoro", "ocr"}

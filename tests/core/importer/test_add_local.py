@@ -35,6 +35,7 @@ from core.types.messages import Message, Text
 from tests.tiny.tiny_gguf import write_tiny_gguf
 
 pytestmark = [
+    pytest.mark.engines,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of the libraries that write and open the models
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image as Pillow
 
 from core.errors import BadInput
+from core.media import audio as media_audio
 from core.media import images as media
 from core.media.audio import open_audio, resampled, wav
 from core.media.files import open_file, open_text
@@ -177,7 +178,7 @@ def test_two_hours_are_refused_from_the_header_alone() -> None:
 
 
 def test_two_hours_are_refused_when_no_header_tells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media, "LONGEST", 2.0)
+    monkeypatch.setattr(media_audio, "LONGEST", 2.0)
     data = recording("en_leisure").data
     assert "longer" in refused(data, "stream.ogg").en
 

@@ -30,6 +30,7 @@ from tests.tiny.tiny_vits import write_tiny_vits
 from tests.tiny.tiny_whisper import write_tiny_whisper
 
 pytestmark = [
+    pytest.mark.engines,
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of coqui-tts, while the voice is written
 ]

@@ -22,6 +22,8 @@ from core.types.generation import Sampling, Usage
 from models.llama import engine as llama
 from tests.support.leases import GB, HELLO, chat_model, reply, taken
 
+pytestmark = pytest.mark.engines
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:

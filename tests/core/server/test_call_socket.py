@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
 from core.types.messages import Audio, Image, Transcript
-from tests.support.browser import Served, link_models
 from tests.support.caller import Caller, Event, end
+from tests.support.served import QUICK, Served, Serving
 from tests.support.talk import spoken
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
@@ -25,13 +25,9 @@ STORY = "Tell me a long story about a lighthouse keeper."
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, models_home: Path) -> Iterator[Served]:
-    """A server with the small chat model, whose answers are short."""
-    home = link_models(models_home, tmp_path_factory.mktemp("parlor") / "home")
-    chosen = {"PARLOR_CHAT": "smollm2-135m-instruct", "PARLOR_TEMPERATURE": "0", "PARLOR_MAX_TOKENS": "24"}
-    served = Served(home, PARLOR_OPENERS="0", **chosen)
-    yield served
-    served.stop()
+def app(serving: Serving) -> Served:
+    """An app with the small chat model, whose answers are short."""
+    return serving(**QUICK | {"PARLOR_MAX_TOKENS": "24", "PARLOR_OPENERS": "0"})
 
 
 @pytest.fixture
