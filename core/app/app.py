@@ -139,12 +139,12 @@ _ONE = threading.Lock()
 
 
 def parlor() -> App:
-    """The app of this process, made at the first call; two tabs that come at once get the same."""
+    """The app of this process, make_app at the first call; two tabs that come at once get the same."""
     with _ONE:
-        return made()
+        return make_app()
 
 
 @functools.cache
-def made() -> App:
-    """What ``parlor`` keeps; ``made.cache_clear`` lets a test begin with another data folder."""
+def make_app() -> App:
+    """What ``parlor`` keeps; ``make_app.cache_clear`` lets a test begin with another data folder."""
     return App(load())

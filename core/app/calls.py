@@ -49,9 +49,9 @@ class Calls:
         """The call that goes on now, and is not being hung up."""
         return self._call if self._call and not self._call.closing else None
 
-    def get(self, id: str) -> Call | None:
-        """The latest call, if ``id`` is its, ended or not."""
-        return self._call if self._call and self._call.id == id else None
+    def get(self, call: str) -> Call | None:
+        """The latest call, if ``call`` is its id, ended or not."""
+        return self._call if self._call and self._call.id == call else None
 
     def close(self) -> None:
         """Hang up and wait until what was said is kept."""

@@ -78,16 +78,16 @@ class Jobs:
 
         self._start(spec.id, verify(spec, self._app.settings.models))
 
-    def add(self, path: Path | str, task: str = "", id: str = "", base: str = "") -> None:
-        """Take in the model in ``path``, a file or folder (``core.importer.add_local``).
+    def add(self, path: Path | str, task: str = "", model: str = "", base: str = "") -> None:
+        """Take in the model in ``path``, a file or folder (``core.importer.add_local``), under the id ``model``.
 
         Raises BadInput while another is added.
         """
         from core.importer.add_local import adopt
 
-        self._start(ADD, self._adding(adopt(Path(path), self._app.settings, task, id, base)))
+        self._start(ADD, self._adding(adopt(Path(path), self._app.settings, task, model, base)))
 
-    def add_from_hub(self, name: str, task: str = "", id: str = "", file: str = "") -> None:
+    def add_from_hub(self, name: str, task: str = "", model: str = "", file: str = "") -> None:
         """Look ``owner/name`` up on the hub, note it in the person's catalogue, and fetch it
         (``core.importer.add_hub``).
 
@@ -102,7 +102,7 @@ class Jobs:
         before = ids(settings)
 
         def steps() -> Steps:
-            spec = yield from look_up(name, settings, task, id, file)
+            spec = yield from look_up(name, settings, task, model, file)
             found.append(spec)
             self._added = spec.id
             self._app.reload()

@@ -159,7 +159,7 @@ def _words(
                     speech.write(item)
                 yield Delta(item)
             elif isinstance(item, Usage | MessagesDropped):
-                yield from _told(item)
+                yield from _closing_events(item)
             else:
                 yield item
             if speech:
@@ -172,7 +172,7 @@ def _adapter(context: TurnContext, spec: ModelSpec) -> str:
     return name if name and (context.settings.models / spec.id / "adapters" / name).is_dir() else ""
 
 
-def _told(item: Usage | MessagesDropped) -> Iterator[Event]:
+def _closing_events(item: Usage | MessagesDropped) -> Iterator[Event]:
     """What an engine says of its answer, as events."""
     if isinstance(item, Usage):
         yield Complete(item)

@@ -113,7 +113,7 @@ class SpeechStream:
                 yield Tick()
                 time.sleep(LOOK)
             if self._unsaid and not self._silent:
-                yield self._told()
+                yield self._left_out()
         finally:
             self.close()
 
@@ -153,7 +153,7 @@ class SpeechStream:
                 yield StageEnded("speak", time.monotonic() - self._began)
                 self._unsaid += any(map(str.isalpha, self._clause))
 
-    def _told(self) -> Notice:
+    def _left_out(self) -> Notice:
         name = self._spec.name
         return Notice(
             f"{name} does not speak the language of all of this: part of it was left out. Choose another voice.",

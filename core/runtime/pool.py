@@ -111,7 +111,7 @@ class Pool:
         """The process of each loaded model, by the model's id."""
         with self._changed:
             held = self._roster.held.items()
-            return {id: one.worker.pid for id, one in held if one.worker}
+            return {model: one.worker.pid for model, one in held if one.worker}
 
     def held(self) -> tuple[Loaded, ...]:
         """The models in memory and those on their way there."""

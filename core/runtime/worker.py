@@ -46,6 +46,9 @@ class Worker:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words
             )
+        assert self._process.stdin
+        assert self._process.stdout
+        self._calls, self._answers = self._process.stdin, self._process.stdout
         threading.Thread(target=self._receive, name=f"worker {spec.id}", daemon=True).start()
         self._send(Opening(spec, str(folder)))
 
@@ -95,7 +98,7 @@ class Worker:
         self._process.kill()
         self._process.wait()
         with contextlib.suppress(OSError):
-            self._process.stdin.close()  # type: ignore[union-attr]
+            self._calls.close()
 
     def take(self, timeout: float) -> Any:
         """The next frame, or None when ``timeout`` seconds bring none. Raises WorkerDied."""
@@ -139,15 +142,15 @@ class Worker:
 
     def _send(self, value: object) -> None:
         try:
-            write_frame(self._process.stdin, value)  # type: ignore[arg-type]
+            write_frame(self._calls, value)
         except (OSError, ValueError):  # broken or closed pipe: the next take tells what became of the process
             self._frames.put(None)
 
     def _receive(self) -> None:
         try:
-            with self._process.stdout as answers:  # type: ignore[union-attr]
+            with self._answers as answers:
                 while True:
-                    self._frames.put(read_frame(answers))  # type: ignore[arg-type]
+                    self._frames.put(read_frame(answers))
         except (EOFError, OSError):
             pass  # the child is gone
         except pickle.UnpicklingError:

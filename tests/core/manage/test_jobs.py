@@ -255,7 +255,7 @@ def test_a_file_that_is_no_model_is_told(app: App, tmp_path: Path) -> None:
 
 def test_a_model_is_added_from_the_hub_and_fetched(server: HubServer, app: App) -> None:
     server.add_repo("someone/talk", {"talk-Q4_K_M.gguf": BODY}, gguf={"architecture": "llama"})
-    app.jobs.add_from_hub("someone/talk", id="mine")
+    app.jobs.add_from_hub("someone/talk", model="mine")
     ended(app, "add")
     assert app.jobs.trouble("add") is None
     assert app.jobs.added() == "mine"
@@ -267,7 +267,7 @@ def test_adding_from_the_hub_paused_goes_on_as_a_download_and_cancelled_is_undon
     weights = f"/someone/talk/resolve/{COMMIT}/talk-Q4_K_M.gguf"
     for stop in (app.jobs.pause, app.jobs.cancel):
         server.fail(weights, Fault(hold=500_000))
-        app.jobs.add_from_hub("someone/talk", id="mine")
+        app.jobs.add_from_hub("someone/talk", model="mine")
         if stop == app.jobs.pause:
             with pytest.raises(BadInput, match="Another model is being added"):
                 app.jobs.add_from_hub("someone/else")
