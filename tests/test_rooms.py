@@ -21,7 +21,7 @@ MOST, LEAST = 16, 2  # files in a room
 CORE = {
     "cli": "server app call manage importer pipeline runtime download catalogue media host settings text",
     "server": "app call",
-    "app": "call manage pipeline runtime store catalogue settings",
+    "app": "call manage pipeline runtime store catalogue host settings",
     "call": "turn_taking pipeline runtime store catalogue media host settings",
     "turn_taking": "media text",
     "manage": "importer download catalogue host settings text",
