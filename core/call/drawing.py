@@ -14,6 +14,7 @@ from core.call.recorder import CallRecorder
 from core.catalogue.spec import not_installed
 from core.errors import EngineFailed, NotInstalled, ParlorError
 from core.host.background import Background
+from core.l10n.text import l10n
 from core.pipeline.respond import respond
 from core.pipeline.route import Plan
 from core.pipeline.speech import SpeechStream
@@ -118,6 +119,5 @@ class BackgroundDrawing:
 
 def _broke() -> EngineFailed:
     return EngineFailed(
-        "This picture failed unexpectedly; parlor.log in the data folder says why. Ask for it again.",
-        "画图意外失败，原因见数据文件夹中的 parlor.log。请再要求一次。",
+        l10n("This picture failed unexpectedly; parlor.log in the data folder says why. Ask for it again.")
     )

@@ -26,6 +26,7 @@ from core.call.warm_up import warm_up
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed, ParlorError
 from core.host.background import Background
+from core.l10n.text import l10n
 from core.media import images as media
 from core.turn_taking.echo import Echo
 from core.types.messages import Text
@@ -187,7 +188,7 @@ class Call:
             now = time.monotonic()
             held = (held or now) if self._controller.phase == "held" else 0.0
             if held and now - held > HELD:
-                self._finish("Nobody came back to this call, so it has ended.", "长时间无人接回，通话已结束。")
+                self._finish(l10n("Nobody came back to this call, so it has ended."))
         self._controller.close()
         self._audio_input.close()
         self._queues.close()
@@ -238,21 +239,18 @@ class Call:
         self._controller.enter("ended", en, zh)
 
 
-_OVER = (
-    "Something went wrong in this call, and it has ended; parlor.log in the data folder says what. Begin another one.",
-    "通话中出现意外错误并已结束，原因见数据文件夹中的 parlor.log。请重新开始通话。",
+_OVER = l10n(
+    "Something went wrong in this call, and it has ended; parlor.log in the data folder says what. Begin another one."
 )
 
 
 def _stumbled() -> EngineFailed:
     return EngineFailed(
-        "Something went wrong in this call; parlor.log in the data folder says what. You can go on talking.",
-        "通话中出现意外错误，原因见数据文件夹中的 parlor.log。可以继续说话。",
+        l10n("Something went wrong in this call; parlor.log in the data folder says what. You can go on talking.")
     )
 
 
 def _not_opened() -> EngineFailed:
     return EngineFailed(
-        "This call could not be opened; parlor.log in the data folder says why. Begin another one.",
-        "无法接通通话，原因见数据文件夹中的 parlor.log。请重新开始通话。",
+        l10n("This call could not be opened; parlor.log in the data folder says why. Begin another one.")
     )

@@ -24,6 +24,7 @@ from core.catalogue.spec import (
     valid_id,
 )
 from core.errors import BadInput
+from core.l10n.text import l10n
 
 SHIPPED = Path(__file__).parents[2] / "models" / "catalogue.toml"
 
@@ -62,8 +63,12 @@ def _read(path: Path) -> tuple[ModelSpec, ...]:
     except (tomllib.TOMLDecodeError, OSError, ValueError, TypeError, AttributeError, LookupError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise BadInput(
-            f"The catalogue {path} cannot be used ({where}): {reason}. Mend that entry or take it out.",
-            f"模型目录 {path} 无法使用（{where}）：{reason}。请修改或删除该条目。",
+            l10n(
+                "The catalogue {path} cannot be used ({where}): {reason}. Mend that entry or take it out.",
+                path=path,
+                where=where,
+                reason=reason,
+            )
         ) from error
     return tuple(models)
 

@@ -16,6 +16,7 @@ from core.cli.ask_arguments import add_arguments as add_arguments
 from core.cli.ask_arguments import settings_of, turn_of
 from core.errors import BadInput
 from core.host.terminal import StatusLine, language
+from core.l10n.text import l10n
 from core.media.audio import wav
 from core.runtime.lease import needed
 from core.settings import load
@@ -36,7 +37,7 @@ def ask(options: argparse.Namespace) -> int:
         app.pool.change(app.settings)
         if options.speak:
             choice = app.services.choice()
-            voice = needed(choice.speak, "speak", "朗读")
+            voice = needed(choice.speak, l10n("speak"))
             if not choice.has(voice):
                 raise not_installed(voice)
         sampling = app.services.sampling()
@@ -105,8 +106,11 @@ def done_json(message: Message) -> dict[str, Any]:
 def _check_target(target: Path) -> None:
     if target.is_dir() or not target.parent.is_dir():
         raise BadInput(
-            f"{target} cannot be written: its folder does not exist, or it is a folder itself. Choose another place.",
-            f"无法写入 {target}：所在文件夹不存在，或它本身是文件夹。请换一个位置。",
+            l10n(
+                "{target} cannot be written: its folder does not exist, or it is a folder itself. Choose another "
+                "place.",
+                target=target,
+            )
         )
 
 
@@ -183,8 +187,11 @@ def _save(image: Image, out: Path, options: argparse.Namespace) -> None:
         partial.replace(out)
     except OSError as error:
         raise BadInput(
-            f"{out} cannot be written: {error.strerror}. The picture is kept in the conversation.",
-            f"无法写入 {out}：{error.strerror}。图片已保存在对话中。",
+            l10n(
+                "{out} cannot be written: {error}. The picture is kept in the conversation.",
+                out=out,
+                error=error.strerror,
+            )
         ) from error
     if not options.json:
         print(out, flush=True)

@@ -15,6 +15,7 @@ from core.call.events import CallEvent, CallNotice, Caption, Clause, Drawing, In
 from core.call.transport import CallOptions
 from core.errors import BadInput
 from core.host.terminal import language
+from core.l10n.text import l10n
 from core.media.audio import open_audio, wav
 from core.settings import Settings, load
 
@@ -46,8 +47,7 @@ def call(options: argparse.Namespace) -> int:
     audio = open_audio(_read(options.audio), options.audio)
     if options.out and not Path(options.out).absolute().parent.is_dir():
         raise BadInput(
-            f"{options.out} cannot be written: its folder does not exist. Choose another place.",
-            f"无法写入 {options.out}：所在文件夹不存在。请换一个位置。",
+            l10n("{out} cannot be written: its folder does not exist. Choose another place.", out=options.out)
         )
     app = App(load())
     try:
@@ -124,6 +124,5 @@ def _read(file: str) -> bytes:
         return Path(file).read_bytes()
     except OSError as error:
         raise BadInput(
-            f"{file} cannot be read: {error.strerror}. Check its name.",
-            f"无法读取 {file}：{error.strerror}。请检查文件名。",
+            l10n("{file} cannot be read: {error}. Check its name.", file=file, error=error.strerror)
         ) from error

@@ -14,6 +14,7 @@ import requests
 import truststore
 from requests.adapters import HTTPAdapter
 
+from core.l10n.text import l10n
 from core.text.sizes import size_text
 from core.types.events import Progress
 
@@ -130,15 +131,15 @@ class Report:
     def progress(self) -> Progress:
         name, flow = self._name, self._flow
         if flow.waiting:
-            return Progress("download", None, f"{name}: another program is fetching it", f"{name}：另一个程序正在下载")
+            return Progress("download", None, l10n("{name}: another program is fetching it", name=name))
         done, goal = flow.totals()
         if not goal:
-            return Progress("download", None, f"Preparing {name}", f"正在准备 {name}")
+            return Progress("download", None, l10n("Preparing {name}", name=name))
         self._fraction = max(self._fraction, min(done / goal, 1.0))
         come, all_ = flow.totals(OVER_NETWORK)
         label = flow.label or name
         if come >= all_:
-            return Progress("download", self._fraction, f"{label}: unpacking and checking", f"{label}：正在解包并校验")
+            return Progress("download", self._fraction, l10n("{label}: unpacking and checking", label=label))
         en = f"{label}: {size_text(come)} of {size_text(all_)}"
         zh = f"{label}：{size_text(come)} / {size_text(all_)}"
         if speed := self._speed(come):

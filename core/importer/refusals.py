@@ -6,13 +6,12 @@ from typing import Any
 
 from core.errors import BadInput
 from core.importer.found import Listing
+from core.l10n.text import l10n
 
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
-UNDERSTOOD = (
+UNDERSTOOD = l10n(
     "a diffusers folder (model_index.json), a LLaVA-like transformers folder, a Coqui VITS or XTTS folder, "
-    "a faster-whisper folder, a CLIP folder, a GGUF file (with its mmproj for one that sees), a LoRA adapter folder",
-    "diffusers 文件夹（model_index.json）、LLaVA 类 transformers 文件夹、Coqui VITS 或 XTTS 文件夹、"
-    "faster-whisper 文件夹、CLIP 文件夹、GGUF 文件（识图模型需附 mmproj 文件），以及 LoRA 适配器文件夹",
+    "a faster-whisper folder, a CLIP folder, a GGUF file (with its mmproj for one that sees), a LoRA adapter folder"
 )
 
 
@@ -29,8 +28,11 @@ def refusal(listing: Listing, config: dict[str, Any], readable: bool) -> BadInpu
         return _other_transformers(listing.name, str(kind))
     if config.get("model"):
         return BadInput(
-            f"{listing.name} is a Coqui model of the kind {config['model']}; Parlor speaks with VITS and XTTS.",
-            f"{listing.name} 是 Coqui 的 {config['model']} 模型；Parlor 支持 VITS 和 XTTS。",
+            l10n(
+                "{name} is a Coqui model of the kind {model}; Parlor speaks with VITS and XTTS.",
+                name=listing.name,
+                model=config["model"],
+            )
         )
     whole = [name for name in names if name.endswith(".safetensors") and _is_painter(listing, name)]
     whole += [name for name in names if name.endswith(".ckpt")]
@@ -43,24 +45,22 @@ def pickled(name: str, files: list[str]) -> BadInput:
     """The refusal of weights that a pickle holds."""
     which = ", ".join(files[:3])
     return BadInput(
-        f"{name} has its weights in {which}: files of that kind can run code when they are opened, so Parlor never "
-        "opens them. Get the edition in safetensors (or GGUF), or convert it where you trust it.",
-        f"{name} 的权重保存在 {which} 中：这类文件打开时可能执行代码，Parlor 从不打开。"
-        "请获取 safetensors（或 GGUF）版本，或在可信环境中转换。",
+        l10n(
+            "{name} has its weights in {which}: files of that kind can run code when they are opened, so Parlor never "
+            "opens them. Get the edition in safetensors (or GGUF), or convert it where you trust it.",
+            name=name,
+            which=which,
+        )
     )
 
 
 def no_weights(where: str) -> BadInput:
-    return BadInput(
-        f"{where} has no whole set of weights in safetensors. Get the missing files.",
-        f"{where} 缺少完整的 safetensors 权重，请补齐文件。",
-    )
+    return BadInput(l10n("{where} has no whole set of weights in safetensors. Get the missing files.", where=where))
 
 
 def unknown(name: str) -> BadInput:
     return BadInput(
-        f"{name} is nothing that Parlor understands. It takes {UNDERSTOOD[0]}.",
-        f"无法识别 {name}。Parlor 支持：{UNDERSTOOD[1]}。",
+        l10n("{name} is nothing that Parlor understands. It takes {understood}.", name=name, understood=UNDERSTOOD)
     )
 
 
@@ -76,9 +76,13 @@ def _whisper(name: str) -> BadInput:
 
 def _other_transformers(name: str, kind: str) -> BadInput:
     return BadInput(
-        f"{name} is a transformers model of the kind {kind}, which Parlor does not load; for chat, get the GGUF. "
-        f"Parlor takes {UNDERSTOOD[0]}.",
-        f"{name} 是 {kind} 类 transformers 模型，Parlor 不支持；对话模型请获取 GGUF 版本。支持：{UNDERSTOOD[1]}。",
+        l10n(
+            "{name} is a transformers model of the kind {kind}, which Parlor does not load; for chat, get the GGUF. "
+            "Parlor takes {understood}.",
+            name=name,
+            kind=kind,
+            understood=UNDERSTOOD,
+        )
     )
 
 

@@ -8,6 +8,7 @@ from core.catalogue import spec as catalogue
 from core.catalogue.load import load
 from core.catalogue.spec import ModelSpec
 from core.host.terminal import StatusLine, language, say
+from core.l10n.text import l10n
 from core.settings import Settings
 from core.text.sizes import size_text
 
@@ -19,8 +20,13 @@ def fetch(settings: Settings) -> None:
     for number, spec in enumerate(missing, 1):
         size = size_text(spec.bytes)
         say(
-            f"Fetching model {number} of {len(missing)}: {spec.name} ({size}).",
-            f"正在下载第 {number}/{len(missing)} 个模型：{spec.name}（{size}）。",
+            l10n(
+                "Fetching model {number} of {count}: {name} ({size}).",
+                number=number,
+                count=len(missing),
+                name=spec.name,
+                size=size,
+            )
         )
         _fetch(spec, settings)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from core.l10n.text import l10n
 from core.text.encoding import decoded
 from core.types.messages import Audio, Image, Text
 
@@ -37,8 +38,9 @@ def open_text(data: bytes, name: str) -> Text:
     text = decoded(data)
     if text is None:
         raise refused(
-            name, "is neither a picture nor a recording nor a text that Parlor can read",
-            "Save it as PNG, JPEG, WAV, MP3 or plain text",
-            "不是 Parlor 能读取的图片、录音或文本", "请另存为 PNG、JPEG、WAV、MP3 或纯文本",
-        )  # fmt: skip
+            name,
+            "is neither a picture nor a recording nor a text that Parlor can read",
+            l10n("Save it as PNG, JPEG, WAV, MP3 or plain text"),
+            "请另存为 PNG、JPEG、WAV、MP3 或纯文本",
+        )
     return Text(text.replace("\r\n", "\n"))

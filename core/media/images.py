@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from PIL import Image as Pillow
 from PIL import ImageOps
 
+from core.l10n.text import l10n
 from core.types.messages import Image
 
 if TYPE_CHECKING:
@@ -39,9 +40,11 @@ def open_image(data: bytes, name: str) -> Image:
     """
     if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif", b"ftypheim"):
         raise refused(
-            name, "is a HEIC or AVIF picture, which Parlor cannot open", "Save it as JPEG or PNG",
-            "是 HEIC 或 AVIF 图片，Parlor 无法打开", "请另存为 JPEG 或 PNG",
-        )  # fmt: skip
+            name,
+            "is a HEIC or AVIF picture, which Parlor cannot open",
+            l10n("Save it as JPEG or PNG"),
+            "请另存为 JPEG 或 PNG",
+        )
     try:
         with Pillow.open(io.BytesIO(data), formats=PICTURES) as picture:
             _bounded(picture, name)
@@ -50,10 +53,11 @@ def open_image(data: bytes, name: str) -> Image:
             return _encoded(_fitted(_opaque(upright)), photograph)
     except UNREADABLE as error:
         raise refused(
-            name, "is not a whole picture: it is broken, was cut short, or is something else",
-            "Open it in a picture viewer to check, and save or copy it again as PNG or JPEG",
-            "不是完整的图片：文件已损坏、不完整，或者不是图片", "请用看图软件检查，并重新保存或复制为 PNG 或 JPEG",
-        ) from error  # fmt: skip
+            name,
+            "is not a whole picture: it is broken, was cut short, or is something else",
+            l10n("Open it in a picture viewer to check, and save or copy it again as PNG or JPEG"),
+            "请用看图软件检查，并重新保存或复制为 PNG 或 JPEG",
+        ) from error
 
 
 def is_picture(data: bytes) -> bool:

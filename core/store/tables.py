@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import psutil
 
 from core.errors import BadInput, ParlorError
+from core.l10n.text import l10n
 from core.store import json_codec as codec
 from core.store.blobs import MediaFolder
 from core.text import search as find
@@ -104,8 +105,10 @@ class Tables:
             found = self._sql.execute("SELECT 1 FROM messages WHERE conversation = ? AND id = ?", place).fetchone()
         if not found:
             raise BadInput(
-                "This conversation is no longer there: it was deleted. Start a new one, and send your message again.",
-                "此对话已被删除，不存在了。请新建对话后重新发送。",
+                l10n(
+                    "This conversation is no longer there: it was deleted. Start a new one, and send your message "
+                    "again."
+                )
             )
 
     def insert_message(

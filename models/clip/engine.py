@@ -21,6 +21,7 @@ import transformers
 
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed
+from core.l10n.text import l10n
 from core.types.generation import Embedding
 from core.types.messages import Image
 from models.common.threads import Threads
@@ -118,9 +119,12 @@ def _opened(name: str, folder: Path) -> tuple[Any, Any]:
     config = library.AutoConfig.from_pretrained(folder, **local)
     if config.model_type not in FAMILIES:
         raise EngineFailed(
-            f"{name} is a model of the kind {config.model_type}, which this engine does not open; it opens CLIP and "
-            "Chinese-CLIP. Get one of those.",
-            f"{name} 属于 {config.model_type} 类模型，此引擎无法打开；可打开的有 CLIP 与 Chinese-CLIP，请改用。",
+            l10n(
+                "{name} is a model of the kind {model_type}, which this engine does not open; it opens CLIP and "
+                "Chinese-CLIP. Get one of those.",
+                name=name,
+                model_type=config.model_type,
+            )
         )
     if not any((folder / words).is_file() for words in WORDS):
         raise ValueError("its vocabulary is missing")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import EngineFailed
+from core.l10n.text import l10n
 
 
 def versions() -> dict[str, str]:
@@ -31,6 +32,5 @@ def opened(name: str, file: Path, threads: int) -> Any:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except (OSError, ValueError, Fail, InvalidGraph, InvalidProtobuf, NoSuchFile) as error:
         raise EngineFailed(
-            f"{name} cannot be opened: {error}. Remove the model and install it again.",
-            f"无法打开 {name}：{error}。请删除该模型后重新安装。",
+            l10n("{name} cannot be opened: {error}. Remove the model and install it again.", name=name, error=error)
         ) from error

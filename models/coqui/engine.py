@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
+from core.l10n.text import l10n
 from core.types.messages import Audio
 from core.types.provenance import Scalar
 from models.common.torch_memory import CONTEXT, clean, gpu_bytes, granted
@@ -110,10 +111,7 @@ class Coqui:
         ``speed`` is 0.5 to 2. Raises BadInput for a speed outside.
         """
         if not 0.5 <= speed <= 2.0:
-            raise BadInput(
-                f"The speed of speech cannot be {speed:g}: choose 0.5 to 2.",
-                f"语速不能是 {speed:g}：请选择 0.5 到 2。",
-            )
+            raise BadInput(l10n("The speed of speech cannot be {speed:g}: choose 0.5 to 2.", speed=speed))
         speaker = next((name for name in voices if name in self._voice.speakers), "")
         for piece in pieces(text, language, self._languages):
             yield from self._said(piece, speaker, speed, reference)

@@ -16,6 +16,7 @@ import safetensors
 
 from core.errors import EngineFailed
 from core.formats import coqui as coqui_files
+from core.l10n.text import l10n
 from models.common import torch_import as torch_start  # noqa: F401 — before anything that imports torchaudio
 
 WEIGHTS = ("model.safetensors", "model.pth", "model_file.pth", "best_model.pth")  # else the largest .pth
@@ -39,8 +40,12 @@ def config(name: str, folder: Path) -> Any:
     kinds = {"vits": VitsConfig, "xtts": XttsConfig}
     if (kind := str(about.get("model"))) not in kinds:
         raise EngineFailed(
-            f"{name} is a Coqui model of the kind {kind!r}, and Parlor speaks with vits and xtts. Choose one of those.",
-            f"{name} 是 {kind!r} 类型的 Coqui 模型，而 Parlor 只支持 vits 和 xtts。请选择这两类模型。",
+            l10n(
+                "{model} is a Coqui model of the kind {kind!r}, and Parlor speaks with vits and xtts. Choose one of "
+                "those.",
+                model=name,
+                kind=kind,
+            )
         )
     plain = _without_paths(about, folder)
     letters = plain.get("characters") or {}
@@ -85,10 +90,12 @@ def tensors(name: str, path: Path) -> dict[str, Any]:
         raise broken(name, error) from error
     except pickle.UnpicklingError as error:
         raise EngineFailed(
-            f"{path.name} of {name} holds more than weights, and opening it could run somebody's program, so it was "
-            "not opened. Use a copy as model.safetensors, or another model.",
-            f"{name} 的 {path.name} 不仅含有权重，打开它可能会运行他人的程序，因此没有打开。"
-            "请改用 model.safetensors 格式，或选择其他模型。",
+            l10n(
+                "{name} of {model} holds more than weights, and opening it could run somebody's program, so it was "
+                "not opened. Use a copy as model.safetensors, or another model.",
+                name=path.name,
+                model=name,
+            )
         ) from error
     return {key: value for key, value in found.items() if not key.startswith(UNUSED)}
 
@@ -120,8 +127,7 @@ def weights_file(name: str, folder: Path) -> Path:
 
 def broken(name: str, error: Exception) -> EngineFailed:
     return EngineFailed(
-        f"{name} cannot be opened: {error}. Remove the model and install it again.",
-        f"无法打开 {name}：{error}。请删除该模型后重新安装。",
+        l10n("{model} cannot be opened: {error}. Remove the model and install it again.", model=name, error=error)
     )
 
 

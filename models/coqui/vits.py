@@ -17,6 +17,7 @@ from TTS.tts.utils.text.tokenizer import TTSTokenizer
 from TTS.utils.audio import AudioProcessor
 
 from core.errors import EngineFailed
+from core.l10n.text import l10n
 from core.media.audio import resampled
 from core.types.messages import Audio
 from models.coqui.folder import broken, speaker_encoder, weights
@@ -156,7 +157,11 @@ def _phonemizer(config: Any) -> Any:
         return get_phonemizer_by_name(name, language=language)
     except (ImportError, ValueError, RuntimeError) as error:
         raise EngineFailed(
-            f"This voice reads {language} through {name}, which is not installed: {error}. Install what it names, or "
-            "choose another voice.",
-            f"此语音通过 {name} 读取 {language}，但尚未安装：{error}。请安装所缺的软件包，或选择其他语音。",
+            l10n(
+                "This voice reads {language} through {name}, which is not installed: {error}. Install what it names, "
+                "or choose another voice.",
+                language=language,
+                name=name,
+                error=error,
+            )
         ) from error

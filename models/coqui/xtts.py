@@ -11,6 +11,7 @@ import torch
 from TTS.tts.models import xtts
 
 from core.errors import BadInput, EngineFailed
+from core.l10n.text import l10n
 from core.media.audio import resampled
 from core.types.messages import Audio
 from models.coqui.folder import broken, weights, weights_file
@@ -93,9 +94,13 @@ class XttsVoice:
                 yield chunk.float().cpu().numpy()
         except ImportError as error:
             raise EngineFailed(
-                f"{self._name} reads {language} through a package that is not installed: {error}. Install it, or "
-                "choose another voice for this language.",
-                f"{self._name} 读取 {language} 所需的软件包尚未安装：{error}。请安装，或为该语言选择其他语音。",
+                l10n(
+                    "{name} reads {language} through a package that is not installed: {error}. Install it, or "
+                    "choose another voice for this language.",
+                    name=self._name,
+                    language=language,
+                    error=error,
+                )
             ) from error
 
     def _latents(self, speaker: str, reference: Audio | None) -> Latents:
@@ -106,8 +111,10 @@ class XttsVoice:
             return self._heard[key]
         if not self.speakers:
             raise BadInput(
-                f"{self._name} has no speakers of its own and needs a recording to speak like. Add one in Settings.",
-                f"{self._name} 没有自带的说话人，需要一段录音作为参考。请在设置中添加。",
+                l10n(
+                    "{name} has no speakers of its own and needs a recording to speak like. Add one in Settings.",
+                    name=self._name,
+                )
             )
         return self.speakers[speaker or next(iter(self.speakers))]
 

@@ -19,6 +19,7 @@ import psutil
 
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed
+from core.l10n.text import l10n
 from core.types.events import Progress
 from core.types.generation import ImageResult
 from core.types.image_request import ImageRequest
@@ -157,12 +158,12 @@ class Diffusion:
             if self._graphed:
                 self._graphed.drop()
             self._use(means, one.width, one.height)
-            yield Progress("paint", 0.0, f"Memory ran out: once more with {means}", f"内存不足：改用 {means} 重画")
+            yield Progress("paint", 0.0, l10n("Memory ran out: once more with {means}", means=means))
 
     def _attempt(self, one: ImageRequest, allowance: Allowance) -> Iterator[Progress | ImageResult]:
         from models.diffusion.denoise import Denoising, decode, eager, png
 
-        yield Progress("paint", 0.0, "Reading the prompt", "正在理解提示词")
+        yield Progress("paint", 0.0, l10n("Reading the prompt"))
         try:
             predict = self._graphed or eager(self._pipe.unet)
             denoising = Denoising(self._pipe, predict, self._words(one), one)
@@ -173,10 +174,11 @@ class Diffusion:
                 self._pipe.maybe_free_model_hooks()
         if not image.isfinite().all():
             raise EngineFailed(
-                f"{self._name} computed invalid numbers and no picture. Try other settings; if it stays so, check its "
-                "files with `python start.py models verify`.",
-                f"{self._name} 算出的是无效数值，没有得到图片。请换用其他设置；若仍如此，请用 "
-                "`python start.py models verify` 校验文件。",
+                l10n(
+                    "{name} computed invalid numbers and no picture. Try other settings; if it stays so, check its "
+                    "files with `python start.py models verify`.",
+                    name=self._name,
+                )
             )
         recorded = self._graphed is not None and self._graphed.recorded
         yield ImageResult(png(self._pipe, image), one, f"{self.means}{', CUDA graph' if recorded else ''}")
@@ -202,7 +204,7 @@ class Diffusion:
                 shown = preview(self._pipe, denoising.estimate())
                 allowance.spend(perf_counter() - began)
             step = math.ceil((number + 1) * one.steps / len(denoising))
-            said, said_zh = f"Step {step} of {one.steps}", f"第 {step} 步，共 {one.steps} 步"
+            said = l10n("Step {step} of {steps}", step=step, steps=one.steps)
             yield Progress("paint", (number + 1) / (len(denoising) + 1), said, said_zh, shown)
 
 

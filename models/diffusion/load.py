@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 
 from core.errors import EngineFailed, NotEnoughMemory
 from core.host.hardware import cpu_features
+from core.l10n.text import l10n
 from core.types.provenance import Scalar
 from models.common.torch_memory import NATIVE_BFLOAT16, device, granted, out_of_memory
 from models.diffusion.folder import HALF, LEFT_OUT, Contents
@@ -68,8 +69,11 @@ def opened(name: str, folder: Path, found: Contents, means: DiffusionPlan) -> An
         if out_of_memory(error):
             raise too_big(name) from error
         raise EngineFailed(
-            f"{name} cannot be opened: {error}. Check its files with `python start.py models verify`.",
-            f"无法打开 {name}：{error}。请用 `python start.py models verify` 校验其文件。",
+            l10n(
+                "{name} cannot be opened: {error}. Check its files with `python start.py models verify`.",
+                name=name,
+                error=error,
+            )
         ) from error
 
 
@@ -87,6 +91,8 @@ def _eight_bits() -> Any:
 
 def too_big(name: str) -> NotEnoughMemory:
     return NotEnoughMemory(
-        f"{name} ran out of memory. Paint a smaller picture, close other programs, or choose a smaller model.",
-        f"{name} 内存不足。请画小一些、关闭其他程序，或选择更小的模型。",
+        l10n(
+            "{name} ran out of memory. Paint a smaller picture, close other programs, or choose a smaller model.",
+            name=name,
+        )
     )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from core.catalogue.kokoro_voices import fitting
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
+from core.l10n.text import l10n
 from core.text.clauses import Clauses
 from core.text.normalise import LanguageRun, spoken
 from core.types.messages import Audio
@@ -93,10 +94,7 @@ class Kokoro:
         outside, EngineFailed when a voice's file is missing or broken.
         """
         if not 0.5 <= speed <= 2.0:
-            raise BadInput(
-                f"The speed of speech cannot be {speed:g}: choose 0.5 to 2.",
-                f"语速不能是 {speed:g}：请选择 0.5 到 2。",
-            )
+            raise BadInput(l10n("The speed of speech cannot be {speed:g}: choose 0.5 to 2.", speed=speed))
         for run in runs(text, language):
             voice = fitting(voices, run.language)
             for phonemes in pieces(run, voice.accent):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import EngineFailed
+from core.l10n.text import l10n
 from models.kokoro.onnx_split import FEATURES, LOUDNESS, PITCH, SHARES, halves
 
 if TYPE_CHECKING:
@@ -118,6 +119,5 @@ def threads(cores: int | None = None) -> int:
 
 def broken(name: str, error: Exception) -> EngineFailed:
     return EngineFailed(
-        f"{name} cannot be opened: {error}. Remove the model and install it again.",
-        f"无法打开 {name}：{error}。请删除该模型后重新安装。",
+        l10n("{name} cannot be opened: {error}. Remove the model and install it again.", name=name, error=error)
     )

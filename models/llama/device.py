@@ -14,6 +14,7 @@ import llama_cpp.llama_cpp as api
 
 from core.errors import EngineFailed, NotEnoughMemory, ParlorError
 from core.host.hardware import nvidia_gpus
+from core.l10n.text import l10n
 from core.types.provenance import Scalar
 
 NO_DEVICES = (ctypes.c_void_p * 1)()  # the null pointer that ends the list
@@ -51,10 +52,12 @@ def unopened(path: Path, gpu: bool) -> ParlorError:
     if gpu and whole(path):
         return no_room(path.parent.name)
     return EngineFailed(
-        f"The model file {path} cannot be opened: it is missing, damaged or cut short. Check it with "
-        f"`python start.py models verify`; `python start.py models get {path.parent.name}` fetches it again.",
-        f"无法打开模型文件 {path}：文件缺失、已损坏或不完整。请用 `python start.py models verify` 检查，"
-        f"再用 `python start.py models get {path.parent.name}` 重新获取。",
+        l10n(
+            "The model file {path} cannot be opened: it is missing, damaged or cut short. Check it with "
+            "`python start.py models verify`; `python start.py models get {name}` fetches it again.",
+            path=path,
+            name=path.parent.name,
+        )
     )
 
 
@@ -70,7 +73,9 @@ def whole(path: Path) -> bool:
 
 def no_room(model: str) -> NotEnoughMemory:
     return NotEnoughMemory(
-        f"There is not enough GPU memory for {model}. Close other programs that use the GPU and try again, "
-        "or choose a smaller model.",
-        f"显存不足，无法加载 {model}。请关闭其他使用显卡的程序后重试，或选择更小的模型。",
+        l10n(
+            "There is not enough GPU memory for {model}. Close other programs that use the GPU and try again, "
+            "or choose a smaller model.",
+            model=model,
+        )
     )

@@ -21,6 +21,7 @@ import psutil
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed, ParlorError
 from core.host.hardware import gpu_free, gpu_taken
+from core.l10n.text import l10n
 from core.types.events import Progress
 from core.types.generation import MessagesDropped, Sampling, Usage
 from core.types.messages import Image, Message
@@ -148,7 +149,7 @@ class Llama:
     def _fitted(self, messages: tuple[Message, ...], max_tokens: int) -> tuple[str, list[int], int]:
         """The prompt, its tokens, and how many messages were left out to leave room for an answer."""
         if not any(message.role == "user" for message in messages):
-            raise BadInput("There is nothing to answer. Write a message first.", "没有可以回答的内容。请先写一条消息。")
+            raise BadInput(l10n("There is nothing to answer. Write a message first."))
         room = self._context.cells - min(max_tokens, self._context.cells // 4)
         said = self._said(messages)
         for fit in fits(said, room, self._count):
@@ -188,7 +189,7 @@ class Llama:
         at = 0
         for piece in stretches(tokens, self._chunk):
             if len(tokens) > self._chunk:
-                yield Progress("chat", at / len(tokens), "Reading the prompt", "正在阅读提示")
+                yield Progress("chat", at / len(tokens), l10n("Reading the prompt"))
             if piece[0] < 0:
                 yield from self._look(piece)
             elif not self._cache.extend(piece):
@@ -203,7 +204,7 @@ class Llama:
         at = 0
         for piece in embedded.pieces(self._chunk):
             if at:
-                yield Progress("chat", at / tile.size, "Reading the picture", "正在读取图片")
+                yield Progress("chat", at / tile.size, l10n("Reading the picture"))
             end = at + len(piece.vectors)
             if not self._cache.extend(cells[at:end], piece):
                 raise _no_room()
@@ -245,10 +246,7 @@ class Llama:
 
 
 def _no_room() -> EngineFailed:
-    return EngineFailed(
-        "The model's context has no room for this prompt. Start a new conversation.",
-        "模型的上下文容不下这段提示。请开始新的对话。",
-    )
+    return EngineFailed(l10n("The model's context has no room for this prompt. Start a new conversation."))
 
 
 def _chunk(parameters: int) -> int:

@@ -23,6 +23,7 @@ import llama_cpp.mtmd_cpp as mtmd
 import numpy as np
 
 from core.errors import BadInput, EngineFailed
+from core.l10n.text import l10n
 from core.types.events import Progress
 from core.types.messages import Image
 from models.common.chat_template import PICTURES
@@ -162,8 +163,7 @@ class Vision:
         """Learn what a picture will be, from its size only."""
         if len(self._tokens) == len(PICTURES):
             raise EngineFailed(
-                "This model has seen too many pictures since it was loaded. Unload it in Models and try again.",
-                "此模型自加载以来看过的图片太多。请在“模型”页面将其卸载，然后重试。",
+                l10n("This model has seen too many pictures since it was loaded. Unload it in Models and try again.")
             )
         with _opened(image) as picture:
             size = picture.size
@@ -188,10 +188,7 @@ class Vision:
         mtmd.mtmd_bitmap_free(bitmap)
         if status:
             mtmd.mtmd_input_chunks_free(chunks)
-            raise BadInput(
-                "This model cannot use a picture of this shape. Crop it, or save it in another size.",
-                "此模型无法使用这种尺寸的图片。请裁剪图片，或保存为其他尺寸。",
-            )
+            raise BadInput(l10n("This model cannot use a picture of this shape. Crop it, or save it in another size."))
         return chunks
 
     def _read(self, chunks: mtmd.mtmd_input_chunks_p, picture: str) -> Iterator[Tile | list[int]]:
@@ -216,7 +213,7 @@ class Vision:
         return np.array([[each.t, each.y, each.x, each.z] for each in places], np.int32).T
 
     def _encode(self, tile: Tile) -> Generator[Progress, None, Floats]:
-        looking = Progress("chat", None, "Looking at the picture", "正在看图片")
+        looking = Progress("chat", None, l10n("Looking at the picture"))
         yield looking
         with _opened(self._shown[tile.picture]) as picture:
             chunks = self._tokenised(_bitmap(picture))
@@ -262,9 +259,7 @@ def _opened(image: Image) -> Pillow.Image:
         with Pillow.open(io.BytesIO(image.data)) as picture:
             upright = ImageOps.exif_transpose(picture).convert("RGB")
     except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
-        raise BadInput(
-            "The picture cannot be opened. Save it again as PNG or JPEG.", "无法打开图片。请重新保存为 PNG 或 JPEG。"
-        ) from error
+        raise BadInput(l10n("The picture cannot be opened. Save it again as PNG or JPEG.")) from error
     upright.thumbnail((SIDE, SIDE), Pillow.Resampling.LANCZOS)
     return upright
 
@@ -284,16 +279,15 @@ def _blank(wide: int, high: int) -> mtmd.mtmd_bitmap_p:
 
 def _unusable(path: Path) -> EngineFailed:
     return EngineFailed(
-        f"The vision file {path} cannot be used: it is missing, damaged, cut short, or made for another model. "
-        f"Check it with `python start.py models verify`; `python start.py models get {path.parent.name}` "
-        "fetches it again.",
-        f"无法使用视觉文件 {path}：文件缺失、已损坏、不完整，或属于另一个模型。"
-        f"请用 `python start.py models verify` 检查，再用 `python start.py models get {path.parent.name}` 重新获取。",
+        l10n(
+            "The vision file {path} cannot be used: it is missing, damaged, cut short, or made for another model. "
+            "Check it with `python start.py models verify`; `python start.py models get {name}` "
+            "fetches it again.",
+            path=path,
+            name=path.parent.name,
+        )
     )
 
 
 def _unseen() -> EngineFailed:
-    return EngineFailed(
-        "The model could not look at the picture. Try again, or show a smaller picture.",
-        "模型无法查看图片。请重试，或使用较小的图片。",
-    )
+    return EngineFailed(l10n("The model could not look at the picture. Try again, or show a smaller picture."))

@@ -24,6 +24,7 @@ from tokenizers import pre_tokenizers
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
+from core.l10n.text import l10n
 from core.types.events import Progress
 from core.types.generation import MessagesDropped, Sampling, Usage
 from core.types.messages import Message
@@ -117,10 +118,7 @@ class Llava:
         opened and a last message that alone does not fit, and NotEnoughMemory.
         """
         if sampling.grammar:
-            raise BadInput(
-                "This model cannot follow a grammar. Leave it out, or use a GGUF model.",
-                "此模型不支持语法约束。请去掉它，或使用 GGUF 模型。",
-            )
+            raise BadInput(l10n("This model cannot follow a grammar. Leave it out, or use a GGUF model."))
         with explained(self._name):
             self._adapters.use(sampling.adapter)
         prompt = self._prompter.fitted(messages, self._context - min(sampling.max_tokens, self._context // 4))
@@ -150,7 +148,7 @@ class Llava:
             chunk = tokens[at : at + self._chunk]
             yield from self._looks(past, chunk)
             if len(tokens) > self._chunk:
-                yield Progress("chat", at / len(tokens), "Reading the prompt", "正在阅读提示")
+                yield Progress("chat", at / len(tokens), l10n("Reading the prompt"))
             logits = self._compute(past, chunk)
         return logits
 
@@ -159,7 +157,7 @@ class Llava:
         for number in sorted({picture_of(token) for token in chunk if token < 0}):
             done = 1.0 if self._sight.keeps(number, self._adapters.seeing) else 0.0
             while done < 1:
-                yield Progress("chat", done or None, "Looking at the picture", "正在看图片")
+                yield Progress("chat", done or None, l10n("Looking at the picture"))
                 done = self._twice(past, partial(self._sight.encode, number, self._adapters.seeing))
 
     def _write(

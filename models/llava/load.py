@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from core.errors import EngineFailed, NotEnoughMemory
 from core.formats.safetensors import read_tensors
 from core.host.hardware import cpu_features
+from core.l10n.text import l10n, listed
 from core.types.provenance import Scalar
 from models.common.torch_memory import NATIVE_BFLOAT16, clean, device, granted, out_of_memory
 from models.llava.precision import GROUP, LlavaFacts, LlavaPlan, choose_means
@@ -83,9 +84,11 @@ def explained(name: str) -> Iterator[None]:
             raise
         clean()
         raise NotEnoughMemory(
-            f"{name} ran out of memory. Close other programs, show fewer pictures, or choose a smaller "
-            "context_tokens or model.",
-            f"{name} 内存不足。请关闭其他程序、减少图片、减小 context_tokens，或选择更小的模型。",
+            l10n(
+                "{name} ran out of memory. Close other programs, show fewer pictures, or choose a smaller "
+                "context_tokens or model.",
+                name=name,
+            )
         ) from error
 
 
@@ -116,10 +119,12 @@ def tensors(name: str, folder: Path) -> dict[str, int]:
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise EngineFailed(
-            f"{name} has no *.safetensors file in {folder}. Parlor opens no .bin or .pth weights, because they can run "
-            "code: get a version of the model with safetensors.",
-            f"{name} 的文件夹 {folder} 中没有 *.safetensors 文件。.bin、.pth 权重可能执行代码，Parlor 不会打开："
-            "请获取带有 safetensors 的版本。",
+            l10n(
+                "{name} has no *.safetensors file in {folder}. Parlor opens no .bin or .pth weights, because they can "
+                "run code: get a version of the model with safetensors.",
+                name=name,
+                folder=folder,
+            )
         )
     return {key: size for file in files for key, size in read_tensors(file).items()}
 
@@ -141,15 +146,22 @@ def _quantised(means: LlavaPlan) -> Any:
 
 def _unknown(name: str, kind: str) -> EngineFailed:
     return EngineFailed(
-        f"{name} is a model of the kind {kind}, which this engine does not open; it opens {', '.join(FAMILIES)}. "
-        "Look for a GGUF version of it with an mmproj file.",
-        f"{name} 属于 {kind} 类模型，此引擎无法打开；可打开的有 {'、'.join(FAMILIES)}。请改用带 mmproj 的 GGUF 版本。",
+        l10n(
+            "{name} is a model of the kind {kind}, which this engine does not open; it opens {families}. "
+            "Look for a GGUF version of it with an mmproj file.",
+            name=name,
+            kind=kind,
+            families=listed(FAMILIES),
+        )
     )
 
 
 def broken(name: str, error: Exception) -> EngineFailed:
     """The error for a model that the library, or a look at its files, refuses."""
     return EngineFailed(
-        f"{name} cannot be opened: {error}. Check its files with `python start.py models verify`.",
-        f"无法打开 {name}：{error}。请用 `python start.py models verify` 校验其文件。",
+        l10n(
+            "{name} cannot be opened: {error}. Check its files with `python start.py models verify`.",
+            name=name,
+            error=error,
+        )
     )

@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from core.errors import BadInput, EngineFailed
+from core.l10n.text import l10n
 from core.types.messages import Image, Message
 from models.common.chat_template import CHATML, ESCAPE, PICTURES, REFUSALS, ChatMessage, Guard
 from models.common.history import counted, fits
@@ -66,7 +67,7 @@ class Prompter:
         that cannot be opened; EngineFailed when the template cannot be used.
         """
         if not any(message.role == "user" for message in messages):
-            raise BadInput("There is nothing to answer. Write a message first.", "没有可以回答的内容。请先写一条消息。")
+            raise BadInput(l10n("There is nothing to answer. Write a message first."))
         for fit in fits(self._said(messages), room, self._count):
             tokens = self._tokens(self._rendered(fit.messages))
             if tokens[:1] != self._first:
@@ -175,6 +176,8 @@ def _template(processor: Any, language: str) -> tuple[str, bool]:
 
 def _unusable(why: str) -> EngineFailed:
     return EngineFailed(
-        f"This model's chat template cannot be used ({why}). Choose another model, or another version of this one.",
-        f"无法使用此模型的对话模板（{why}）。请选择其他模型，或此模型的其他版本。",
+        l10n(
+            "This model's chat template cannot be used ({why}). Choose another model, or another version of this one.",
+            why=why,
+        )
     )

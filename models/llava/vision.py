@@ -21,6 +21,7 @@ from PIL import ImageOps
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from core.errors import BadInput, EngineFailed
+from core.l10n.text import l10n
 from core.types.messages import Image
 
 CELLS = 1 << 20  # more than any picture has
@@ -197,10 +198,12 @@ class ImageEncoder:
         vectors = torch.cat(list(features)).flatten(0, -2)
         if len(vectors) != shown.cells:
             raise EngineFailed(
-                f"The model gives {len(vectors)} vectors for a picture where its processor announces {shown.cells}: "
-                "config.json and the processor's settings do not belong together. Install the model again.",
-                f"模型为一张图片给出 {len(vectors)} 个向量，而处理器声明为 {shown.cells} 个："
-                "config.json 与处理器设置不匹配。请重新安装该模型。",
+                l10n(
+                    "The model gives {vectors} vectors for a picture where its processor announces {cells}: "
+                    "config.json and the processor's settings do not belong together. Install the model again.",
+                    vectors=len(vectors),
+                    cells=shown.cells,
+                )
             )
         return vectors
 
@@ -218,6 +221,4 @@ def opened(image: Image) -> Pillow.Image:
         with Pillow.open(io.BytesIO(image.data)) as picture:
             return ImageOps.exif_transpose(picture).convert("RGB")
     except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
-        raise BadInput(
-            "The picture cannot be opened. Save it again as PNG or JPEG.", "无法打开图片。请重新保存为 PNG 或 JPEG。"
-        ) from error
+        raise BadInput(l10n("The picture cannot be opened. Save it again as PNG or JPEG.")) from error

@@ -17,6 +17,7 @@ from typing import Any
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed
+from core.l10n.text import l10n
 from core.types.messages import Image, Reading, TextLine
 
 SIDE = 12_000  # pixels: the engine's own limit, beyond what a band has
@@ -68,8 +69,9 @@ def load(spec: ModelSpec, folder: Path) -> PictureReader:
             opened()
     except (OSError, ValueError, Fail, InvalidGraph, InvalidProtobuf) as error:
         raise EngineFailed(
-            f"{spec.name} cannot be opened: {error}. Remove the model and install it again.",
-            f"无法打开 {spec.name}：{error}。请删除该模型后重新安装。",
+            l10n(
+                "{name} cannot be opened: {error}. Remove the model and install it again.", name=spec.name, error=error
+            )
         ) from error
     return PictureReader(engine)
 
@@ -103,10 +105,7 @@ class PictureReader:
             with Pillow.open(io.BytesIO(image.data)) as picture:
                 pixels = np.array(ImageOps.exif_transpose(picture).convert("RGB"))[:, :, ::-1]
         except OSError as error:
-            raise BadInput(
-                "The picture cannot be opened. Save it again as PNG or JPEG.",
-                "无法打开图片。请重新保存为 PNG 或 JPEG。",
-            ) from error
+            raise BadInput(l10n("The picture cannot be opened. Save it again as PNG or JPEG.")) from error
         high, wide = pixels.shape[:2]
         boxes = [box for top, below in bands(wide, high) for box in self._found(pixels, top, below)]
         yield Reading(tuple(map(_line, rows(boxes))), wide, high)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed
 from core.host.hardware import gpu_free, gpu_taken, return_large_blocks
+from core.l10n.text import l10n
 from core.media.audio import resampled
 from core.types.generation import Aligned, Segment
 from core.types.messages import Audio
@@ -107,8 +108,9 @@ def load(spec: ModelSpec, folder: Path) -> Whisper:
         return Whisper(_opened(folder, "cpu", "int8"), WhisperBuild("cpu", "int8", note))
     except (RuntimeError, ValueError) as error:
         raise EngineFailed(
-            f"{spec.name} cannot be opened: {error}. Remove the model and install it again.",
-            f"无法打开 {spec.name}：{error}。请删除该模型后重新安装。",
+            l10n(
+                "{name} cannot be opened: {error}. Remove the model and install it again.", name=spec.name, error=error
+            )
         ) from error
 
 
@@ -222,9 +224,11 @@ class Whisper:
     def _knows(self, language: str) -> None:
         if language and language not in self.languages:
             raise BadInput(
-                f"This speech model does not know the language {language!r}. Leave the language to be detected, "
-                "or install a model that knows it.",
-                f"该语音模型不支持语言 {language!r}。请改为自动检测语言，或安装支持该语言的模型。",
+                l10n(
+                    "This speech model does not know the language {language!r}. Leave the language to be detected, "
+                    "or install a model that knows it.",
+                    language=language,
+                )
             )
 
     def _language(self, samples: Samples, before: str) -> str:
