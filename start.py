@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
 
         return command_line(argv)
     except ParlorError as error:
-        say(error.en, error.zh)
+        say(error.text)
         return error.exit_code
     except OSError as error:
         say(l10n("Parlor cannot go on: {error}", error=error))

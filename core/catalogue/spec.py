@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import BadInput, NotInstalled
-from core.l10n.text import l10n, listed
+from core.l10n.text import NOTHING, L10n, l10n, listed
 from core.text.sizes import size_text
 from core.types.provenance import Scalar
 
@@ -101,8 +101,7 @@ class ModelSpec:
     files: tuple[File, ...]
     starter: bool = False
     miniature: bool = False
-    about: str = ""
-    about_zh: str = ""
+    about: L10n = NOTHING
     defaults: tuple[tuple[str, Scalar], ...] = field(default=())
     gpu_memory: int = 0
     terms: str = ""

@@ -61,8 +61,8 @@ def entry(spec: ModelSpec) -> dict[str, Any]:
     optional = {
         "gpu_memory_mb": _megabytes(spec.gpu_memory),
         "terms": spec.terms,
-        "about": spec.about,
-        "about_zh": spec.about_zh,
+        "about": str(spec.about),
+        **{f"about_{language}": text for language, text in spec.about.given},
         "voices": list(spec.voices),
         "clones": spec.clones,
         "defaults": dict(spec.defaults),

@@ -16,7 +16,7 @@ from core.cli.ask_arguments import add_arguments as add_arguments
 from core.cli.ask_arguments import settings_of, turn_of
 from core.errors import BadInput
 from core.host.terminal import StatusLine, language
-from core.l10n.text import l10n
+from core.l10n.text import L10n, l10n
 from core.media.audio import wav
 from core.runtime.lease import needed
 from core.settings import load
@@ -69,9 +69,9 @@ def as_json(event: Event) -> dict[str, Any]:
         case Prompt(request):
             made |= asdict(request)
         case Progress():
-            made |= {"stage": event.stage, "fraction": event.fraction, "text": event.note}
-        case Notice(en, zh):
-            made |= {"note": en, "note_zh": zh}
+            made |= {"stage": event.stage, "fraction": event.fraction, "text": str(event.note)}
+        case Notice(text):
+            made |= {"note": str(text), "note_zh": text.into("zh")}
         case Done(message):
             made |= done_json(message)
     return made
@@ -159,10 +159,10 @@ def _print(event: Event, run: Run, options: argparse.Namespace, status: StatusLi
         print(event.text, end="", flush=True)
     elif isinstance(event, Notice):
         status.clear()
-        print(_text(event.en, event.zh, options), file=sys.stderr, flush=True)
+        print(_text(event.text, options), file=sys.stderr, flush=True)
     elif isinstance(event, Progress):
         done = "" if event.fraction is None else f" {event.fraction:.0%}"
-        status.show(_text(event.note, event.note_zh, options) + done)
+        status.show(_text(event.note, options) + done)
     elif isinstance(event, Heard):
         status.clear()
         print(f"> {event.text}", file=sys.stderr, flush=True)
@@ -197,5 +197,5 @@ def _save(image: Image, out: Path, options: argparse.Namespace) -> None:
         print(out, flush=True)
 
 
-def _text(en: str, zh: str, options: argparse.Namespace) -> str:
-    return zh if (options.lang or language()) == "zh" else en
+def _text(text: L10n, options: argparse.Namespace) -> str:
+    return text.into(options.lang or language())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.catalogue.spec import Catalogue, installed, not_installed
 from core.errors import BadInput
+from core.l10n.tables import languages
 from core.l10n.text import l10n, listed
 from core.media.audio import open_audio
 from core.media.files import open_text
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--speak", metavar="OUT.wav", help="say the answer into this file")
     parser.add_argument("--seed", type=int, help="the same seed gives the same answer")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="longest answer")
-    parser.add_argument("--lang", choices=["en", "zh"], default="", help="language of the answer and of messages")
+    parser.add_argument("--lang", choices=languages(), default="", help="language of the answer and of messages")
     parser.add_argument("--conversation", metavar="ID", default="", help="go on with a conversation, or begin it")
     parser.add_argument("--json", action="store_true", help="one JSON object per event")
     models = parser.add_argument_group("models, for this turn")

@@ -21,10 +21,9 @@ from core.catalogue import spec as catalogue
 from core.catalogue.load import load
 from core.host import hardware as machine
 from core.host.venv import ROOT, installed_version, torch_accelerator
-from core.l10n.text import l10n
+from core.l10n.text import L10n, l10n
 from core.settings import Settings
 from core.text.sizes import size_text
-from core.types.messages import Language
 
 ENGINE_SECONDS = 120  # for an engine's libraries to be imported from a cold disk
 
@@ -37,7 +36,7 @@ print("\\n" + json.dumps(importlib.import_module("models." + sys.argv[1]).build(
 def examine(settings: Settings) -> dict[str, Any]:
     """Everything worth knowing when something is slow or broken, as plain values; sizes in bytes.
 
-    ``findings`` is a list of ``{"en": ..., "zh": ...}`` sentences.
+    ``findings`` is a list of sentences by language, ``{"en": ..., "zh": ...}``.
     """
     this = machine.this_machine()
     build = machine.choose_build(this)
@@ -56,7 +55,8 @@ def examine(settings: Settings) -> dict[str, Any]:
         or (
             [{"name": machine.cpu_name(), "memory": memory.total, "driver": "Metal"}] if build.torch == "metal" else []
         ),
-        "build": {"torch": build.torch, "llama": build.llama, "why": build.why, "why_zh": build.why_zh},
+        "build": {"torch": build.torch, "llama": build.llama, "why": str(build.why)}
+        | {f"why_{code}": text for code, text in build.why.by_language().items() if code != "en"},
         "torch": {"version": installed_version("torch"), "built_for": torch_accelerator()},
         "engines": ask_engines(),
         "models": installed_models(settings),
@@ -153,26 +153,25 @@ def findings(report: dict[str, Any]) -> list[dict[str, str]]:
         found.append(l10n("No model is installed. Get the starter set with: python start.py models get"))
     if report["offline"]:
         found.append(l10n("The offline switch is on: nothing is downloaded."))
-    return [{"en": en, "zh": zh} for en, zh in found]
+    return [text.by_language() for text in found]
 
 
-def render(report: dict[str, Any], language: Language) -> str:
+def render(report: dict[str, Any], language: str) -> str:
     """The report as lines for a terminal."""
-    chinese = language == "zh"
     cpu, memory, disk, torch = report["cpu"], report["memory"], report["disk"], report["torch"]
-    none = "无" if chinese else "none"
+    none = l10n("none").into(language)
     rows = [
         (l10n("System"), f"{report['system']['name']}, Python {report['system']['python']}"),
         (l10n("CPU"), f"{cpu['name']}, {cpu['cores']} / {cpu['threads']}; {' '.join(cpu['features'])}"),
         (l10n("Memory"), f"{size_text(memory['free'])} / {size_text(memory['total'])}"),
         (l10n("Data folder"), f"{disk['folder']} ({size_text(disk['free'])})"),
         (l10n("Accelerators"), ", ".join(_accelerator(each) for each in report["accelerators"]) or none),
-        (l10n("Builds"), report["build"]["why_zh" if chinese else "why"]),
-        ("torch", "torch", f"{torch['version']} ({torch['built_for']})" if torch["version"] else none),
+        (l10n("Builds"), report["build"].get(f"why_{language}", report["build"]["why"])),
+        (L10n("torch"), f"{torch['version']} ({torch['built_for']})" if torch["version"] else none),
         *((l10n("Engine {name}", name=name), _engine(each)) for name, each in report["engines"].items()),
         *((l10n("Model {id}", id=each["id"]), size_text(each["bytes"])) for each in report["models"]),
     ]
-    lines = [f"{zh if chinese else en}: {value}" for en, zh, value in rows]
+    lines = [f"{name.into(language)}: {value}" for name, value in rows]
     return "\n".join([*lines, "", *(finding[language] for finding in report["findings"])]).rstrip()
 
 

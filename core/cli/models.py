@@ -17,7 +17,7 @@ from core.catalogue.spec import Catalogue, ModelSpec, installed
 from core.errors import BadInput
 from core.host import terminal
 from core.host.disk import absolute
-from core.l10n.text import l10n
+from core.l10n.text import L10n, l10n
 from core.settings import Settings, keep, load
 from core.text.sizes import size_text
 from core.types.events import Progress
@@ -166,7 +166,7 @@ def _move(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _closed(settings: Settings, do: str, do_zh: str) -> Iterator[None]:
+def _closed(settings: Settings, do: L10n) -> Iterator[None]:
     """Keep the app from being opened. Raises BadInput, saying where to ``do`` it instead, when it is open."""
     from core.server.launch import claim
 
@@ -187,7 +187,7 @@ def _agree(spec: ModelSpec, settings: Settings, yes: bool) -> None:
 
 def _follow(id: str, steps: Generator[Progress, None, T], as_json: bool) -> T:
     """Show the steps; what they return."""
-    line, chinese = terminal.StatusLine(), terminal.language() == "zh"
+    line, language = terminal.StatusLine(), terminal.language()
     with closing(steps):
         while True:
             try:
@@ -198,14 +198,14 @@ def _follow(id: str, steps: Generator[Progress, None, T], as_json: bool) -> T:
                 return result
             if as_json:
                 told: dict[str, Any] = {"event": "progress", "id": id, "stage": step.stage, "fraction": step.fraction}
-                print(json.dumps(told | {"text": step.note}, ensure_ascii=False), flush=True)
+                print(json.dumps(told | {"text": str(step.note)}, ensure_ascii=False), flush=True)
             else:
-                line.show(f"{id}: {step.note_zh if chinese else step.note}")
+                line.show(f"{id}: {step.note.into(language)}")
 
 
 def _done(action: str, id: str, as_json: bool) -> None:
-    en, zh = DONE[action]
+    text = DONE[action]
     if as_json:
-        print(json.dumps({"event": "done", "id": id, "text": en}, ensure_ascii=False), flush=True)
+        print(json.dumps({"event": "done", "id": id, "text": str(text)}, ensure_ascii=False), flush=True)
     else:
-        print(f"{id}: {zh if terminal.language() == 'zh' else en}", flush=True)
+        print(f"{id}: {text.into(terminal.language())}", flush=True)

@@ -21,7 +21,7 @@ from core.download.lock import alone
 from core.download.transfer_state import Report, TransferState
 from core.errors import DiskFull, DownloadFailed, Offline, ParlorError
 from core.host.disk import is_full, no_room, pieces
-from core.l10n.text import l10n
+from core.l10n.text import l10n, listed
 from core.settings import Settings
 from core.types.events import Progress
 
@@ -69,7 +69,7 @@ def verify(spec: ModelSpec, models_folder: Path) -> Generator[Progress, None, No
             if time.monotonic() - last >= TICK:
                 last = time.monotonic()
                 said = l10n("Checking {name}", name=file.name)
-                yield Progress("download", min(done / spec.bytes, 1.0), *said)
+                yield Progress("download", min(done / spec.bytes, 1.0), said)
         if digest.hexdigest() != file.sha256:
             raise DownloadFailed(
                 l10n(
@@ -182,8 +182,8 @@ def _disk_error(spec: ModelSpec, models: Path, error: OSError) -> DownloadFailed
 
 
 def _all_failed(spec: ModelSpec, reasons: dict[File, list[ParlorError]]) -> DownloadFailed:
-    told = list({reason.en: reason for each in reasons.values() for reason in each}.values())
-    why, why_zh = "; ".join(reason.en for reason in told[:4]), "；".join(reason.zh for reason in told[:4])
+    told = list({str(reason): reason for each in reasons.values() for reason in each}.values())
+    why = listed((reason.text for reason in told[:4]), l10n("; "))
     again = f"python start.py models get {spec.id}"
     if told and all(isinstance(reason, Offline) for reason in told):
         return Offline(

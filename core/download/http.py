@@ -19,7 +19,7 @@ import urllib3
 
 from core.download.transfer_state import TransferState
 from core.errors import DownloadFailed, Offline
-from core.l10n.text import l10n
+from core.l10n.text import L10n, l10n
 
 CHUNK = 1 << 18  # bytes
 TIMEOUT = (6.0, 15.0)  # seconds: to connect, and between two pieces
@@ -40,8 +40,8 @@ class Remote:
 class TryAgain(DownloadFailed):
     """A cut or a busy server: another attempt may do, after ``asked`` seconds if the server named a time."""
 
-    def __init__(self, en: str, zh: str, asked: float | None = None) -> None:
-        super().__init__(en, zh)
+    def __init__(self, text: L10n, asked: float | None = None) -> None:
+        super().__init__(text)
         self.asked = asked
 
     def wait(self, failures: int, flow: TransferState) -> None:

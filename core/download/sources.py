@@ -122,7 +122,7 @@ def _page(package: str, index: Index, flow: TransferState) -> list[DistributionP
         page = PyPISimple(index.endpoint, session=flow.session).get_project_page(package, timeout=TIMEOUT)
     except NoSuchProjectError as error:
         text = l10n("the package index has no {package}", package=package)
-        raise DownloadFailed(*text) from error
+        raise DownloadFailed(text) from error
     except requests.RequestException as error:
         if error.response is not None:
             check_status(error.response.status_code, error.response.headers, index.endpoint)
@@ -150,10 +150,10 @@ class ArchiveReader:
                     yield piece
         except KeyError as error:
             text = l10n("{name} does not contain {path}", name=archive.name, path=member.path)
-            raise DownloadFailed(*text) from error
+            raise DownloadFailed(text) from error
         except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
             text = l10n("the package {name} is damaged: {error}", name=archive.name, error=error)
-            raise DownloadFailed(*text) from error
+            raise DownloadFailed(text) from error
 
     def _member(self, archive: Archive, path: str) -> IO[bytes]:
         held: zipfile.ZipFile | tarfile.TarFile

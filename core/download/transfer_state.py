@@ -140,13 +140,13 @@ class Report:
         label = flow.label or name
         if come >= all_:
             return Progress("download", self._fraction, l10n("{label}: unpacking and checking", label=label))
-        en = f"{label}: {size_text(come)} of {size_text(all_)}"
-        zh = f"{label}：{size_text(come)} / {size_text(all_)}"
+        said = l10n("{label}: {come} of {all}", label=label, come=size_text(come), all=size_text(all_))
         if speed := self._speed(come):
             left = round((all_ - come) / speed)
-            en += f", {size_text(speed)}/s, {f'{left // 60} min {left % 60}' if left >= 60 else left} s left"
-            zh += f"，{size_text(speed)}/s，还剩 {f'{left // 60} 分 {left % 60}' if left >= 60 else left} 秒"
-        return Progress("download", self._fraction, en, zh)
+            time_left = l10n("{minutes} min {seconds} s", minutes=left // 60, seconds=left % 60)
+            time_left = time_left if left >= 60 else l10n("{seconds} s", seconds=left)
+            said = l10n("{said}, {speed}/s, {time} left", said=said, speed=size_text(speed), time=time_left)
+        return Progress("download", self._fraction, said)
 
     def _speed(self, come: int) -> float:
         """Bytes a second."""

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from core.errors import BadInput, DiskFull
-from core.l10n.text import NOTHING, l10n
+from core.l10n.text import NOTHING, L10n, l10n
 from core.text.sizes import size_text
 
 CHUNK = 1 << 20  # bytes
@@ -47,14 +47,14 @@ def is_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def no_room(en: str, zh: str, folder: Path, need: int, advice: str, advice_zh: str) -> DiskFull:
-    """The error that names what does not fit (``en``, ``zh``), how many bytes it takes (0: unknown), and what to do."""
+def no_room(what: L10n, folder: Path, need: int, advice: L10n) -> DiskFull:
+    """The error that names ``what`` does not fit, how many bytes it takes (0: unknown), and what to do."""
     free = size_text(shutil.disk_usage(folder).free)
     needs = l10n(": it needs {need}", need=size_text(need)) if need else NOTHING
     return DiskFull(
         l10n(
             "There is no room for {what}{needs}, and {folder} has {free}. {advice}",
-            what=en,
+            what=what,
             needs=needs,
             folder=folder,
             free=free,

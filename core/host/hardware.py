@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from core.l10n.text import l10n
+from core.l10n.text import L10n, l10n
 
 Accelerator = Literal["cuda", "metal", "cpu"]
 
@@ -38,12 +38,11 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """Which build of each library to install; ``why`` (English) and ``why_zh`` say it to a person."""
+    """Which build of each library to install; ``why`` says it to a person."""
 
     torch: Accelerator
     llama: Accelerator
-    why: str
-    why_zh: str
+    why: L10n
 
     @property
     def cmake_args(self) -> str:
@@ -172,8 +171,8 @@ def _visual_studio() -> str:
     )
 
 
-def compiler_advice(system: str) -> tuple[str, str]:
-    """One sentence (English, Chinese) on how to get a C/C++ compiler on this system."""
+def compiler_advice(system: str) -> L10n:
+    """One sentence on how to get a C/C++ compiler on this system."""
     if system == "darwin":
         command = "xcode-select --install"
     elif system == "windows":

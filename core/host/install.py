@@ -33,7 +33,7 @@ from core.host.venv import (
     run,
     torch_accelerator,
 )
-from core.l10n.text import l10n
+from core.l10n.text import L10n, l10n
 
 STAMP = VENV / "parlor.stamp"
 REQUIREMENTS = ROOT / "requirements.txt"
@@ -67,10 +67,10 @@ def prepare(machine: Machine, build: Build) -> None:
             return
         check_room(build)
         if not has_compiler(machine.system) and installed_version("llama_cpp_python") != pin("llama-cpp-python"):
-            en, zh = compiler_advice(machine.system)
             raise ParlorError(
                 l10n(
-                    "llama.cpp is compiled for this very machine, and no C/C++ compiler was found. {advice}", advice=en
+                    "llama.cpp is compiled for this very machine, and no C/C++ compiler was found. {advice}",
+                    advice=compiler_advice(machine.system),
                 )
             )
         interrupted = not STAMP.exists()
@@ -185,7 +185,7 @@ def _install_torch(machine: Machine, build: Build) -> None:
     if not fits:
         run([str(PYTHON), "-m", "pip", "uninstall", "-y", "torch"])
     offline = bool(environment().get("PIP_NO_INDEX"))
-    say("  PyTorch", "  PyTorch")
+    say(L10n("  PyTorch"))
     outcome = Outcome(True, "")
     for way in torch_candidates(build, machine.system, version, offline):
         if way[-1] == f"torch=={version}" and build.torch == "cpu" and machine.system == "linux":
@@ -249,10 +249,10 @@ def llama_misfit(build: Build) -> str:
     return "it was compiled without the GPU" if build.llama != "cpu" and offload != "True" else ""
 
 
-def _pip(what: str, what_zh: str, *arguments: str, build: Build | None = None) -> None:
+def _pip(what: L10n, *arguments: str, build: Build | None = None) -> None:
     """``pip install`` under the constraints, with one line of progress. Raises what ``explain`` makes of a failure."""
-    say(f"  {what}", f"  {what_zh}")
+    say(l10n("  {what}", what=what))
     extra = {"CMAKE_ARGS": f"{build.cmake_args} {os.environ.get('CMAKE_ARGS', '')}".strip()} if build else {}
-    outcome = run([str(PYTHON), "-m", "pip", "install", "-c", str(CONSTRAINTS), *arguments], what, extra)
+    outcome = run([str(PYTHON), "-m", "pip", "install", "-c", str(CONSTRAINTS), *arguments], str(what), extra)
     if not outcome.ok:
         raise explain(outcome.output)

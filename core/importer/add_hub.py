@@ -31,7 +31,7 @@ from core.host.background import Background
 from core.importer.detect_folder import classify
 from core.importer.hub_files import Repo, look_at
 from core.importer.to_spec import check_id, for_task, free_id, model_spec
-from core.l10n.text import l10n, listed
+from core.l10n.text import L10n, l10n, listed
 from core.settings import Settings
 from core.types.events import Progress
 
@@ -136,7 +136,7 @@ def look_up(
 ) -> Generator[Progress, None, ModelSpec]:
     """``from_hub``, told on the way; closing it ends what is under way."""
     said = l10n("Looking {name} up", name=name)
-    return (yield from _aside(lambda flow: from_hub(name, settings, flow, task, id, file), *said))
+    return (yield from _aside(lambda flow: from_hub(name, settings, flow, task, id, file), said))
 
 
 def pin(spec: ModelSpec, settings: Settings) -> Generator[Progress, None, ModelSpec]:
@@ -172,7 +172,7 @@ def _keep(repo: Repo, spec: ModelSpec, staging: Path) -> None:
             fetched.replace(staging / file.name)
 
 
-def _aside(work: Callable[[TransferState], T], note: str, note_zh: str) -> Generator[Progress, None, T]:
+def _aside(work: Callable[[TransferState], T], note: L10n) -> Generator[Progress, None, T]:
     """Do ``work`` on a thread of its own, so that nobody waits for a hub that hangs. Raises what it raises."""
     flow, done = TransferState(), list[T]()
     errors: list[ParlorError | None] = []
@@ -189,7 +189,7 @@ def _aside(work: Callable[[TransferState], T], note: str, note_zh: str) -> Gener
     give_up = time.monotonic() + PATIENCE
     try:
         while thread.alive:
-            yield Progress("download", None, note, note_zh)
+            yield Progress("download", None, note)
             thread.join(TICK)
             if time.monotonic() > give_up:
                 raise DownloadFailed(l10n("{note}: the hub is too slow. Try again later.", note=note))

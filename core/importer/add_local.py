@@ -26,7 +26,7 @@ from core.host.disk import is_full, no_room, pieces
 from core.importer.found import Detected, FileEntry
 from core.importer.local_files import look
 from core.importer.to_spec import adapter_base, check_id, for_task, free_id, model_spec
-from core.l10n.text import l10n
+from core.l10n.text import both, l10n
 from core.settings import Settings
 from core.text.sizes import size_text
 from core.types.events import Progress
@@ -176,7 +176,7 @@ def _link(source: Path, copy: Path) -> bool:
 def _progress(found: Detected, take: FileEntry, done: int) -> Progress:
     have, all_ = size_text(done), size_text(found.bytes)
     said = l10n("{name}: {have} of {all} taken in", name=take.name, have=have, all=all_)
-    return Progress("download", min(1.0, done / max(1, found.bytes)), *said)
+    return Progress("download", min(1.0, done / max(1, found.bytes)), said)
 
 
 def _settle(staging: Path, target: Path) -> None:
@@ -214,5 +214,4 @@ def _become(spec: ModelSpec, files: tuple[File, ...], staging: Path, settings: S
 
 
 def _disk_full(name: str, folder: Path, need: int) -> DiskFull:
-    advice = l10n("Make room, or move the models folder.")
-    return no_room(name, f" {name}", folder, need, *advice)
+    return no_room(both(name, f" {name}"), folder, need, l10n("Make room, or move the models folder."))

@@ -41,14 +41,14 @@ class Local:
             try:
                 self._headers[path] = read_header(self.root / path)
             except Damaged as error:
-                raise damaged(path, str(error), f"不是完整的 GGUF 文件（{error}）") from error
+                raise damaged(path, l10n("it is no whole GGUF file ({error})", error=error)) from error
         return self._headers[path]
 
     def tensors(self, path: str) -> dict[str, int]:
         try:
             return read_tensors(self.root / path)
         except ValueError as error:
-            raise damaged(path, str(error), f"不是完整的 safetensors 文件（{error}）") from error
+            raise damaged(path, l10n("it is no whole safetensors file ({error})", error=error)) from error
 
     def card(self) -> Card:
         """``license`` and ``language`` of the YAML between two ``---`` at the head of README.md."""

@@ -65,12 +65,16 @@ def unknown(name: str) -> BadInput:
 
 
 def _whisper(name: str) -> BadInput:
-    command = "ct2-transformers-converter --model {} --output_dir {} --quantization float16 --copy_files tokenizer.json"
     return BadInput(
-        f"{name} is Whisper in transformers' format. Get its faster-whisper (CTranslate2) edition, or convert it: "
-        + command.format("FOLDER", "NEW_FOLDER"),
-        f"{name} 是 transformers 格式的 Whisper。请获取 faster-whisper（CTranslate2）版本，或转换："
-        + command.format("文件夹", "新文件夹"),
+        l10n(
+            "{name} is Whisper in transformers' format. Get its faster-whisper (CTranslate2) edition, or convert it: "
+            "{command}",
+            name=name,
+            command=l10n(
+                "ct2-transformers-converter --model FOLDER --output_dir NEW_FOLDER --quantization float16 "
+                "--copy_files tokenizer.json"
+            ),
+        )
     )
 
 
@@ -91,11 +95,12 @@ def _is_painter(listing: Listing, name: str) -> bool:
 
 
 def _single_file(name: str) -> BadInput:
-    convert = "StableDiffusionPipeline.from_single_file({}).save_pretrained({})"
     return BadInput(
-        f"{name} is a whole Stable Diffusion in one file; Parlor paints from a diffusers folder. Get that edition, or "
-        f"convert it once with diffusers: {convert.format('FILE', 'FOLDER')} (a .ckpt only if you trust it: it can run "
-        "code), then add the folder.",
-        f"{name} 是单文件 Stable Diffusion，而 Parlor 使用 diffusers 文件夹。请获取该版本，或用 diffusers 转换一次："
-        f"{convert.format('文件', '文件夹')}（.ckpt 可能执行代码，仅限可信来源），然后添加该文件夹。",
+        l10n(
+            "{name} is a whole Stable Diffusion in one file; Parlor paints from a diffusers folder. Get that edition, "
+            "or convert it once with diffusers: {command} (a .ckpt only if you trust it: it can run code), then add "
+            "the folder.",
+            name=name,
+            command=l10n("StableDiffusionPipeline.from_single_file(FILE).save_pretrained(FOLDER)"),
+        )
     )

@@ -9,7 +9,7 @@ from core.catalogue.spec import RESERVED, Catalogue, File, ModelSpec, Task, inst
 from core.errors import BadInput
 from core.importer.detect_gguf import without_eyes
 from core.importer.found import Detected, about, memory
-from core.l10n.text import NOTHING, l10n, listed
+from core.l10n.text import NOTHING, L10n, both, l10n, listed
 from core.settings import Settings
 
 
@@ -65,7 +65,7 @@ def model_spec(found: Detected, id: str, revision: str, files: tuple[File, ...])
     said = about(found)
     return ModelSpec(
         id, found.name, found.task, found.engine, found.licence or "unknown", found.languages, ram, revision, files,
-        about=said, about_zh=said, gpu_memory=gpu, terms=found.terms, voices=found.voices, clones=found.clones,
+        about=both(said, said), gpu_memory=gpu, terms=found.terms, voices=found.voices, clones=found.clones,
     )  # fmt: skip
 
 
@@ -98,5 +98,5 @@ def adapter_base(found: Detected, known: Catalogue, settings: Settings, base: st
     )
 
 
-def _listed(specs: list[ModelSpec]) -> str:
-    return ", ".join(spec.id for spec in specs) or "none is installed / 均未安装"
+def _listed(specs: list[ModelSpec]) -> L10n:
+    return listed(spec.id for spec in specs) or l10n("none is installed")

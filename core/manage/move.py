@@ -190,8 +190,7 @@ def _progress(name: str, copied: int, total: int) -> Progress:
 
 
 def _disk_full(new: Path, need: int) -> DiskFull:
-    advice = l10n("Make room there, or choose another disk.")
-    return no_room(l10n("the models folder"), new, need, *advice)
+    return no_room(l10n("the models folder"), new, need, l10n("Make room there, or choose another disk."))
 
 
 def _failed(new: Path, error: OSError) -> BadInput | DiskFull:

@@ -34,11 +34,10 @@ def fetch(settings: Settings) -> None:
 def _fetch(spec: ModelSpec, settings: Settings) -> None:
     from core.manage.get import get
 
-    status, chinese = StatusLine(sys.stderr), language() == "zh"
+    status = StatusLine(sys.stderr)
     try:
         for progress in get(spec, settings):
-            note = progress.note_zh if chinese else progress.note
-            status.show(f"{bar(progress.fraction)} {note}")
+            status.show(f"{bar(progress.fraction)} {progress.note.into(language())}")
     finally:
         status.clear()
 

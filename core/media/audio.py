@@ -71,9 +71,8 @@ def open_audio(data: bytes, name: str) -> Audio:
     if len(pcm) < 2 * SHORTEST * RATE:
         raise refused(
             name,
-            "holds no sound",
+            l10n("holds no sound"),
             l10n("Record again, and watch that the microphone is on"),
-            "请确认麦克风已打开，然后重新录音",
         )
     return Audio(pcm, RATE)
 
@@ -151,15 +150,15 @@ def _frames(container: InputContainer) -> Iterator[AudioFrame | None]:
 def _no_recording(name: str) -> BadInput:
     return refused(
         name,
-        "is not a recording, whatever its name says",
+        l10n("is not a recording, whatever its name says"),
         l10n("Play it to check, and save it again as WAV or MP3"),
-        "请播放检查，并重新保存为 WAV 或 MP3",
     )
 
 
 def _too_long(name: str) -> BadInput:
     minutes = round(LONGEST / 60)
     return refused(
-        name, f"is longer than {minutes} minutes, the most that Parlor listens to at once", "Cut it into shorter parts",
-        f"超过 {minutes} 分钟，这是 Parlor 一次能听的最长时间", "请把录音分成较短的部分",
-    )  # fmt: skip
+        name,
+        l10n("is longer than {minutes} minutes, the most that Parlor listens to at once", minutes=minutes),
+        l10n("Cut it into shorter parts"),
+    )

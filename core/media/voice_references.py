@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from core.errors import BadInput
-from core.l10n.text import l10n
+from core.l10n.text import l10n, listed
 from core.media.audio import wav
 from core.types.messages import Audio
 
@@ -101,10 +101,12 @@ def find(home: Path, name: str) -> Reference:
     saved = {reference.name: reference for reference in load_all(home)}
     if name in saved:
         return saved[name]
-    known = ", ".join(saved) or "none"
     raise BadInput(
-        f"There is no saved voice called {name!r}. Saved are: {known}. Choose one in Settings, or record it there.",
-        f"没有名为 {name!r} 的声音。已保存的声音：{'、'.join(saved) or '无'}。请在设置中选择或录制。",
+        l10n(
+            "There is no saved voice called {name!r}. Saved are: {saved}. Choose one in Settings, or record it there.",
+            name=name,
+            saved=listed(saved) or l10n("none"),
+        )
     )
 
 

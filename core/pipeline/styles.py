@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import BadInput
-from core.l10n.text import l10n
+from core.l10n.text import L10n, l10n
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +13,7 @@ class Style:
     """``words`` follow the prompt after a comma, ``negative`` goes before the person's own negative prompt."""
 
     id: str
-    en: str
-    zh: str
+    name: L10n
     words: str
     negative: str = ""
 

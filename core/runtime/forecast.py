@@ -7,7 +7,7 @@ from typing import Literal
 
 from core.catalogue.spec import ModelSpec
 from core.errors import NotEnoughMemory
-from core.l10n.text import NOTHING, l10n, listed
+from core.l10n.text import NOTHING, L10n, l10n, listed
 from core.runtime.measurements import Device
 from core.runtime.memory import Memory, lacking
 
@@ -27,11 +27,11 @@ class Loaded:
     pinned: bool = False
     idle: float = 0.0
 
-    def said(self, on_gpu: bool) -> tuple[str, str]:
-        """The name, the memory of that kind and why it cannot leave, in English and Chinese."""
+    def said(self, on_gpu: bool) -> L10n:
+        """The name, the memory of that kind and why it cannot leave."""
         size = f"{(self.gpu if on_gpu else self.bytes) / GB:.1f} GB"
-        en = l10n(", in use") if self.busy else l10n(", pinned") if self.pinned else NOTHING
-        return l10n("{name} ({size}{why})", name=self.spec.name, size=size, why=en)
+        why = l10n(", in use") if self.busy else l10n(", pinned") if self.pinned else NOTHING
+        return l10n("{name} ({size}{why})", name=self.spec.name, size=size, why=why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class Forecast:
     loaded: bool = False
 
     @property
-    def texts(self) -> tuple[str, str]:
-        """One sentence in English and in Chinese, without the model's name."""
+    def text(self) -> L10n:
+        """One sentence, without the model's name."""
         need, free, budget = self._sizes
         if self.loaded:
             return l10n("loaded, {need}", need=need)
@@ -63,14 +63,13 @@ class Forecast:
         if self.fits == "never" and not self.holders:
             return l10n("needs {need} and Parlor may use {budget}: too big for this machine", need=need, budget=budget)
         if self.holders:
-            held, held_zh = self._held_by
-            return l10n("needs {need}, {free} free: room held by {held}", need=need, free=free, held=held)
+            return l10n("needs {need}, {free} free: room held by {held}", need=need, free=free, held=self._held_by)
         names = [spec.name for spec in self.evicts]
         return l10n("needs {need}, {free} free: will unload {names}", need=need, free=free, names=listed(names))
 
     def said(self, language: str) -> str:
-        """The sentence in ``language`` (``zh``, else English)."""
-        return self.texts[1 if language == "zh" else 0]
+        """The sentence in ``language``, or in English where it has no translation."""
+        return self.text.into(language)
 
     def refusal(self) -> NotEnoughMemory:
         """Why it cannot be loaded now, and what to do: who needs what, and who holds it."""
@@ -94,7 +93,6 @@ class Forecast:
                     need=need,
                 )
             )
-        held, held_zh = self._held_by
         if self.fits == "never":
             advice = l10n("Unload one of them or unpin it.")
         else:
@@ -104,7 +102,7 @@ class Forecast:
                 "{name} needs {need} and the room is taken by {held}. {advice}",
                 name=name,
                 need=need,
-                held=held,
+                held=self._held_by,
                 advice=advice,
             )
         )
@@ -117,15 +115,14 @@ class Forecast:
         return short.gpu > 0 or (self.device == "cuda" and not short.ram)
 
     @property
-    def _held_by(self) -> tuple[str, str]:
-        texts = [holder.said(self._on_gpu) for holder in self.holders]
-        return ", ".join(en for en, _ in texts), "、".join(zh for _, zh in texts)
+    def _held_by(self) -> L10n:
+        return listed(holder.said(self._on_gpu) for holder in self.holders)
 
     @property
-    def _sizes(self) -> tuple[tuple[str, str], tuple[str, str], tuple[str, str]]:
+    def _sizes(self) -> tuple[L10n, str, str]:
         """Need, free and budget of the memory in question."""
         gpu = self._on_gpu
         need, *others = (max(0, each.gpu if gpu else each.ram) / GB for each in (self.need, self.free, self.budget))
-        kind = l10n(" of GPU memory") if gpu else l10n(" of memory")
+        text = l10n("{need:.1f} GB of GPU memory", need=need) if gpu else l10n("{need:.1f} GB of memory", need=need)
         free, budget = (f"{size:.1f} GB" for size in others)
-        return (f"{need:.1f} GB{kind}", f"{need:.1f} GB{art}"), (free, free), (budget, budget)
+        return text, free, budget

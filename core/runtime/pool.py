@@ -206,8 +206,8 @@ class Pool:
                     outlook = self._roster.outlook(spec)
                     self._changed.wait(TICK)
                 if not told:
-                    en = l10n("in use") if outlook.loaded else outlook.texts
-                    yield Progress("load", None, l10n("Waiting for {name}: {state}", name=spec.name, state=en))
+                    state = l10n("in use") if outlook.loaded else outlook.text
+                    yield Progress("load", None, l10n("Waiting for {name}: {state}", name=spec.name, state=state))
                 told = True
                 yield Tick()
         finally:
@@ -229,13 +229,13 @@ class Pool:
     def _load(self, held: LoadedModel) -> Generator[Progress | Tick, None, Worker]:
         name, began = held.spec.name, time.monotonic()
         expected = self._roster.load_seconds(held)
-        en = l10n(" on the GPU") if held.device != "cpu" else NOTHING
+        where = l10n(" on the GPU") if held.device != "cpu" else NOTHING
         worker = Worker(self._placed(held), self.settings.models / held.spec.id, self.settings.home / "engines.log")
         try:
             with contextlib.closing(worker.opening()) as opening:
                 for _ in opening:
                     fraction = min(0.95, (time.monotonic() - began) / expected)
-                    yield Progress("load", fraction, l10n("Loading {name}{state}", name=name, state=en))
+                    yield Progress("load", fraction, l10n("Loading {name}{where}", name=name, where=where))
                     self._still_open()
         except ParlorError:
             with self._changed:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 
 from core.errors import BadInput
-from core.l10n.text import l10n
+from core.l10n.text import both, l10n
 from core.media.images import open_image
 from core.store import json_codec as codec
 from core.store.store import Node, Store
@@ -124,8 +124,8 @@ def _encode_node(node: Node, put: codec.Put) -> dict[str, object]:
         "parent": node.parent,
         "created": node.created,
         "state": node.state,
-        "trouble_en": node.trouble_en,
-        "trouble_zh": node.trouble_zh,
+        "trouble_en": str(node.trouble),
+        "trouble_zh": node.trouble.into("zh"),
         "feedback": node.feedback,
         "message": codec.encode(node.message, put),
     }
@@ -151,8 +151,7 @@ def _decode_node(fields: dict[str, object], media: dict[str, bytes], earlier: di
         parent=parent,  # type: ignore[arg-type]
         message=check_media(codec.decode(fields.get("message"), get)),
         state=state,
-        trouble_en=codec.take(fields, "trouble_en", str, ""),
-        trouble_zh=codec.take(fields, "trouble_zh", str, ""),
+        trouble=both(codec.take(fields, "trouble_en", str, ""), codec.take(fields, "trouble_zh", str, "")),
         feedback=feedback,  # type: ignore[arg-type]
         created=_moment(fields, "created"),
         siblings=(),

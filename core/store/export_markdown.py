@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from core.errors import BadInput
-from core.l10n.text import l10n
+from core.l10n.text import NOTHING, L10n, l10n
 from core.media.audio import wav
 from core.store import json_codec as codec
 from core.store.export_json import MAX_MESSAGES, MAX_TITLE, check_media, check_size, gone
@@ -33,8 +33,7 @@ MAX_MEDIA_BYTES = 512 * 2**20
 MAX_MEMBERS = 10_000
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif"}
 
-HEADINGS = {"en": {"system": "System", "user": "User", "assistant": "Assistant"}}
-HEADINGS["zh"] = {"system": "系统", "user": "用户", "assistant": "助手"}
+HEADINGS = {"system": l10n("System"), "user": l10n("User"), "assistant": l10n("Assistant")}
 ROLES = {
     "system": "system, system prompt, instructions, 系统, 系统提示, 指令",
     "user": "user, you, human, me, prompt, question, 用户, 我, 你, 问, 提问, 问题",
@@ -56,9 +55,8 @@ def to_markdown(store: Store, conversation: str, language: str = "en") -> bytes:
         raise gone()
     messages = [node.message for node in store.path(conversation)]
     files: dict[str, bytes] = {}
-    text = "".join(_written(about.title, messages, HEADINGS.get(language, HEADINGS["en"]), files)).encode(
-        "utf-8", "replace"
-    )
+    headings = {role: text.into(language) for role, text in HEADINGS.items()}
+    text = "".join(_written(about.title, messages, headings, files)).encode("utf-8", "replace")
     if not files:
         return text
     packed = io.BytesIO()
@@ -189,7 +187,7 @@ def _marked(text: str, first: re.Match[str], archive: _Archive | None) -> tuple[
     messages: list[tuple[str, bool, list[Part]]] = []
     for label, body in zip(pieces[1::2], pieces[2::2], strict=True):
         kind, *rest = label.split(" ")
-        if kind in HEADINGS["en"]:
+        if kind in HEADINGS:
             messages.append((kind, "cut" in rest, []))
             if body in ("", "\n"):
                 continue
@@ -272,13 +270,13 @@ def _inside(fence: str, line: str) -> str:
 
 
 def _node(number: int, message: Message, now: float) -> Node:
-    return Node(number, "", number - 1 if number else None, message, "done", "", "", None, now, ())
+    return Node(number, "", number - 1 if number else None, message, "done", NOTHING, None, now, ())
 
 
-def _unreadable(en: str, zh: str) -> BadInput:
+def _unreadable(reason: L10n) -> BadInput:
     return BadInput(
         l10n(
             "This Markdown cannot be imported: {reason}. Nothing was added. Export it again, or use a JSON export.",
-            reason=en,
+            reason=reason,
         )
     )

@@ -220,7 +220,7 @@ class Store:
                 new[node.id] = row
                 self._sql.execute(
                     "UPDATE messages SET trouble_en = ?, trouble_zh = ?, feedback = ? WHERE id = ?",
-                    (node.trouble_en, node.trouble_zh, node.feedback, row),
+                    (str(node.trouble), node.trouble.into("zh"), node.feedback, row),
                 )
             self._sql.execute("UPDATE conversations SET selected = ? WHERE id = ?", (new[selected], id))
         return id

@@ -205,7 +205,7 @@ class Diffusion:
                 allowance.spend(perf_counter() - began)
             step = math.ceil((number + 1) * one.steps / len(denoising))
             said = l10n("Step {step} of {steps}", step=step, steps=one.steps)
-            yield Progress("paint", (number + 1) / (len(denoising) + 1), said, said_zh, shown)
+            yield Progress("paint", (number + 1) / (len(denoising) + 1), said, shown)
 
 
 def _graphed(pipe: Any, means: DiffusionPlan) -> Graphed | None:
@@ -224,6 +224,5 @@ def _of_several(item: Progress, number: int, count: int) -> Progress:
     return replace(
         item,
         fraction=(number + (item.fraction or 0.0)) / count,
-        note=f"Picture {number + 1} of {count}: {item.note}",
-        note_zh=f"第 {number + 1} 张，共 {count} 张：{item.note_zh}",
+        note=l10n("Picture {number} of {count}: {note}", number=number + 1, count=count, note=item.note),
     )

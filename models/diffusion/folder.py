@@ -13,7 +13,7 @@ from typing import Any
 
 from core.errors import EngineFailed
 from core.formats.safetensors import read_tensors
-from core.l10n.text import l10n, listed
+from core.l10n.text import L10n, l10n, listed
 
 PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "LatentConsistencyModelPipeline")
 LIBRARIES = ("diffusers", "transformers")  # a model_index.json may name any module; these two are all we import from
@@ -57,7 +57,7 @@ def contents(folder: Path) -> Contents:
                 "The folder {name} holds a {pipeline} that this painter does not know. It paints with "
                 "{pipelines}: Stable Diffusion 1 and 2, SDXL, Turbo and LCM. Choose one of those.",
                 name=folder.name,
-                pipeline=pipeline or l10n("model"),
+                pipeline=pipeline or l10n("pipeline of no name"),
                 pipelines=listed(PIPELINES),
             )
         )
@@ -84,7 +84,7 @@ def contents(folder: Path) -> Contents:
     return Contents(pipeline, parts, plain, half, configs)
 
 
-def broken(path: Path, why: str, warum: str) -> EngineFailed:
+def broken(path: Path, why: L10n) -> EngineFailed:
     """The error for a file that is not what it should be."""
     name = f"{path.parent.name}/{path.name}"
     return EngineFailed(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from core.errors import BadInput
-from core.l10n.text import l10n, listed
+from core.l10n.text import L10n, l10n, listed
 from core.types.image_request import OWN_GUIDANCE, ImageRequest
 from core.types.provenance import Scalar
 from models.diffusion.folder import Contents
@@ -115,7 +115,7 @@ def resolved(wish: ImageRequest, own: Native) -> ImageRequest:
     return full
 
 
-def _within(what: str, was: str, value: float, bounds: tuple[float, float]) -> None:
+def _within(what: L10n, value: float, bounds: tuple[float, float]) -> None:
     low, high = bounds
     if not low <= value <= high:  # also when it is no number at all
         raise BadInput(

@@ -1,4 +1,4 @@
-"""The words of the live call, in English and in Chinese side by side; ``ui.i18n.words`` takes them into its table."""
+"""The words of the live call in English; ``ui.i18n.words`` takes them into its table."""
 
 from __future__ import annotations
 

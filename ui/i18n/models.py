@@ -1,4 +1,4 @@
-"""The words of the Models page, in English and in Chinese side by side; ``ui.i18n.words`` takes them into its table."""
+"""The words of the Models page in English; ``ui.i18n.words`` takes them into its table."""
 
 from __future__ import annotations
 
@@ -72,6 +72,7 @@ MODELS: dict[str, str] = {
     "m_keep": "Keep it",
     "m_terms_title": "Before you get this model",
     "m_terms_about": "{name} is published under a licence that asks for your agreement:",
+    "m_terms_sense": "{sense}.",
     "m_terms_check": "I have read the licence and agree to it",
     "m_terms_noted": "Your agreement is noted in the data folder, with the time.",
     # adding

@@ -1,4 +1,4 @@
-"""The words around drawn pictures and what they are drawn with, in English and in Chinese."""
+"""The words around drawn pictures and what they are drawn with, in English."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words around sound: a call over WebRTC, and recordings whose words can be clicked. English and Chinese."""
+"""The words around sound: a call over WebRTC, and recordings whose words can be clicked, in English."""
 
 SOUND: dict[str, str] = {
     # streamlit-webrtc's own component

@@ -1,4 +1,4 @@
-"""The words of the interface, in English and in Chinese side by side. A key missing here is a KeyError in the tests."""
+"""The words of the interface in English; the other languages' are in ``core/l10n``, under the same keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.app.app import parlor
 from core.errors import ParlorError
-from core.types.messages import Language
+from core.l10n.tables import closest, table
 from ui.i18n.call import CALL
 from ui.i18n.models import MODELS
 from ui.i18n.pictures import PICTURES
@@ -183,19 +183,18 @@ WORDS: dict[str, str] = {
 }
 
 
-def language() -> Language:
+def language() -> str:
     """The interface's language: the person's choice, or the browser's."""
     try:
         chosen = parlor().settings.language
     except ParlorError:  # the page that tells of it needs a language, too
         chosen = ""
-    chosen = chosen or st.context.locale or "en"
-    return "zh" if chosen.lower().startswith("zh") else "en"
+    return closest(chosen or st.context.locale or "")
 
 
 def say(key: str, **facts: object) -> str:
     """The words for ``key`` in the interface's language, with ``facts`` put in."""
-    words = WORDS[key][language() == "zh"]
+    words = table(language()).words.get(key) or WORDS[key]
     return words.format(**facts) if facts else words
 
 
