@@ -49,8 +49,8 @@ def wav_of(seconds: int, rate: int = 1000) -> bytes:
 def refused(data: bytes, name: str) -> BadInput:
     with pytest.raises(BadInput) as caught:
         open_file(data, name)
-    assert name in caught.value.en
-    assert name in caught.value.zh
+    assert name in str(caught.value)
+    assert name in caught.value.said("zh")
     return caught.value
 
 
@@ -69,7 +69,7 @@ def test_the_common_kinds_of_picture_are_opened(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_a_picture_that_was_cut_short_is_refused(kind: str) -> None:
     whole = saved(screens.opened(screens.invoice("en").image), kind)
-    assert "cut short" in refused(whole[: len(whole) // 2], "shot.png").en
+    assert "cut short" in str(refused(whole[: len(whole) // 2], "shot.png"))
 
 
 def test_a_picture_of_a_hundred_megapixels_is_refused_before_it_is_decoded() -> None:
@@ -77,12 +77,12 @@ def test_a_picture_of_a_hundred_megapixels_is_refused_before_it_is_decoded() -> 
     error = refused(giant_png(10_000, 10_000), "huge.png")
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
-    assert "100 megapixels" in error.en
-    assert "请缩小图片" in error.zh
+    assert "100 megapixels" in str(error)
+    assert "请缩小图片" in error.said("zh")
 
 
 def test_a_decompression_bomb_is_refused() -> None:
-    assert "megapixels" in refused(giant_png(200_000, 200_000), "bomb.png").en
+    assert "megapixels" in str(refused(giant_png(200_000, 200_000), "bomb.png"))
 
 
 def test_a_photograph_of_a_hundred_megapixels_is_made_smaller() -> None:
@@ -136,7 +136,7 @@ def test_a_screen_of_four_thousand_pixels_keeps_its_small_letters() -> None:
 
 
 def test_a_picture_from_an_iphone_is_named_as_such() -> None:
-    assert "HEIC" in refused(b"\0\0\0\x18ftypheic" + bytes(40), "IMG_1.HEIC").en
+    assert "HEIC" in str(refused(b"\0\0\0\x18ftypheic" + bytes(40), "IMG_1.HEIC"))
 
 
 def test_recordings_in_a_container_become_plain_sound() -> None:
@@ -164,7 +164,7 @@ def test_a_wav_file_comes_back_as_it_went() -> None:
 
 @pytest.mark.parametrize("data", [wav(Audio(b"", 16_000)), wav_of(1)[:20], b""], ids=["wave", "header", "nothing"])
 def test_a_recording_of_zero_seconds_is_refused(data: bytes) -> None:
-    assert "recor" in refused(data, "empty.wav").en.lower()
+    assert "recor" in str(refused(data, "empty.wav")).lower()
 
 
 def test_two_hours_are_refused_from_the_header_alone() -> None:
@@ -173,24 +173,24 @@ def test_two_hours_are_refused_from_the_header_alone() -> None:
     error = refused(data, "lecture.wav")
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()
-    assert "longer than 60 minutes" in error.en
-    assert "60 分钟" in error.zh
+    assert "longer than 60 minutes" in str(error)
+    assert "60 分钟" in error.said("zh")
 
 
 def test_two_hours_are_refused_when_no_header_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(media_audio, "LONGEST", 2.0)
     data = recording("en_leisure").data
-    assert "longer" in refused(data, "stream.ogg").en
+    assert "longer" in str(refused(data, "stream.ogg"))
 
 
 def test_a_text_file_renamed_wav_is_refused() -> None:
-    assert "not a recording" in refused(b"Dear diary, today I spoke to nobody.\n" * 50, "diary.wav").en
-    assert "不是录音" in refused("亲爱的日记".encode(), "diary.mp3").zh
+    assert "not a recording" in str(refused(b"Dear diary, today I spoke to nobody.\n" * 50, "diary.wav"))
+    assert "不是录音" in refused("亲爱的日记".encode(), "diary.mp3").said("zh")
 
 
 def test_a_playlist_cannot_make_parlor_open_another_file() -> None:
     for text in (b"#EXTM3U\n#EXTINF:10,\nfile:///etc/hostname\n", b"ffconcat version 1.0\nfile /etc/hostname\n"):
-        assert "not a recording" in refused(text, "list.wav").en
+        assert "not a recording" in str(refused(text, "list.wav"))
 
 
 @pytest.mark.parametrize("name", ["voice.ogg", "voice.wav"])
@@ -220,12 +220,12 @@ def test_western_text_is_read_whatever_wrote_it() -> None:
 
 
 def test_a_text_above_a_megabyte_is_refused_with_its_size() -> None:
-    assert "1.2 MB" in refused(b"words " * 200_000, "long.txt").en
+    assert "1.2 MB" in str(refused(b"words " * 200_000, "long.txt"))
 
 
 @pytest.mark.parametrize("data", [bytes(range(256)) * 8, b"PK\x03\x04" + bytes(500), b"%PDF-1.7\n\xff\xfe\0\x01" * 9])
 def test_what_is_none_of_these_is_refused(data: bytes) -> None:
-    assert "neither a picture nor a recording" in refused(data, "thing.bin").en
+    assert "neither a picture nor a recording" in str(refused(data, "thing.bin"))
 
 
 def test_a_file_is_judged_by_what_it_holds_and_not_by_its_name() -> None:

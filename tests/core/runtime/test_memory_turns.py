@@ -92,7 +92,7 @@ def taken_turn(pool: Pool, spec: ModelSpec) -> tuple[bool, list[str]]:
     with lease as worker, worker.call(*ENGINES[spec.id][3]) as call:
         items = [item for item in call if not isinstance(item, Tick | Progress)]
     right = spec.id not in ANSWERS or any(isinstance(item, ANSWERS[spec.id]) for item in items)
-    return right, [step.note for step in said]
+    return right, [str(step.note) for step in said]
 
 
 def in_memory() -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import BadInput, DiskFull, EngineFailed, ParlorError
+from core.l10n.text import both
 from core.store import json_codec as codec
 from core.store.migrations import MIGRATIONS
 from core.store.store import Store, title_from
@@ -117,10 +118,15 @@ def test_an_answer_grows_and_ends(store: Store) -> None:
     node = store.node(id)
     assert node is not None
     assert (node.state, node.message.text) == ("running", "one")
-    store.finish(id, answer("one two", cut=True), EngineFailed("It broke.", "坏了。"))
+    store.finish(id, answer("one two", cut=True), EngineFailed(both("It broke.", "坏了。")))
     node = store.node(id)
     assert node is not None
-    assert (node.state, node.trouble_en, node.trouble_zh, node.message.cut) == ("failed", "It broke.", "坏了。", True)
+    assert (node.state, str(node.trouble), node.trouble.into("zh"), node.message.cut) == (
+        "failed",
+        "It broke.",
+        "坏了。",
+        True,
+    )
 
 
 def test_a_message_that_is_done_can_be_completed_and_is_found_by_its_new_words(store: Store) -> None:
@@ -413,7 +419,7 @@ def test_a_part_from_the_future_is_refused_by_name() -> None:
     value = {"role": "user", "parts": [{"type": "hologram", "sha256": "x"}]}
     with pytest.raises(BadInput, match="hologram") as told:
         codec.decode(value, lambda name: b"")
-    assert "升级" in told.value.zh
+    assert "升级" in told.value.said("zh")
 
 
 def test_a_name_from_outside_never_leads_out_of_the_folder(store: Store, tmp_path: Path) -> None:
@@ -518,8 +524,8 @@ def test_a_damaged_database_is_set_aside_and_a_new_one_begun(tmp_path: Path) -> 
     assert store.trouble is not None
     (aside,) = tmp_path.glob("parlor.db.broken-*")
     assert aside.read_bytes() == b"this was a database once " * 1000
-    assert aside.name in store.trouble.en
-    assert aside.name in store.trouble.zh
+    assert aside.name in str(store.trouble)
+    assert aside.name in store.trouble.said("zh")
     store.add(store.create(), user("works"), None)
     store.close()
     again = Store(file, tmp_path / "media")
@@ -552,7 +558,7 @@ def test_a_database_of_a_newer_parlor_is_left_untouched(tmp_path: Path) -> None:
     before = file.read_bytes()
     with pytest.raises(ParlorError, match="newer") as told:
         Store(file, tmp_path / "media")
-    assert "更新版本" in told.value.zh
+    assert "更新版本" in told.value.said("zh")
     assert file.read_bytes() == before
     assert list(tmp_path.glob("parlor.db*")) == [file]
 
@@ -574,7 +580,7 @@ def test_a_full_disk_is_told_and_loses_nothing(store: Store, tmp_path: Path) -> 
     photo = user("photo", Image(bytes(9_000_000), "image/png"))
     with files_no_larger_than(1_000_000), pytest.raises(DiskFull) as told:
         store.add(conversation, photo, first)
-    assert "磁盘" in told.value.zh
+    assert "磁盘" in told.value.said("zh")
     assert texts(store, conversation) == ["before"]
     assert media_files(tmp_path) == []
     store.add(conversation, photo, first)

@@ -186,8 +186,8 @@ def test_every_step_is_told_in_both_languages_and_the_fraction_grows(painter: di
     assert fractions == sorted(fractions)
     assert max(fractions) < 1
     assert {each.stage for each in told} == {"paint"}
-    assert "Picture 2 of 2: Step 3 of 4" in [each.note for each in told]
-    assert "第 2 张，共 2 张：第 3 步，共 4 步" in [each.note_zh for each in told]
+    assert "Picture 2 of 2: Step 3 of 4" in [str(each.note) for each in told]
+    assert "第 2 张，共 2 张：第 3 步，共 4 步" in [each.note.into("zh") for each in told]
 
 
 @pytest.mark.parametrize("kind", ["sd", "sdxl"])
@@ -327,7 +327,7 @@ def test_a_wish_that_cannot_be_is_refused_with_what_can(
 ) -> None:
     with pytest.raises(BadInput, match=said) as caught:
         painted(painter, replace(CAT, **wish))
-    assert caught.value.zh != caught.value.en
+    assert caught.value.said("zh") != str(caught.value)
 
 
 def test_a_consistency_model_refuses_schedulers_it_was_not_made_for(painters: dict[Kind, diffusion.Diffusion]) -> None:
@@ -407,7 +407,7 @@ def test_steps_that_the_scheduler_cannot_take_are_refused_with_what_to_do(
 ) -> None:
     with pytest.raises(BadInput, match=f"cannot work in {steps} steps") as refused:
         painted(painters[kind], replace(CAT, steps=steps, scheduler=scheduler))
-    assert f"以 {steps} 步" in refused.value.zh
+    assert f"以 {steps} 步" in refused.value.said("zh")
 
 
 # By what means
@@ -476,7 +476,9 @@ def test_where_memory_runs_out_the_picture_is_begun_again_by_leaner_means(
     items = list(engine.paint(CAT))
     assert isinstance(items[-1], ImageResult)
     assert items[-1].means == "float32, SDPA, VAE tiling"
-    assert any("once more with float32, SDPA, VAE tiling" in each.note for each in items if isinstance(each, Progress))
+    assert any(
+        "once more with float32, SDPA, VAE tiling" in str(each.note) for each in items if isinstance(each, Progress)
+    )
 
 
 def crowded(pipe: diffusers.DiffusionPipeline) -> None:

@@ -131,7 +131,7 @@ def test_a_speed_nobody_can_follow_is_refused(speaker: TTS, speed: float) -> Non
 def test_an_unknown_voice_is_named_with_those_that_look_alike(speaker: TTS) -> None:
     with pytest.raises(BadInput, match="af_heart") as raised:
         list(speaker.speak("Hello.", ("af_hart",)))
-    assert "af_heart" in raised.value.zh
+    assert "af_heart" in raised.value.said("zh")
 
 
 @pytest.mark.models

@@ -63,7 +63,7 @@ def answer(engine: Llama, messages: tuple[Message, ...], conversation: str = "a"
         "".join(item for item in items if isinstance(item, str)).strip(),
         usage,
         sum(item.messages for item in items if isinstance(item, MessagesDropped)),
-        tuple(item.note for item in items if isinstance(item, Progress)),
+        tuple(str(item.note) for item in items if isinstance(item, Progress)),
     )
 
 
@@ -295,7 +295,7 @@ def test_a_vision_file_cut_short_or_missing_is_refused_with_what_to_do(
         (tmp_path / "mmproj.gguf").write_bytes((files / "mmproj.gguf").read_bytes()[:kept])
     with pytest.raises(EngineFailed, match=r"start\.py models verify") as caught:
         llama.load(spec(), tmp_path)
-    assert "视觉文件" in caught.value.zh
+    assert "视觉文件" in caught.value.said("zh")
 
 
 def test_a_vision_file_of_another_model_is_refused(tmp_path: Path) -> None:

@@ -319,7 +319,7 @@ def test_stop_acts_between_tiles_and_the_vectors_are_the_models_own(
     engine = llava.load(spec(), write(tmp_path))
     large = picture("red", 200, 190)
     told = answer(engine, (said("user", large, ASK),))
-    assert sum(each.note == "Looking at the picture" for each in told.progress) >= 4
+    assert sum(str(each.note) == "Looking at the picture" for each in told.progress) >= 4
     given = engine._sight._given(0)
     with torch.inference_mode():
         whole = torch.cat(list(engine._model.get_image_features(**given, return_dict=True).pooler_output))
@@ -546,7 +546,7 @@ def test_weights_cut_short_are_refused_with_what_to_do(taught: Path, tmp_path: P
     weights.write_bytes(weights.read_bytes()[:kept])
     with pytest.raises(EngineFailed, match=r"start\.py models verify") as caught:
         llava.load(spec(), folder)
-    assert "无法打开" in pickle.loads(pickle.dumps(caught.value)).zh  # noqa: S301
+    assert "无法打开" in pickle.loads(pickle.dumps(caught.value)).said("zh")  # noqa: S301
 
 
 def test_weights_that_are_missing_are_not_made_up(taught: Path, tmp_path: Path) -> None:
