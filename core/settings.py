@@ -290,6 +290,9 @@ def _ids(value: object) -> tuple[str, ...]:
 def _wrong(name: str, value: object, like: object) -> BadInput:
     return BadInput(
         l10n(
-            "The setting {name} cannot be {value!r}: it needs a value like {like!r}.", name=name, value=value, like=like
+            "The setting {name} cannot be {value}: it needs a value like {like}.",
+            name=name,
+            value=repr(value),
+            like=repr(like),
         )
     )

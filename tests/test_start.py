@@ -52,7 +52,7 @@ WITH_CUDA = choose_build(Machine("linux", "x86_64", (CARD,), "/usr/local/cuda/bi
 def test_the_build_fits_the_machine_and_says_why(asked: Machine, torch: str, llama: str, because: str) -> None:
     build = choose_build(asked)
     assert (build.torch, build.llama) == (torch, llama)
-    assert because in build.why
+    assert because in str(build.why)
     assert build.why.into("zh") != str(build.why)
     assert f"-DGGML_CUDA={'ON' if llama == 'cuda' else 'OFF'}" in build.cmake_args
     assert f"-DGGML_METAL={'ON' if llama == 'metal' else 'OFF'}" in build.cmake_args

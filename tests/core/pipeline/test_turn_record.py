@@ -92,8 +92,12 @@ def test_the_metrics_are_those_of_the_usage() -> None:
 
 def test_what_is_only_shown_leaves_the_record_as_it_is() -> None:
     shown: tuple[Event, ...] = (
-        Tick(), Progress("load"), Notice(both("a", "b")), Understood(Message("user", ())), Done(Message("assistant", ())),
-    )  # fmt: skip
+        Tick(),
+        Progress("load"),
+        Notice(both("a", "b")),
+        Understood(Message("user", ())),
+        Done(Message("assistant", ())),
+    )
     assert fold(shown) == TurnRecord()
 
 
