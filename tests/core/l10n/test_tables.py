@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.catalogue import spec as catalogue
+from core.catalogue.load import load
 from core.l10n.tables import languages, table
 
 ROOT = Path(__file__).parents[3]
@@ -22,10 +22,10 @@ ABOUT_CHINESE = {
     "core/turn_taking/text.py": "the words by which turns are told apart",
     "core/text": "how text in it is cut, searched and spoken",
     "core/call/fillers.py": "words that a Chinese voice begins with",
-    "core/call/playback.py": "its characters, to tell words apart",
+    "core/turn_taking/playback.py": "its characters, to tell words apart",
     "core/pipeline/draw_intent.py": "how wishes for a picture are worded",
     "core/pipeline/prompt_enhancer.py": "examples in a model's prompt",
-    "core/pipeline/respond.py": "an instruction to the model",
+    "core/pipeline/instructions.py": "an instruction to the model",
     "core/pipeline/starter_vision.py": "questions that the starter model was trained on",
     "core/store/export_markdown.py": "headings of other programs' exports",
     "models/coqui/engine.py": "its punctuation, and a sentence to warm up with",
@@ -77,7 +77,7 @@ def test_a_language_lacks_no_text(language: str) -> None:
 
 @pytest.mark.parametrize("language", languages()[1:])
 def test_no_text_is_left_over(language: str) -> None:
-    about = {str(spec.about) for spec in catalogue.load().models}
+    about = {str(spec.about) for spec in load().models}
     over = table(language).texts.keys() - templates().keys() - about
     assert not over, f"nothing says these of core/l10n/{language}.toml:\n" + "\n".join(over)
 
@@ -91,7 +91,7 @@ def test_a_translation_has_the_placeholders_of_its_text(language: str) -> None:
 
 @pytest.mark.parametrize("language", languages()[1:])
 def test_a_language_lacks_nothing_that_is_said_of_the_models(language: str) -> None:
-    specs = catalogue.load().models
+    specs = load().models
     known = table(language).texts
     lacking = [spec.id for spec in specs if language not in dict(spec.about.given) and str(spec.about) not in known]
     assert not lacking, f"models/catalogue.toml has no about_{language} for {lacking}"
