@@ -66,11 +66,15 @@ class VitsVoice:
         """Characters at once: any sentence."""
         return 1000
 
+    def tokenise(self, text: str, language: str) -> list[int]:
+        ids: list[int] = self._model.tokenizer.text_to_ids(text, language=language or self._language())
+        return ids
+
     def say(
         self, text: str, language: str, speaker: str, speed: float, reference: Audio | None
     ) -> Iterator[NDArray[np.float32]]:
         """All of ``text`` at once: float32 (n,), -1 to 1, at ``rate``. Nothing when no letter of it is known."""
-        ids = self._model.tokenizer.text_to_ids(text, language=language or self._language())
+        ids = self.tokenise(text, language)
         if not self._has_letters(ids):
             return
         given = {"language_ids": torch.tensor([self._ids[language]], device=self._device)} if self._ids else {}

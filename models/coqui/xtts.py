@@ -64,6 +64,10 @@ class XttsVoice:
         limits: dict[str, int] = self._model.tokenizer.char_limits
         return limits.get(language.split("-")[0], min(limits.values()))
 
+    def tokenise(self, text: str, language: str) -> list[int]:
+        ids: list[int] = self._model.tokenizer.encode(text, lang=language)
+        return ids
+
     def say(
         self, text: str, language: str, speaker: str, speed: float, reference: Audio | None
     ) -> Iterator[NDArray[np.float32]]:

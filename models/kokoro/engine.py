@@ -49,6 +49,7 @@ PAUSES = {
     ":": 0.22,
 }  # seconds after a mark, at speed 1
 SWITCH = 0.04  # seconds between two languages in one sentence
+WARM_UP = ("a 1", "好 1")  # each language by itself, with a numeral: in one text both numerals were read as Chinese
 
 _FLAG = re.compile(r"\([a-z]{2}(?:-[a-z]{2,3})?\)")  # espeak-ng marks a word of another language: (fr)ʃato(en)
 _ENDING = re.compile(r"([.,;:!?…])[\s\"'”’)]*$")
@@ -65,8 +66,9 @@ def build() -> dict[str, str]:
 def load(spec: ModelSpec, folder: Path) -> Kokoro:
     """Open ``kokoro.onnx`` in ``folder``, with ``voices/*.bin`` beside it. Raises EngineFailed when it is broken."""
     network = Network(spec.name, folder / "kokoro.onnx")
-    for run in spoken("a 1 好 1"):
-        pieces(run)  # opens espeak-ng and the dictionaries, so that the first clause need not
+    for text in WARM_UP:
+        for run in spoken(text):
+            pieces(run)  # opens espeak-ng, the dictionaries and num2words, so that the first clause need not
     return Kokoro(spec.name, network, folder / "voices")
 
 

@@ -21,6 +21,7 @@ from models.kokoro import network as kokoro_net
 from models.kokoro import pinyin
 from models.kokoro.onnx_split import halves
 from models.whisper import engine as whisper
+from tests.support.fresh_voice import imported_by_speaking
 from tests.support.scoring import characters, edits, words
 
 ENGLISH = [
@@ -294,6 +295,12 @@ def test_a_short_sound_is_kept_for_the_next_time_and_long_ones_are_not(models_ho
     next(engine.speak("No,"))
     assert len(engine._kept) <= kokoro.KEPT + 3
     engine.close()
+
+
+@pytest.mark.models
+def test_the_first_number_in_either_language_imports_nothing(models_home: Path) -> None:
+    spec = catalogue.load().find("kokoro")
+    assert imported_by_speaking(spec, models_home / "kokoro", "It is 42.", "一共 42 个。") == []
 
 
 @pytest.mark.models
