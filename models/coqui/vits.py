@@ -19,7 +19,8 @@ from TTS.utils.audio import AudioProcessor
 from core.errors import EngineFailed
 from core.media.images import resampled
 from core.types.messages import Audio
-from models.coqui.folder import broken, speaker_encoder, weights
+from models.common.load_errors import install_again
+from models.coqui.folder import speaker_encoder, weights
 from models.coqui.phonemes import Espeak
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class VitsVoice:
             self._model = _Vits(config)
             self._model.load_state_dict(weights(name, folder))
         except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
-            raise broken(name, error) from error
+            raise install_again(name, error) from error
         self._model.to(device).eval()
         self._name, self._device = name, device
         self.rate: int = config.audio.sample_rate
@@ -109,7 +110,7 @@ class _Ear:
             self._model = setup_encoder_model(config)
             self._model.load_state_dict(state)
         except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
-            raise broken(name, error) from error
+            raise install_again(name, error) from error
         self._model.to(device).eval()
 
     @torch.inference_mode()

@@ -13,7 +13,8 @@ from TTS.tts.models import xtts
 from core.errors import BadInput, EngineFailed
 from core.media.images import resampled
 from core.types.messages import Audio
-from models.coqui.folder import broken, weights, weights_file
+from models.common.load_errors import install_again
+from models.coqui.folder import weights, weights_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +54,7 @@ class XttsVoice:
                 speaker_file_path=str(folder / "speakers_xtts.pth"),
             )
         except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise broken(name, error) from error
+            raise install_again(name, error) from error
         self._model.to(device).eval()
         self.rate: int = config.model_args.output_sample_rate
         self.languages: tuple[str, ...] = tuple(config.languages)

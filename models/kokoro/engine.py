@@ -21,8 +21,9 @@ from core.errors import BadInput
 from core.text.clauses import Clauses
 from core.text.normalise import LanguageRun, spoken
 from core.types.messages import Audio
+from models.common.load_errors import install_again
 from models.kokoro import pinyin
-from models.kokoro.network import Network, broken
+from models.kokoro.network import Network
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,7 +132,7 @@ class Kokoro:
             try:
                 self._styles[voice] = np.fromfile(self._folder / f"{voice}.bin", np.float32).reshape(510, 1, 256)
             except (OSError, ValueError) as error:
-                raise broken(self._name, error) from error
+                raise install_again(self._name, error) from error
         return self._styles[voice]
 
     def close(self) -> None:

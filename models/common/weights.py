@@ -1,0 +1,32 @@
+"""Safetensors weights of a transformers folder: ``weight_counts`` looks at their headers before anything is loaded.
+
+No other format is opened, because pickles can run code.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from core.errors import EngineFailed
+from core.formats.safetensors import read_tensors
+
+# What transformers raises for a folder that is incomplete or damaged, and torch when memory runs out
+LOAD_ERRORS = (OSError, ValueError, LookupError, TypeError, RuntimeError, AttributeError, SafetensorError)
+
+
+def weight_counts(name: str, folder: Path) -> dict[str, int]:
+    """The number of weights in each tensor of the folder's safetensors files.
+
+    Raises EngineFailed without any, ValueError for one that is cut off or damaged.
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise EngineFailed(
+            f"{name} has no *.safetensors file in {folder}. Parlor opens no .bin or .pth weights, because they can run "
+            "code: get a version of the model with safetensors.",
+            f"{name} 的文件夹 {folder} 中没有 *.safetensors 文件。.bin、.pth 权重可能执行代码，Parlor 不会打开："
+            "请获取带有 safetensors 的版本。",
+        )
+    return {key: size for file in files for key, size in read_tensors(file).items()}
