@@ -21,6 +21,7 @@ import torch
 from core.errors import BadInput, EngineFailed
 from core.types.events import Progress
 from core.types.image_request import ImageRequest, ImageResult
+from models import diffusion as package
 from models.common import torch_memory
 from models.diffusion import engine as diffusion
 from tests.models.diffusion.helpers import CAT, KINDS, file, painted, pixels, spec
@@ -141,3 +142,8 @@ def test_a_closed_engine_holds_no_weights(folders: dict[Kind, Path]) -> None:
 def test_the_doctor_hears_what_it_computes_with() -> None:
     assert {"diffusers", "transformers", "torch", "GPU"} == set(diffusion.build())
     assert torch_memory.out_of_memory(torch.OutOfMemoryError("x"))
+
+
+def test_a_package_hands_on_the_same_load_after_it_has_loaded(folders: dict[Kind, Path]) -> None:
+    for _ in range(2):
+        package.load(spec(), folders["sd"]).close()

@@ -23,8 +23,8 @@ from core.runtime.protocols import Sampling
 from core.types.events import Progress
 from core.types.messages import Message
 from models.llava import engine as llava
+from models.llava.checkpoint import StillOnevision
 from models.llava.engine import Llava
-from models.llava.load import StillOnevision
 from tests.models.llava.helpers import ASK, GREEDY, answer, said, shown, spec
 from tests.tiny.tiny_llava import (
     ASKED_SEVERAL,
