@@ -24,10 +24,11 @@ from core.errors import EngineFailed
 from core.l10n.text import l10n
 from core.types.generation import Embedding
 from core.types.messages import Image
+from models.common.load_errors import check_files
+from models.common.pictures import open_picture
 from models.common.threads import Threads
 from models.common.torch_memory import clean, device, gpu_bytes, granted, out_of_memory
-from models.llava.load import BROKEN, broken, tensors
-from models.llava.vision import opened
+from models.common.weights import LOAD_ERRORS, weight_counts
 
 FAMILIES = ("clip", "chinese_clip", "vision-text-dual-encoder")
 TRAINED_TOKENS = {"chinese_clip": 52}  # of a text; its BERT has room for 512, of which the others were never trained
@@ -45,12 +46,12 @@ def load(spec: ModelSpec, folder: Path) -> Clip:
     torch.set_num_threads(threads)
     granted(defaults)
     try:
-        tensors(spec.name, folder)
+        weight_counts(spec.name, folder)
         model, processor = _opened(spec.name, folder)
         model.to(device(defaults))
-    except BROKEN as error:
+    except LOAD_ERRORS as error:
         if not out_of_memory(error):
-            raise broken(spec.name, error) from error
+            raise check_files(spec.name, error) from error
         clean()
         raise MemoryError(str(error)) from error
     return Clip(model, processor, threads)
@@ -87,7 +88,7 @@ class Clip:
     def embed_images(self, images: tuple[Image, ...]) -> Generator[Embedding, None, None]:
         """One Embedding for each picture, in order. Raises BadInput at the first that cannot be opened."""
         for image in images:
-            given = self._processor.image_processor(images=[opened(image)], return_tensors="pt")
+            given = self._processor.image_processor(images=[open_picture(image)], return_tensors="pt")
             yield self._embedding(self._model.get_image_features, given)
 
     def gpu_bytes(self) -> int:

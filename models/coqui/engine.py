@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
+from core.formats.coqui import iso
 from core.l10n.text import l10n
 from core.types.messages import Audio
 from core.types.provenance import Scalar
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PAUSES = dict.fromkeys(".!?。！？…", 0.3) | dict.fromkeys(";:；：", 0.2) | dict.fromkeys(",，、", 0.12)  # s at speed 1
+WARM_UP = ("It is 42.", "一共 42 个。")  # a numeral in each language whose numerals are written out
 
 
 class CoquiVoice(Protocol):
@@ -41,6 +43,9 @@ class CoquiVoice(Protocol):
 
     def longest(self, language: str) -> int:
         """The most characters to say at once."""
+
+    def tokenise(self, text: str, language: str) -> list[int]:
+        """The token ids that the network is given for ``text``."""
 
     def say(
         self, text: str, language: str, speaker: str, speed: float, reference: Audio | None
@@ -77,8 +82,10 @@ def load(spec: ModelSpec, folder: Path) -> Coqui:
         voice = VitsVoice(spec.name, folder, config, device)
         for _ in voice.say("One.", next(iter(voice.languages), ""), "", 1.0, None):
             pass
-    for text in ("In 1987.", "1987 年。"):  # opens what the first sentence need not wait for then
-        list(pieces(text, "", voice.languages))
+    for text in WARM_UP:
+        for piece in pieces(text, "", voice.languages):
+            if iso(piece.language) in ("", "en", "zh"):  # others' tokenizers may want packages that are not installed
+                voice.tokenise(piece.text, piece.language)  # imports what the first sentence need not wait for then
     return Coqui(spec, voice, device)
 
 

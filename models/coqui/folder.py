@@ -18,6 +18,7 @@ from core.errors import EngineFailed
 from core.formats import coqui as coqui_files
 from core.l10n.text import l10n
 from models.common import torch_import as torch_start  # noqa: F401 — before anything that imports torchaudio
+from models.common.load_errors import install_again
 
 WEIGHTS = ("model.safetensors", "model.pth", "model_file.pth", "best_model.pth")  # else the largest .pth
 UNUSED = ("disc.", "speaker_encoder.", "xtts.torch_mel_spectrogram", "xtts.dvae")  # only training needs these
@@ -50,9 +51,9 @@ def config(name: str, folder: Path) -> Any:
     plain = _without_paths(about, folder)
     letters = plain.get("characters") or {}
     if (named := letters.get("characters_class")) and named not in CHARACTERS:
-        raise broken(name, ValueError(f"its letters are of the kind {named}, which is none of Coqui's"))
+        raise install_again(name, ValueError(f"its letters are of the kind {named}, which is none of Coqui's"))
     if (cleaner := plain.get("text_cleaner")) and not re.fullmatch(r"[a-z_]+_cleaners", str(cleaner)):
-        raise broken(name, ValueError(f"{cleaner} is none of Coqui's text cleaners"))
+        raise install_again(name, ValueError(f"{cleaner} is none of Coqui's text cleaners"))
     if kind == "vits":
         training = {"init_discriminator": False, "use_speaker_encoder_as_loss": False}
         plain["model_args"] = plain.get("model_args", {}) | training
@@ -63,7 +64,7 @@ def config(name: str, folder: Path) -> Any:
     try:
         made.from_dict(plain)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise broken(name, error) from error
+        raise install_again(name, error) from error
     return made
 
 
@@ -87,7 +88,7 @@ def tensors(name: str, path: Path) -> dict[str, Any]:
             found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
             found = found.get("model", found)
     except BROKEN as error:
-        raise broken(name, error) from error
+        raise install_again(name, error) from error
     except pickle.UnpicklingError as error:
         raise EngineFailed(
             l10n(
@@ -111,7 +112,7 @@ def speaker_encoder(name: str, folder: Path) -> tuple[Any, dict[str, Any]] | Non
     try:
         made.from_dict(_without_paths(coqui_files.config(folder, files[1].name), folder))
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise broken(name, error) from error
+        raise install_again(name, error) from error
     return made, tensors(name, files[0])
 
 
@@ -121,14 +122,8 @@ def weights_file(name: str, folder: Path) -> Path:
     others = sorted(folder.glob("*.pth"), key=lambda path: path.stat().st_size, reverse=True)
     found = next((path for path in [*named, *others] if path.is_file()), None)
     if found is None:
-        raise broken(name, FileNotFoundError(f"neither model.safetensors nor a .pth file is in {folder}"))
+        raise install_again(name, FileNotFoundError(f"neither model.safetensors nor a .pth file is in {folder}"))
     return found
-
-
-def broken(name: str, error: Exception) -> EngineFailed:
-    return EngineFailed(
-        l10n("{model} cannot be opened: {error}. Remove the model and install it again.", model=name, error=error)
-    )
 
 
 def _without_paths(table: dict[str, Any], folder: Path) -> dict[str, Any]:

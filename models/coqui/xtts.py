@@ -14,7 +14,8 @@ from core.errors import BadInput, EngineFailed
 from core.l10n.text import l10n
 from core.media.audio import resampled
 from core.types.messages import Audio
-from models.coqui.folder import broken, weights, weights_file
+from models.common.load_errors import install_again
+from models.coqui.folder import weights, weights_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +55,7 @@ class XttsVoice:
                 speaker_file_path=str(folder / "speakers_xtts.pth"),
             )
         except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise broken(name, error) from error
+            raise install_again(name, error) from error
         self._model.to(device).eval()
         self.rate: int = config.model_args.output_sample_rate
         self.languages: tuple[str, ...] = tuple(config.languages)
@@ -64,6 +65,10 @@ class XttsVoice:
         """Characters at once: beyond these the network was not trained, and drops words."""
         limits: dict[str, int] = self._model.tokenizer.char_limits
         return limits.get(language.split("-")[0], min(limits.values()))
+
+    def tokenise(self, text: str, language: str) -> list[int]:
+        ids: list[int] = self._model.tokenizer.encode(text, lang=language)
+        return ids
 
     def say(
         self, text: str, language: str, speaker: str, speed: float, reference: Audio | None

@@ -60,7 +60,7 @@ def load(spec: ModelSpec, folder: Path) -> Diffusion:
     # isort: split
     import torch
 
-    from models.diffusion.load import look, opened
+    from models.diffusion.pipeline import look, opened
 
     torch.set_num_threads(int(defaults.get("threads", 0)) or psutil.cpu_count(logical=False) or 1)
     facts = look(found, defaults)
@@ -135,7 +135,7 @@ class Diffusion:
             self._use(self._leaner(means, width, height, error), width, height)
 
     def _leaner(self, means: DiffusionPlan, width: int, height: int, error: RuntimeError) -> DiffusionPlan:
-        from models.diffusion.load import too_big
+        from models.diffusion.pipeline import too_big
 
         below = leaner(self._facts, means, width, height)
         kept = below and replace(below, dtype=means.dtype, bits=means.bits)

@@ -9,30 +9,27 @@ one private-use character; among the tokens it is what libmtmd makes of it: tile
 from __future__ import annotations
 
 import ctypes
-import io
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING
 
 import llama_cpp.llama_cpp as api
 import llama_cpp.mtmd_cpp as mtmd
 import numpy as np
+from PIL import Image as Pillow
 
 from core.errors import BadInput, EngineFailed
 from core.l10n.text import l10n
 from core.types.events import Progress
 from core.types.messages import Image
 from models.common.chat_template import PICTURES
+from models.common.pictures import open_picture
 from models.llama.bindings import SILENT, Embedded, Model
 from models.llama.device import no_room
 from models.llama.kv_cache import placeholders, tile_of
-
-if TYPE_CHECKING:
-    from PIL import Image as Pillow
 
 KEPT_BYTES = 256 << 20  # of encoded tiles: 27 pictures of LLaVA 1.5 7B
 SIDE = 2048  # pixels: a longer side is scaled down first, with the antialiasing that libmtmd's own scaling lacks
@@ -252,14 +249,7 @@ def _flash_attention(model: Model) -> int:
 
 def _opened(image: Image) -> Pillow.Image:
     """The picture upright, RGB, and no longer than ``SIDE``. Raises BadInput when the bytes are no picture."""
-    from PIL import Image as Pillow
-    from PIL import ImageOps
-
-    try:
-        with Pillow.open(io.BytesIO(image.data)) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
-        raise BadInput(l10n("The picture cannot be opened. Save it again as PNG or JPEG.")) from error
+    upright = open_picture(image)
     upright.thumbnail((SIDE, SIDE), Pillow.Resampling.LANCZOS)
     return upright
 

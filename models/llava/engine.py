@@ -31,8 +31,8 @@ from core.types.messages import Message
 from models.common.text_stream import Writer
 from models.common.threads import Threads
 from models.common.torch_memory import clean, gpu_bytes, out_of_memory
+from models.llava.checkpoint import explained, open_model
 from models.llava.kv_cache import KVCache, KVCaches
-from models.llava.load import explained, open_model
 from models.llava.lora import Adapters
 from models.llava.precision import LlavaPlan
 from models.llava.prompt import Prompter

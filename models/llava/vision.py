@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import io
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +16,12 @@ from typing import Any
 
 import torch
 from PIL import Image as Pillow
-from PIL import ImageOps
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from core.errors import BadInput, EngineFailed
+from core.errors import EngineFailed
 from core.l10n.text import l10n
 from core.types.messages import Image
+from models.common.pictures import open_picture
 
 CELLS = 1 << 20  # more than any picture has
 KEPT = 256_000_000  # bytes of vectors: 54 pictures of LLaVA 1.5 7B in half precision
@@ -156,7 +155,7 @@ class ImageEncoder:
 
     def _processed(self, image: Image) -> tuple[Any, tuple[int, ...]]:
         """What the vision tower gets, and the prompt's tokens, cells numbered as those of the next new picture."""
-        picture = opened(image)
+        picture = open_picture(image)
         processed, tokens, cells = self._cut(picture)
         if cells > self._most and self._cut(_fitted(picture, SMALLEST))[2] < cells:
             side = max(picture.size)
@@ -213,12 +212,3 @@ def _fitted(picture: Pillow.Image, side: int) -> Pillow.Image:
     copy = picture.copy()
     copy.thumbnail((side, side))
     return copy
-
-
-def opened(image: Image) -> Pillow.Image:
-    """The picture upright, in RGB. Raises BadInput when the bytes are no picture."""
-    try:
-        with Pillow.open(io.BytesIO(image.data)) as picture:
-            return ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
-        raise BadInput(l10n("The picture cannot be opened. Save it again as PNG or JPEG.")) from error

@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.catalogue.spec import ModelSpec
-from core.errors import BadInput, EngineFailed
+from core.errors import BadInput
 from core.host.hardware import gpu_free, gpu_taken, return_large_blocks
 from core.l10n.text import l10n
 from core.media.audio import resampled
 from core.types.generation import Aligned, Segment
 from core.types.messages import Audio
 from core.types.provenance import Scalar
+from models.common.load_errors import install_again
 from models.whisper.chinese_script import written
 from models.whisper.options import LOOPING, NO_SPEECH, UNLIKELY, careful
 from models.whisper.repetition import twice
@@ -107,11 +108,7 @@ def load(spec: ModelSpec, folder: Path) -> Whisper:
     try:
         return Whisper(_opened(folder, "cpu", "int8"), WhisperBuild("cpu", "int8", note))
     except (RuntimeError, ValueError) as error:
-        raise EngineFailed(
-            l10n(
-                "{name} cannot be opened: {error}. Remove the model and install it again.", name=spec.name, error=error
-            )
-        ) from error
+        raise install_again(spec.name, error) from error
 
 
 def on_gpu(defaults: Mapping[str, Scalar], devices: int) -> bool:

@@ -22,7 +22,6 @@ ABOUT_CHINESE = {
     "core/turn_taking/text.py": "the words by which turns are told apart",
     "core/text": "how text in it is cut, searched and spoken",
     "core/call/fillers.py": "words that a Chinese voice begins with",
-    "core/turn_taking/playback.py": "its characters, to tell words apart",
     "core/pipeline/draw_intent.py": "how wishes for a picture are worded",
     "core/pipeline/prompt_enhancer.py": "examples in a model's prompt",
     "core/pipeline/instructions.py": "an instruction to the model",

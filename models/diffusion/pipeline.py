@@ -13,10 +13,11 @@ import transformers
 from diffusers.quantizers.pipe_quant_config import PipelineQuantizationConfig
 from safetensors import SafetensorError
 
-from core.errors import EngineFailed, NotEnoughMemory
+from core.errors import NotEnoughMemory
 from core.host.hardware import cpu_features
 from core.l10n.text import l10n
 from core.types.provenance import Scalar
+from models.common.load_errors import check_files
 from models.common.torch_memory import NATIVE_BFLOAT16, device, granted, out_of_memory
 from models.diffusion.folder import HALF, LEFT_OUT, Contents
 from models.diffusion.memory_plan import DiffusionFacts, DiffusionPlan, Dtype
@@ -51,9 +52,9 @@ def opened(name: str, folder: Path, found: Contents, means: DiffusionPlan) -> An
         library.utils.logging.set_verbosity_error()
     dtype = getattr(torch, means.dtype)
     single = means.device == "cpu" or (means.dtype == "float16" and vae_overflows(found))
-    left_out = {name: None for name in LEFT_OUT if name in found.configs["index"]}
+    left_out: dict[str, bool | None] = {name: None for name in LEFT_OUT if name in found.configs["index"]}
     if "safety_checker" in left_out:
-        left_out["requires_safety_checker"] = False  # type: ignore[assignment]
+        left_out["requires_safety_checker"] = False
     half = found.half and (means.dtype != "float32" or not found.plain)
     try:
         return getattr(diffusers, found.pipeline).from_pretrained(
@@ -68,13 +69,7 @@ def opened(name: str, folder: Path, found: Contents, means: DiffusionPlan) -> An
     except (OSError, ValueError, RuntimeError, LookupError, TypeError, SafetensorError) as error:
         if out_of_memory(error):
             raise too_big(name) from error
-        raise EngineFailed(
-            l10n(
-                "{name} cannot be opened: {error}. Check its files with `python start.py models verify`.",
-                name=name,
-                error=error,
-            )
-        ) from error
+        raise check_files(name, error) from error
 
 
 def vae_overflows(found: Contents) -> bool:

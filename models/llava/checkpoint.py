@@ -13,14 +13,14 @@ from models.common import torch_import as torch_start  # noqa: F401 — before t
 import psutil
 import torch
 import transformers
-from safetensors import SafetensorError
 
 from core.errors import EngineFailed, NotEnoughMemory
-from core.formats.safetensors import read_tensors
 from core.host.hardware import cpu_features
 from core.l10n.text import l10n, listed
 from core.types.provenance import Scalar
+from models.common.load_errors import check_files
 from models.common.torch_memory import NATIVE_BFLOAT16, clean, device, granted, out_of_memory
+from models.common.weights import LOAD_ERRORS, weight_counts
 from models.llava.precision import GROUP, LlavaFacts, LlavaPlan, choose_means
 
 # Families whose language model takes one row of positions and attends from left to right, so that a prompt can be read
@@ -28,7 +28,6 @@ from models.llava.precision import GROUP, LlavaFacts, LlavaPlan, choose_means
 FAMILIES = ("llava", "llava_next", "llava_onevision", "vipllava")
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 UNTOUCHED = [r".*\bvision_tower", r".*\bmulti_modal_projector", "lm_head"]  # small, and much the worse for it
-BROKEN = (OSError, ValueError, LookupError, TypeError, RuntimeError, AttributeError, SafetensorError)
 
 
 class StillOnevision(transformers.LlavaOnevisionProcessor):
@@ -67,10 +66,10 @@ def open_model(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> tuple
             )
             if missing := sorted(report["missing_keys"]):  # which transformers would fill with random numbers
                 raise ValueError(f"{len(missing)} weights are missing, {missing[0]} the first")
-        except BROKEN as error:
+        except LOAD_ERRORS as error:
             if out_of_memory(error):
                 raise
-            raise broken(name, error) from error
+            raise check_files(name, error) from error
     return model.eval(), processor, means
 
 
@@ -94,7 +93,7 @@ def explained(name: str) -> Iterator[None]:
 
 def _look(name: str, folder: Path, config: Any, defaults: Mapping[str, Scalar]) -> LlavaFacts:
     """The machine and the model; holds the GPU's room down to ``gpu_bytes``."""
-    found = tensors(name, folder)
+    found = weight_counts(name, folder)
     layers = sum(size for key, size in found.items() if "language_model" in key and key.split(".")[-2] in LAYERS)
     where = device(defaults)
     native = bool(NATIVE_BFLOAT16 & cpu_features())
@@ -109,24 +108,6 @@ def _look(name: str, folder: Path, config: Any, defaults: Mapping[str, Scalar]) 
         ),
         bits=int(defaults.get("bits", 0)),
     )
-
-
-def tensors(name: str, folder: Path) -> dict[str, int]:
-    """The number of weights in each tensor of the folder's safetensors files.
-
-    Raises EngineFailed without any, ValueError for one that is cut off or damaged.
-    """
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise EngineFailed(
-            l10n(
-                "{name} has no *.safetensors file in {folder}. Parlor opens no .bin or .pth weights, because they can "
-                "run code: get a version of the model with safetensors.",
-                name=name,
-                folder=folder,
-            )
-        )
-    return {key: size for file in files for key, size in read_tensors(file).items()}
 
 
 def _quantised(means: LlavaPlan) -> Any:
@@ -152,16 +133,5 @@ def _unknown(name: str, kind: str) -> EngineFailed:
             name=name,
             kind=kind,
             families=listed(FAMILIES),
-        )
-    )
-
-
-def broken(name: str, error: Exception) -> EngineFailed:
-    """The error for a model that the library, or a look at its files, refuses."""
-    return EngineFailed(
-        l10n(
-            "{name} cannot be opened: {error}. Check its files with `python start.py models verify`.",
-            name=name,
-            error=error,
         )
     )
