@@ -1,4 +1,4 @@
-"""Turn taking: ``TurnTaking`` decides who has the floor, the timing of a spoken conversation as a state machine over frames.
+"""Turn taking: ``TurnTaking`` decides who has the floor, as a state machine over frames of sound.
 
 It knows no model, no transport and no thread. It is told what a frame holds (``frame``), what was heard (``heard``),
 whether the turn sounds finished (``end_of_turn``) and whether an answer can be heard (``sounding``); it returns what is
