@@ -73,7 +73,9 @@ class Talk:
                     self.act(self.turn_taking.overheard(text))
             if self.answer:
                 self.answer = max(0.0, self.answer - FRAME)
-                self.act(self.turn_taking.sounding(self.words, self.answer) if self.answer else self.turn_taking.answered())
+                self.act(
+                    self.turn_taking.sounding(self.words, self.answer) if self.answer else self.turn_taking.answered()
+                )
         return self
 
     def speak(self, seconds: float) -> Talk:
