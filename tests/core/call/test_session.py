@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
 
 from core.app.app import App
-from core.call.events import PhaseChanged
+from core.app.services import Services
+from core.call.events import CallNotice, PhaseChanged
 from core.call.session import Call
 from core.call.transport import CallOptions
 from core.errors import BadInput
+from core.types.generation import Sampling
 from core.types.messages import Audio, Transcript
 from tests.support.held_call import FRANCE, JAPAN, STORY, Held, answering, do, idle
+from tests.support.screens import invoice
 
 pytestmark = pytest.mark.models
 
@@ -113,3 +119,70 @@ def test_nothing_is_left_of_a_call(app: App, say: Callable[[str], Audio]) -> Non
         assert time.monotonic() < until, [thread.name for thread in threading.enumerate()]
         time.sleep(0.05)
     assert not list((app.settings.home / "calls").glob("*"))
+
+
+# threads that die
+
+
+@pytest.fixture
+def damage(app: App) -> Iterator[Callable[[str], None]]:
+    """Makes a model one whose files have their sizes and nothing in them, until the test is over."""
+    whole: list[tuple[Path, Path]] = []
+
+    def empty(model: str) -> None:
+        app.pool.unload(model)
+        folder = app.settings.models / model
+        files = [(file.relative_to(folder), file.stat().st_size) for file in folder.rglob("*") if file.is_file()]
+        whole.append((folder, folder.readlink()))
+        folder.unlink()
+        for file, size in files:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_bytes(b"")
+            os.truncate(folder / file, size)
+
+    yield empty
+    for folder, original in whole:
+        app.pool.unload(folder.name)
+        shutil.rmtree(folder)
+        folder.symlink_to(original, target_is_directory=True)
+
+
+def reasons(call: Call) -> list[CallNotice]:
+    return [event for event in call.after(0)[0] if isinstance(event, CallNotice) and event.trouble]
+
+
+@pytest.mark.parametrize("model", ["whisper-base", "silero-vad"])
+def test_a_call_whose_model_is_damaged_does_not_stay_in_opening_but_ends_with_the_reason(
+    app: App, damage: Callable[[str], None], model: str
+) -> None:
+    damage(model)
+    call = app.calls.start("", CallOptions())
+    assert call.wait(120)
+    assert call.phase == "ended"
+    last = call.after(0)[0][-1]
+    assert isinstance(last, PhaseChanged)
+    assert last.en
+    assert last.en in [notice.en for notice in reasons(call)]
+
+
+def test_what_nobody_foresaw_while_a_call_opens_ends_it_with_a_reason(app: App) -> None:
+    class NoSampling(Services):
+        def sampling(self) -> Sampling:
+            raise ZeroDivisionError
+
+    call = Call(NoSampling(app.settings, app.catalogue, app.store, app.pool), app.store.create(), CallOptions())
+    assert call.wait(120)
+    assert call.phase == "ended"
+    [notice] = reasons(call)
+    assert "parlor.log" in notice.en
+
+
+def test_a_picture_whose_words_cannot_be_read_is_told_of_and_the_call_goes_on(
+    app: App, say: Callable[[str], Audio], damage: Callable[[str], None]
+) -> None:
+    damage("rapidocr")
+    held = Held(app)
+    held.call.show(invoice("en").image.data, "invoice.png")
+    held.over(0.5, say(FRANCE))
+    assert any(notice.trouble for notice in held.all(CallNotice))
+    assert "France" in held.finals("you")[0]
