@@ -1,4 +1,4 @@
-"""Who has the floor: the timing of a spoken conversation as a state machine over frames of sound.
+"""Turn taking: ``TurnTaking`` decides who has the floor, as a state machine over frames of sound.
 
 It knows no model, no transport and no thread. It is told what a frame holds (``frame``), what was heard (``heard``),
 whether the turn sounds finished (``end_of_turn``) and whether an answer can be heard (``sounding``); it returns what is
@@ -12,8 +12,6 @@ through the microphone.
 """
 
 from __future__ import annotations
-
-from typing import Literal
 
 from core.turn_taking.actions import (
     FRAME,
@@ -29,6 +27,7 @@ from core.turn_taking.actions import (
     Hushed,
     Reopened,
 )
+from core.turn_taking.state import OpenTurn, Pause, SoundingAnswer, State
 from core.turn_taking.text import agrees, echoes, murmurs, patience
 
 # Figures: ``bench floor``, 60 turns and six minutes of sounds that are none.
@@ -59,48 +58,42 @@ ECHO = 0.6
 PARTIAL = 0.6  # seconds between two captions while somebody speaks
 AGAIN = 0.7  # seconds of silence at least, once a turn that was taken for finished has gone on
 BACKCHANNEL = 0.9  # seconds of silence after which a person wonders whether they are listened to
-LONGEST = 24.0  # seconds in one piece of a turn: Whisper takes 30
-PIECE = 8.0  # seconds: a piece as long as this is kept when the speaker goes on after SETTLED of silence
+LONGEST = 24.0  # seconds in one segment of a turn: Whisper takes 30
+SEGMENT = 8.0  # seconds: a segment as long as this is kept when the speaker goes on after SETTLED of silence
 SETTLED = 0.5  # seconds
-
-State = Literal["quiet", "speech", "pause", "answer"]
 
 
 class TurnTaking:
-    """The state of a conversation. Every method returns what is to be done, in order.
+    """Who has the floor. Every method returns what is to be done, in order.
 
     With ``push`` a key is held down while speaking, and nothing else decides when a turn begins and ends.
     """
 
     def __init__(self, push: bool = False) -> None:
         self.push = push
-        self.state: State = "quiet"
         self.voiced_until = 0.0  # clock at the end of the last frame with speech
-        self._number = 0
         self._clock = 0.0
         self._run = 0.0  # seconds of speech in a row
-        self._loudest = -100.0  # dBFS, of the open turn
-        self._voiced = 0.0  # seconds of speech in this turn
         self._gap = 0.0  # seconds since the last speech
-        self._piece = 0.0  # seconds since the current piece began
-        self._ended = 0.0  # clock at the last speech before the current end
-        self._next = 0.0  # clock at which words are to be asked for
-        self._text: str | None = None  # heard at the current end; None until it is
-        self._language = ""
-        self._finished: float | None = None  # by the turn detector, at the current end
-        self._backchannelled = False  # at the current end
-        self._again = False  # the turn was taken for finished before, and went on
-        self._final = False  # the turn is over once it is heard, whatever is detected
-        self._sounding = ""  # what can be heard of an answer, empty when nothing is
-        self._left = 0.0  # seconds of it still to come
-        self._over = False  # this turn began over an answer, which still sounds
-        self._low = False
-        self._down = False
+        self._loudest = -100.0  # dBFS, of the open turn
+        self._pauses = 0  # so far: their numbers
+        self._down = False  # the key
+        self._turn: OpenTurn | None = None
+        self._answer: SoundingAnswer | None = None
+
+    @property
+    def state(self) -> State:
+        """``answer``: the turn is over, and nothing of its answer is audible yet."""
+        if self._turn is None:
+            return "quiet"
+        if self._turn.pause is None:
+            return "speech"
+        return "answer" if self._turn.pause.committed else "pause"
 
     @property
     def over(self) -> bool:
         """Whether the open turn is spoken over an answer that still has the floor."""
-        return self._over
+        return self._answer is not None and self._answer.over
 
     def frame(self, frame: Frame) -> list[Action]:
         """The next ``FRAME`` seconds."""
@@ -110,48 +103,49 @@ class TurnTaking:
         self._gap = 0.0 if voiced else self._gap + FRAME
         if voiced:
             self.voiced_until = frame.at
-        match self.state:
-            case "speech":
-                return self._follow(voiced)
-            case "pause":
-                return self._wait()
-        return self._listen()
+        turn = self._turn
+        if turn is None:
+            return self._listen()
+        if turn.pause is None:
+            return self._follow(turn, voiced)
+        return self._wait(turn, turn.pause)
 
     def heard(self, number: int, text: str, language: str = "") -> list[Action]:
-        """The words up to end ``number``; empty when there were none."""
-        if number != self._number or self.state != "pause":
+        """The words up to pause ``number``; empty when there were none."""
+        if (found := self._paused(number)) is None:
             return []
-        self._text, self._language = text, language
-        return self._decide()
+        turn, pause = found
+        pause.text, pause.language = text, language
+        return self._decide(turn, pause)
 
     def overheard(self, text: str) -> list[Action]:
         """What ``Asked`` brought, while the turn goes on."""
-        if not (self._over and self.state == "speech") or not text.strip() or self._beside(text):
+        if not (self.over and self.state == "speech") or not text.strip() or self._beside(text):
             return []
         return self._take()
 
     def end_of_turn(self, number: int, finished: float) -> list[Action]:
-        """How likely the speaker has finished at end ``number``, 0 to 1."""
-        if number != self._number or self.state != "pause":
+        """How likely the speaker has finished at pause ``number``, 0 to 1."""
+        if (found := self._paused(number)) is None:
             return []
-        self._finished = finished
-        return self._decide()
+        turn, pause = found
+        pause.finished = finished
+        return self._decide(turn, pause)
 
     def sounding(self, text: str, left: float) -> list[Action]:
         """The words of the answer that can be heard about now, empty when nothing sounds; ``left`` seconds to come."""
-        self._sounding, self._left = text, left
         if not text:
-            self._over = False
-            return self._loud()
+            return self._silence()
+        self._answer = SoundingAnswer(text, left, self.over)
         if self.state == "answer":
-            self.state = "quiet"
+            self._turn = None
         return []
 
     def answered(self) -> list[Action]:
         """The answer is over, or there is none."""
         if self.state == "answer":
-            self.state = "quiet"
-        return self.sounding("", 0.0)
+            self._turn = None
+        return self._silence()
 
     def key(self, down: bool) -> list[Action]:
         """The key of push-to-talk goes down or up."""
@@ -160,94 +154,109 @@ class TurnTaking:
         self._down = down
         if not down:
             return self.cut()
-        if self.state in ("pause", "answer"):
-            return self._reopen()
-        return [*(self._take() if self._sounding else []), *self._begin()]
+        if self._turn and self._turn.pause:
+            return self._reopen(self._turn)
+        return [*(self._take() if self._answer else []), *self._begin()]
 
     def cut(self) -> list[Action]:
-        """No more sound will come: the key is up, the microphone muted, or the line lost. An open turn ends with it."""
-        self._run, self._final = 0.0, True
-        if self.state == "speech":
-            return self._end()
-        return self._decide() if self.state == "pause" else []
+        """No more sound will come: the key is up, the microphone muted, or the transport lost. An open turn ends."""
+        self._run = 0.0
+        turn = self._turn
+        if turn is None:
+            return []
+        turn.final = True
+        if turn.pause is None:
+            return self._pause(turn)
+        return [] if turn.pause.committed else self._decide(turn, turn.pause)
+
+    def _paused(self, number: int) -> tuple[OpenTurn, Pause] | None:
+        """The turn that waits at pause ``number``; None when it has gone on or is over."""
+        turn = self._turn
+        if turn is None or turn.pause is None or turn.pause.committed or turn.pause.number != number:
+            return None
+        return turn, turn.pause
 
     def _hears(self, frame: Frame) -> bool:
         """Whether somebody speaks in this frame."""
         if frame.echo >= ECHO or frame.speech < (STAY if self.state == "speech" else START):
             return False
-        if self.state == "quiet":
+        if self._turn is None:
             self._loudest = frame.level
         self._loudest = max(frame.level, self._loudest - FORGET * FRAME)
         return frame.level > self._loudest - FALL
 
     def _listen(self) -> list[Action]:
+        """Nobody has the floor."""
         if self.push or self._run < BEGIN:
             return []
-        if self.state == "answer":  # nothing of it was heard yet: the same turn goes on
-            self._again = True
-            return self._reopen()
-        self._over = self._low = bool(self._sounding)
-        return [*([Ducked(True)] if self._over else []), *self._begin()]
+        if self._answer:
+            self._answer.over = True
+        return [*([Ducked(True)] if self._answer else []), *self._begin()]
 
     def _begin(self) -> list[Action]:
-        self.state, self._final, self._again = "speech", False, False
-        self._voiced = self._piece = self._run
-        self._next = self._clock + (CHECK - BEGIN if self._over else PARTIAL)
+        self._turn = OpenTurn(self._run, self._clock + (CHECK - BEGIN if self.over else PARTIAL))
         return [Began()]
 
-    def _follow(self, voiced: bool) -> list[Action]:
-        self._piece += FRAME
-        self._voiced += FRAME * voiced
+    def _follow(self, turn: OpenTurn, voiced: bool) -> list[Action]:
+        """The turn is being spoken."""
+        turn.segment += FRAME
         if self._gap >= SPECULATE and not self.push:
-            return self._end()
-        if self._piece >= LONGEST:
-            return [*self._end(), *self._reopen()]
-        if voiced and self._clock >= self._next:
-            self._next = self._clock + (RECHECK if self._over else PARTIAL)
+            return self._pause(turn)
+        if turn.segment >= LONGEST:
+            return [*self._pause(turn), *self._reopen(turn)]
+        if voiced and self._clock >= turn.next:
+            turn.next = self._clock + (RECHECK if self.over else PARTIAL)
             return [Asked()]
         return []
 
-    def _wait(self) -> list[Action]:
+    def _wait(self, turn: OpenTurn, pause: Pause) -> list[Action]:
+        """The turn may be over, or is, and nothing of its answer was heard yet: the same turn can go on."""
+        if pause.committed:
+            if self.push or self._run < BEGIN:
+                return []
+            turn.again = True
+            return self._reopen(turn)
         if self._run >= REOPEN and not self.push:
-            return self._reopen()
-        return self._decide()
+            return self._reopen(turn)
+        return self._decide(turn, pause)
 
-    def _end(self) -> list[Action]:
-        self.state, self._ended = "pause", self.voiced_until
-        self._number += 1
-        self._text = self._finished = None
-        self._backchannelled = False
-        return [Ended(self._number)]
+    def _pause(self, turn: OpenTurn) -> list[Action]:
+        self._pauses += 1
+        turn.pause = Pause(self._pauses, self.voiced_until)
+        return [Ended(self._pauses)]
 
-    def _reopen(self) -> list[Action]:
-        silence = self._clock - self._run - self._ended
-        kept = self._piece >= LONGEST or (self._piece >= PIECE and silence >= SETTLED)
-        self.state, self._final = "speech", False
-        self._next = self._clock + PARTIAL
-        self._piece = min(self._run, REOPEN) if kept else self._piece + silence
-        return [Reopened(self._number, kept)]
+    def _reopen(self, turn: OpenTurn) -> list[Action]:
+        """The speaker goes on after a pause."""
+        pause, turn.pause = turn.pause, None
+        assert pause
+        silence = self._clock - self._run - pause.since
+        kept = turn.segment >= LONGEST or (turn.segment >= SEGMENT and silence >= SETTLED)
+        turn.final = False
+        turn.next = self._clock + PARTIAL
+        turn.segment = min(self._run, REOPEN) if kept else turn.segment + silence
+        return [Reopened(pause.number, kept)]
 
-    def _decide(self) -> list[Action]:
+    def _decide(self, turn: OpenTurn, pause: Pause) -> list[Action]:
         """Whether the pause is the end of the turn."""
-        if self._text is None:
+        if pause.text is None:
             return []
-        if not self._text.strip():
+        if not pause.text.strip():
             return self._drop()
         taken: list[Action] = []
-        if self._over:
-            if self._beside(self._text):
+        if self.over:
+            if self._beside(pause.text):
                 return self._drop()
             taken = self._take()
-        least = AGAIN if self._again else 0.0
-        if not self._final and self._gap < max(least, patience(self._finished, self._text, self._language)):
-            return [*taken, *self._backchannel()]
-        self.state = "answer"
-        return [*taken, Committed(self._number)]
+        least = AGAIN if turn.again else 0.0
+        if not turn.final and self._gap < max(least, patience(pause.finished, pause.text, pause.language)):
+            return [*taken, *self._backchannel(pause)]
+        pause.committed = True
+        return [*taken, Committed(pause.number)]
 
-    def _backchannel(self) -> list[Action]:
-        if self._backchannelled or self._gap < BACKCHANNEL:
+    def _backchannel(self, pause: Pause) -> list[Action]:
+        if pause.backchannelled or self._gap < BACKCHANNEL:
             return []
-        self._backchannelled = True
+        pause.backchannelled = True
         return [Backchannelled()]
 
     def _beside(self, text: str) -> bool:
@@ -255,19 +264,27 @@ class TurnTaking:
 
         When the answer is all but over, the former two are an answer to it.
         """
+        if self._answer is None:
+            return False
         aside = agrees(text) or murmurs(text)
-        return (aside and self._left > YIELD) or echoes(text, self._sounding)
+        return (aside and self._answer.left > YIELD) or echoes(text, self._answer.text)
 
     def _take(self) -> list[Action]:
-        """The answer ends, and the speaker has the floor."""
-        self._over = False
-        self._sounding, self._left = "", 0.0
-        return [Hushed(), *self._loud()]
+        """Barge-in: the answer ends, and the speaker has the floor."""
+        return [Hushed(), *self._silence()]
 
     def _drop(self) -> list[Action]:
-        self.state, self._over = "quiet", False
-        return [Dropped(), *self._loud()]
+        """It was no turn; an answer that sounds is loud again."""
+        self._turn = None
+        return [Dropped(), *self._louder()]
 
-    def _loud(self) -> list[Action]:
-        low, self._low = self._low, False
-        return [Ducked(False)] if low else []
+    def _silence(self) -> list[Action]:
+        """Nothing of an answer sounds any more."""
+        actions, self._answer = self._louder(), None
+        return actions
+
+    def _louder(self) -> list[Action]:
+        if not self.over or self._answer is None:
+            return []
+        self._answer.over = False
+        return [Ducked(False)]

@@ -1,140 +1,32 @@
-"""A live call from the microphone's sound to what is kept, with the real starter models and no browser.
-
-The recordings are fed fast: the call waits for its engines only, and its clock is that of the sound.
-"""
+"""A live call, what a person does in it and what goes wrong with it, with the real starter models and no browser."""
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
-import sys
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from core.app.app import App
-from core.call.events import CallEvent, CallNotice, Caption, Drawing, Interrupted, PhaseChanged, Timed
-from core.call.file_transport import BEHIND, STEP, FileClock, hold, pieces
+from core.app.services import Services
+from core.call.events import CallNotice, PhaseChanged
 from core.call.session import Call
 from core.call.transport import CallOptions
 from core.errors import BadInput
-from core.media.audio import wav
-from core.settings import load
-from core.types.messages import Audio, Image, Message, Reading, Transcript
-from tests.support.own_models import TINY_PAINTER, with_tiny_painter
+from core.types.generation import Sampling
+from core.types.messages import Audio, Transcript
+from tests.support.held_call import FRANCE, JAPAN, STORY, Held, answering, do, idle
 from tests.support.screens import invoice
-from tests.support.served import link_models
-from tests.support.sounds import clicks, music, silence, white_noise
-from tests.support.talk import spoken, talk
 
-ROOT = Path(__file__).parents[3]
-FRANCE, JAPAN, STORY = "What is the capital of France?", "What is the capital of Japan?", "Tell me a long story."
-# A small model, and the same answers every time: a sentence, or eight seconds where it is asked for a story.
-CALM = {"PARLOR_OFFLINE": "1", "PARLOR_CHAT": "smollm2-135m-instruct", "PARLOR_TEMPERATURE": "0"}
-CALM |= {"PARLOR_MAX_TOKENS": "24"}
-CHINESE = "法国的首都是哪里？"
-PATIENCE = 60.0  # seconds of silence that a script waits at most
 pytestmark = pytest.mark.models
 
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, models_home: Path) -> Iterator[App]:
-    """One app for all, so that its models are loaded once."""
-    home = link_models(models_home, tmp_path_factory.mktemp("call") / "home")
-    app = App(load({"PARLOR_HOME": str(home)} | CALM))
-    yield app
-    app.close()
-
-
-@pytest.fixture(autouse=True)
-def over(app: App) -> Iterator[None]:
-    """No call is left to the next test."""
-    yield
-    if call := app.calls.current():
-        call.hang_up()
-        assert call.wait(20.0)
-
-
-@pytest.fixture(scope="session")
-def say(models_home: Path) -> Callable[[str], Audio]:
-    return lambda text: spoken(models_home, text)[0]
-
-
-Step = Audio | float | Callable[["Held"], bool]
-
-
-class Held:
-    """A call, and what came of it. Its script: sound, seconds of silence, or silence until something is so.
-
-    Time goes on while an engine is at work, as in life. With ``still`` it does not: nothing depends on the machine.
-    """
-
-    def __init__(
-        self, app: App, options: CallOptions | None = None, conversation: str = "", still: bool = False
-    ) -> None:
-        self.app, self.still = app, still
-        self.clock = FileClock(fast=True)
-        self.call = app.calls.start(conversation, options or CallOptions(), self.clock)
-        self.events: list[CallEvent] = []
-
-    def over(self, *script: Step, echo: float = 0.0) -> Held:
-        seen = 0
-        for _ in hold(self.call, self.clock, self._microphone(script), echo):
-            while self.still and (self.call.behind or self.call.working) and self.call.phase != "ended":
-                time.sleep(BEHIND)
-            events, seen = self.call.after(seen)
-            self.events += events
-        self.events += self.call.after(seen)[0]
-        return self
-
-    def _microphone(self, script: tuple[Step, ...]) -> Iterator[bytes]:
-        for step in script:
-            if callable(step):
-                until = self.clock.fed + PATIENCE
-                while not step(self) and self.clock.fed < until:
-                    yield from pieces(silence(STEP))
-            else:
-                yield from pieces(silence(step) if isinstance(step, float) else step)
-
-    def all(self, kind: type) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def finals(self, who: str) -> list[str]:
-        return [one.text for one in self.all(Caption) if one.who == who and one.final and one.text]
-
-    @property
-    def kept(self) -> list[Message]:
-        return [node.message for node in self.app.store.path(self.call.conversation)]
-
-
-def idle(held: Held) -> bool:
-    return held.call.phase == "listening" and not held.call.busy
-
-
-def answering(held: Held) -> bool:
-    """Whether a second of an answer has been audible."""
-    return held.call.phase == "speaking" and held.call.sounding[1] > 1.0
-
-
-def do(work: Callable[[Held], Any]) -> Callable[[Held], bool]:
-    """A step of a script that does something and waits for nothing."""
-
-    def step(held: Held) -> bool:
-        work(held)
-        return True
-
-    return step
-
-
-# a conversation
+CHINESE = "法国的首都是哪里？"
 
 
 def test_what_is_said_on_both_sides_is_heard_answered_and_kept(app: App, say: Callable[[str], Audio]) -> None:
@@ -157,17 +49,6 @@ def test_what_is_said_on_both_sides_is_heard_answered_and_kept(app: App, say: Ca
     assert "France" in known.title
 
 
-def test_each_turn_tells_where_its_time_went(app: App, say: Callable[[str], Audio]) -> None:
-    held = Held(app).over(0.5, say(FRANCE))
-    timed = held.all(Timed)[-1]
-    names = [stage.name for stage in timed.stages]
-    assert {"silence", "judge", "hear", "write", "speak"} <= set(names)
-    assert all(0 <= stage.start <= stage.end <= (timed.words or timed.total) + 0.01 for stage in timed.stages)
-    [_, answer] = held.kept
-    assert answer.figures is not None
-    assert dict(answer.figures.seconds)["call total"] == timed.total
-
-
 def test_a_call_changes_its_language_in_mid_talk(app: App, say: Callable[[str], Audio]) -> None:
     app.settings = replace(app.settings, chat="qwen2.5-coder-1.5b-instruct")
     held = Held(app).over(0.5, say(CHINESE), idle, say(FRANCE))
@@ -176,165 +57,6 @@ def test_a_call_changes_its_language_in_mid_talk(app: App, say: Callable[[str], 
     assert languages == ["zh", "en"]
     assert "巴黎" in held.finals("parlor")[0]
     assert "Paris" in held.finals("parlor")[1]
-
-
-def test_a_pause_in_mid_sentence_is_waited_for(app: App, say: Callable[[str], Audio]) -> None:
-    held = Held(app).over(0.5, say("I would like to know, um,"), 0.9, say("what the capital of Japan is."))
-    [whole] = held.finals("you")
-    assert "Japan" in whole
-    assert "like to know" in whole
-
-
-def opened(held: Held) -> bool:
-    """Whether the word that an answer begins with is heard."""
-    return bool(held.all(Timed))
-
-
-def test_whoever_goes_on_after_the_word_that_an_answer_begins_with_is_answered_once(
-    app: App, say: Callable[[str], Audio]
-) -> None:
-    picture = invoice("en").image.data
-    show = do(lambda held: held.call.show(picture, "invoice.png"))
-    held = Held(app).over(show, 8.0, say(FRANCE), opened, say(JAPAN))
-    assert len({one.turn for one in held.all(Caption)}) == 1
-    question, answer = held.kept
-    assert "France" in question.text
-    assert "Japan" in question.text
-    assert len(list(question.images)) == 1
-    assert not answer.cut
-    assert not held.all(Interrupted)
-    assert all(timed.total > 0 for timed in held.all(Timed))
-
-
-def test_whoever_speaks_before_written_words_are_answered_is_answered_instead(
-    app: App, say: Callable[[str], Audio]
-) -> None:
-    held = Held(app).over(0.5, do(lambda held: held.call.say("Tell me a joke.")), say(FRANCE))
-    joke, *_, france, answer = held.kept
-    assert joke.text == "Tell me a joke."
-    assert "France" in france.text
-    assert (answer.role, answer.cut) == ("assistant", False)
-
-
-# interruptions
-
-
-def test_words_over_an_answer_end_it_and_the_history_keeps_what_was_heard(
-    app: App, say: Callable[[str], Audio]
-) -> None:
-    held = Held(app).over(0.5, say(STORY), answering, say("Wait, what is the capital of Japan?"))
-    [interrupted] = held.all(Interrupted)
-    answer = held.kept[1]
-    assert answer.cut
-    assert answer.text == interrupted.heard != ""
-    assert "Japan" in held.finals("you")[1]
-    assert len(held.kept) == 4
-
-
-def test_agreement_beside_an_answer_leaves_it_alone(app: App, say: Callable[[str], Audio]) -> None:
-    few = app.settings
-    app.settings = replace(
-        few, sampling=replace(few.sampling, max_tokens=60)
-    )  # beside the end of an answer, agreement is an answer to it
-    try:
-        held = Held(app, still=True).over(0.5, say(STORY), answering, say("Yeah."), 1.0, say("Okay."))
-    finally:
-        app.settings = few
-    assert not held.all(Interrupted)
-    assert len(held.kept) == 2
-    assert not held.kept[1].cut
-
-
-def test_typing_and_music_leave_an_answer_alone(app: App, say: Callable[[str], Audio]) -> None:
-    held = Held(app).over(0.5, say(STORY), answering, clicks(2.0), 0.5, music(4.0))
-    assert not held.all(Interrupted)
-    assert len(held.kept) == 2
-
-
-def test_its_own_voice_in_the_microphone_does_not_interrupt_it(app: App, say: Callable[[str], Audio]) -> None:
-    held = Held(app).over(0.5, say(STORY), echo=0.5)
-    assert not held.all(Interrupted)
-    assert len(held.kept) == 2
-
-
-def test_stop_is_obeyed_and_not_answered(app: App, say: Callable[[str], Audio]) -> None:
-    held = Held(app).over(0.5, say(STORY), answering, say("Stop talking."))
-    assert held.all(Interrupted)
-    assert len(held.kept) == 3
-
-
-@pytest.mark.parametrize("sound", [silence(8.0), white_noise(8.0), music(8.0)], ids=["silence", "noise", "music"])
-def test_what_is_no_speech_is_not_answered(app: App, sound: Audio) -> None:
-    held = Held(app).over(sound)
-    assert not held.finals("you")
-    assert not held.kept
-
-
-# what else a person does in a call
-
-
-def test_typed_words_are_a_turn(app: App) -> None:
-    held = Held(app).over(do(lambda held: held.call.say(FRANCE)))
-    assert held.finals("you") == [FRANCE]
-    assert held.finals("parlor")
-    assert len(held.kept) == 2
-
-
-def test_a_shown_picture_belongs_to_the_next_turn(app: App, say: Callable[[str], Audio]) -> None:
-    held = Held(app)
-    held.call.show(invoice("en").image.data, "invoice.png")
-    held.over(8.0, say("What is the total?"))
-    kinds = [type(part) for part in held.kept[0].parts]
-    assert kinds == [Image, Reading, Audio, Transcript]
-
-
-def test_what_is_no_picture_is_refused(app: App) -> None:
-    held = Held(app)
-    with pytest.raises(BadInput):
-        held.call.show(b"no picture", "x.png")
-    held.over(0.5)
-
-
-def test_without_a_painter_it_says_so_and_the_call_goes_on(app: App, say: Callable[[str], Audio]) -> None:
-    before = app.settings
-    app.settings = replace(before, paint="sd-turbo")
-    held = Held(app).over(0.5, say("Please draw a red fox."), idle, say(FRANCE))
-    app.settings = before
-    assert "cannot draw" in held.finals("parlor")[0]
-    assert any(told.trouble for told in held.all(CallNotice))
-    assert "France" in held.finals("you")[1]
-    assert len(held.finals("parlor")) == 2
-
-
-def test_a_picture_is_drawn_while_the_talk_goes_on(app: App, say: Callable[[str], Audio]) -> None:
-    with_tiny_painter(app.settings.home)
-    app.reload()
-    before = app.settings
-    app.settings = replace(
-        before, paint=TINY_PAINTER.id, image=replace(before.image, steps=3, size=(64, 64), enhance=False)
-    )
-    held = Held(app).over(0.5, say("Please draw a red fox."), answering, idle, say(FRANCE))
-    app.settings = before
-    assert [event for event in held.all(Drawing) if event.image]
-    assert any(list(message.images) for message in held.kept if message.role == "assistant")
-    assert len(held.finals("you")) == 2
-
-
-def test_with_a_key_only_what_is_said_while_it_is_down_is_heard(app: App, say: Callable[[str], Audio]) -> None:
-    held = Held(app, CallOptions(push=True))
-    held.over(
-        *(0.5, say(JAPAN), 1.5),
-        *(do(lambda held: held.call.push(True)), 4.0, say(FRANCE), 2.0, do(lambda held: held.call.push(False))),
-        *(0.5, idle, say(JAPAN), 0.5),
-    )
-    [question] = held.finals("you")
-    assert "France" in question
-    sound = held.kept[0].parts[0]
-    assert isinstance(sound, Audio)
-    assert sound.seconds < say(FRANCE).seconds + 3.0, "what was waited for the first word is no part of it"
-
-
-# what goes wrong
 
 
 def test_words_said_before_hanging_up_are_kept_and_the_next_call_can_begin_at_once(
@@ -399,60 +121,68 @@ def test_nothing_is_left_of_a_call(app: App, say: Callable[[str], Audio]) -> Non
     assert not list((app.settings.home / "calls").glob("*"))
 
 
-# the command
+# threads that die
 
 
-def command(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "core.cli", "call", *map(str, arguments), "--chat", "smollm2-135m-instruct"]
-    return subprocess.run(words, cwd=ROOT, env=environment(home), capture_output=True, text=True, check=False)
+@pytest.fixture
+def damage(app: App) -> Iterator[Callable[[str], None]]:
+    """Makes a model one whose files have their sizes and nothing in them, until the test is over."""
+    whole: list[tuple[Path, Path]] = []
+
+    def empty(model: str) -> None:
+        app.pool.unload(model)
+        folder = app.settings.models / model
+        files = [(file.relative_to(folder), file.stat().st_size) for file in folder.rglob("*") if file.is_file()]
+        whole.append((folder, folder.readlink()))
+        folder.unlink()
+        for file, size in files:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_bytes(b"")
+            os.truncate(folder / file, size)
+
+    yield empty
+    for folder, original in whole:
+        app.pool.unload(folder.name)
+        shutil.rmtree(folder)
+        folder.symlink_to(original, target_is_directory=True)
 
 
-def environment(home: Path) -> dict[str, str]:
-    own = {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "PARLOR_HOME": str(home), "PARLOR_OPENERS": "0"}
-    return os.environ | own | CALM
+def reasons(call: Call) -> list[CallNotice]:
+    return [event for event in call.after(0)[0] if isinstance(event, CallNotice) and event.trouble]
 
 
-def test_the_command_feeds_a_recording_and_writes_the_reply(
-    home: Path, tmp_path: Path, say: Callable[[str], Audio]
+@pytest.mark.parametrize("model", ["whisper-base", "silero-vad"])
+def test_a_call_whose_model_is_damaged_does_not_stay_in_opening_but_ends_with_the_reason(
+    app: App, damage: Callable[[str], None], model: str
 ) -> None:
-    file, reply = tmp_path / "talk.wav", tmp_path / "reply.wav"
-    file.write_bytes(wav(talk(0.5, say(FRANCE), 1.0)))
-    done = command(home, "--audio", file, "--out", reply, "--json", "--fast")
-    assert done.returncode == 0, done.stderr
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert told[-1]["event"] == "call"
-    assert told[-1]["answers"] == 1
-    assert any(event["event"] == "timed" and event["total"] > 0 for event in told)
-    assert reply.stat().st_size > 100_000
+    damage(model)
+    call = app.calls.start("", CallOptions())
+    assert call.wait(120)
+    assert call.phase == "ended"
+    last = call.after(0)[0][-1]
+    assert isinstance(last, PhaseChanged)
+    assert last.en
+    assert last.en in [notice.en for notice in reasons(call)]
 
 
-def test_the_command_refuses_what_is_no_recording(home: Path, tmp_path: Path) -> None:
-    file = tmp_path / "talk.wav"
-    file.write_bytes(b"RIFF and nothing more")
-    done = command(home, "--audio", file)
-    assert done.returncode == 2
-    assert len(done.stderr.strip().splitlines()) == 1
+def test_what_nobody_foresaw_while_a_call_opens_ends_it_with_a_reason(app: App) -> None:
+    class NoSampling(Services):
+        def sampling(self) -> Sampling:
+            raise ZeroDivisionError
+
+    call = Call(NoSampling(app.settings, app.catalogue, app.store, app.pool), app.store.create(), CallOptions())
+    assert call.wait(120)
+    assert call.phase == "ended"
+    [notice] = reasons(call)
+    assert "parlor.log" in notice.en
 
 
-def test_an_app_that_is_killed_in_mid_sentence_finds_the_recording_again(
-    home: Path, tmp_path: Path, say: Callable[[str], Audio]
+def test_a_picture_whose_words_cannot_be_read_is_told_of_and_the_call_goes_on(
+    app: App, say: Callable[[str], Audio], damage: Callable[[str], None]
 ) -> None:
-    long = "I would like to tell you everything about the lighthouse where my grandfather worked for thirty years"
-    file = tmp_path / "talk.wav"
-    file.write_bytes(wav(talk(0.5, say(long))))
-    words = [sys.executable, "-m", "core.cli", "call", "--audio", str(file)]
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(words, cwd=ROOT, env=environment(home), stdout=quiet, stderr=quiet)
-    while sum(file.stat().st_size for file in (home / "calls").glob("*.pcm")) < 32_000:  # a second of it
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    app = App(load({"PARLOR_HOME": str(home)}))
-    assert app.calls.recovered == 1
-    [conversation] = app.store.conversations()
-    [node] = app.store.path(conversation.id)
-    [sound] = node.message.parts
-    assert isinstance(sound, Audio)
-    assert sound.seconds > 0.5
-    app.close()
+    damage("rapidocr")
+    held = Held(app)
+    held.call.show(invoice("en").image.data, "invoice.png")
+    held.over(0.5, say(FRANCE))
+    assert any(notice.trouble for notice in held.all(CallNotice))
+    assert "France" in held.finals("you")[0]

@@ -28,7 +28,7 @@ DETECTING = 0.06
 
 @dataclass
 class Talk:
-    """A Floor with engines around it that answer after a while, and a clock that runs with the frames."""
+    """Turn taking with engines around it that answer after a while, and a clock that runs with the frames."""
 
     push: bool = False
     says: str = "What time is it?"  # what the transcriber hears of a turn
@@ -41,7 +41,7 @@ class Talk:
     waiting: list[tuple[float, str, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.floor = TurnTaking(self.push)
+        self.turn_taking = TurnTaking(self.push)
 
     def act(self, actions: list[Action]) -> None:
         for action in actions:
@@ -58,7 +58,7 @@ class Talk:
         """So many seconds of frames with this score."""
         for _ in range(round(seconds / FRAME)):
             self.now += FRAME
-            self.act(self.floor.frame(Frame(self.now, speech, -20.0 if speech else -70.0, echo)))
+            self.act(self.turn_taking.frame(Frame(self.now, speech, -20.0 if speech else -70.0, echo)))
             due, self.waiting = (
                 [one for one in self.waiting if one[0] <= self.now],
                 [one for one in self.waiting if one[0] > self.now],
@@ -66,14 +66,16 @@ class Talk:
             for _, kind, number in sorted(due):
                 text = self.says if self.beside is None or not self.answer else self.beside
                 if kind == "detected":
-                    self.act(self.floor.end_of_turn(number, self.finished))
+                    self.act(self.turn_taking.end_of_turn(number, self.finished))
                 elif kind == "heard":
-                    self.act(self.floor.heard(number, text, "en"))
+                    self.act(self.turn_taking.heard(number, text, "en"))
                 else:
-                    self.act(self.floor.overheard(text))
+                    self.act(self.turn_taking.overheard(text))
             if self.answer:
                 self.answer = max(0.0, self.answer - FRAME)
-                self.act(self.floor.sounding(self.words, self.answer) if self.answer else self.floor.answered())
+                self.act(
+                    self.turn_taking.sounding(self.words, self.answer) if self.answer else self.turn_taking.answered()
+                )
         return self
 
     def speak(self, seconds: float) -> Talk:
@@ -82,7 +84,7 @@ class Talk:
     def reply(self, seconds: float) -> Talk:
         """An answer of this length begins to sound."""
         self.answer = seconds
-        self.act(self.floor.sounding(self.words, seconds))
+        self.act(self.turn_taking.sounding(self.words, seconds))
         return self
 
     def all(self, kind: type[Action]) -> list[float]:  # type: ignore[valid-type]
@@ -165,7 +167,7 @@ def test_clicks_begin_no_turn() -> None:
 def test_what_holds_no_words_is_dropped() -> None:
     talk = Talk(says="").speak(0.6).run(1.0)
     assert (talk.count(Dropped), talk.count(Committed)) == (1, 0)
-    assert talk.floor.state == "quiet"
+    assert talk.turn_taking.state == "quiet"
 
 
 def test_a_pause_inside_a_word_ends_nothing() -> None:
@@ -252,23 +254,23 @@ def test_one_short_word_ends_an_answer() -> None:
 def test_with_a_key_nothing_but_the_key_begins_and_ends_a_turn() -> None:
     talk = Talk(push=True).speak(2.0).run(2.0)
     assert not talk.done
-    talk.act(talk.floor.key(True))
+    talk.act(talk.turn_taking.key(True))
     talk.speak(1.0).run(3.0).speak(1.0)
     assert talk.count(Ended) == 0
-    talk.act(talk.floor.key(False))
+    talk.act(talk.turn_taking.key(False))
     talk.run(HEARING + FRAME)
     assert (talk.count(Began), talk.count(Ended), talk.count(Committed)) == (1, 1, 1)
 
 
 def test_the_key_takes_the_floor_from_an_answer() -> None:
     talk = Talk(push=True).reply(20.0).run(1.0)
-    talk.act(talk.floor.key(True))
+    talk.act(talk.turn_taking.key(True))
     assert talk.count(Hushed) == 1
 
 
 def test_muting_ends_an_open_turn_which_is_answered_whatever_is_judged_of_it() -> None:
     talk = Talk(says="And then", finished=0.0).speak(1.0)
-    talk.act(talk.floor.cut())
+    talk.act(talk.turn_taking.cut())
     talk.run(HEARING + 2 * FRAME)
     assert talk.count(Committed) == 1
 
@@ -283,5 +285,5 @@ def test_an_hour_of_talk_leaves_the_floor_as_it_was() -> None:
         talk.done, last = [], talk.done
         assert sum(isinstance(action, Committed) for _, action in last) == 1
     assert turns > 400
-    assert talk.floor.state == "quiet"
+    assert talk.turn_taking.state == "quiet"
     assert not talk.waiting
