@@ -28,13 +28,13 @@ from bench.support.voice_turns import SpokenTurn, cafe, coughs, music, silence, 
 from bench.voice import SMALL, opened, reciter
 from core.app.app import App
 from core.call.audio_input import BYTES, RATE, level
-from core.call.engine_queue import JUDGED
-from core.call.user_turn import BEFORE
-from core.runtime.lease import leased
+from core.call.engine_queue import ENDING
+from core.runtime.lease import acquire
 from core.runtime.worker import Worker
 from core.turn_taking import text as turntext
 from core.turn_taking import turn_taking as voice
 from core.turn_taking.actions import FRAME, Began, Committed, Dropped, Ended, Frame, Reopened
+from core.turn_taking.user_turn import BEFORE
 from core.types.generation import Segment
 from core.types.messages import Audio
 
@@ -46,7 +46,7 @@ TRIED: dict[str, tuple[float, ...]] = {
     "voice.STAY": (0.2, 0.5),
     "voice.BEGIN": (0.032, 0.064, 0.16, 0.256),
     "voice.REOPEN": (0.032, 0.096, 0.16),
-    "voice.SOFT_END": (0.064, 0.096, 0.192, 0.288),
+    "voice.SPECULATE": (0.064, 0.096, 0.192, 0.288),
     "voice.FALL": (15.0, 20.0, 35.0, 99.0),
     "voice.FORGET": (0.0, 5.0, 20.0),
     "turntext.QUICK": (0.1, 0.3, 0.5),
@@ -82,7 +82,7 @@ class Engines:
     def __init__(self, app: App, stack: ExitStack) -> None:
         find = app.catalogue.find
         ids = ("silero-vad", "whisper-base", "smart-turn")
-        self._ear, self._hear, self._judge = (stack.enter_context(leased(app.pool, find(id))) for id in ids)
+        self._ear, self._hear, self._judge = (stack.enter_context(acquire(app.pool, find(id))) for id in ids)
         self.hear, self.judge = cache(self._heard), cache(self._judged)
 
     def recorded(self, sound: Audio, turn: SpokenTurn | None) -> Recorded:
@@ -101,7 +101,7 @@ class Engines:
         return next(((one.text, one.language) for one in items if isinstance(one, Segment)), ("", ""))
 
     def _judged(self, pcm: bytes) -> float:
-        items = _items(self._judge, "judge", Audio(pcm[-2 * round(JUDGED * RATE) :], RATE))
+        items = _items(self._judge, "judge", Audio(pcm[-2 * round(ENDING * RATE) :], RATE))
         return next(item for item in items if isinstance(item, float))
 
 
@@ -128,7 +128,9 @@ def passed(recorded: Recorded, engines: Engines) -> Passed:
                     ended.append(frame.at)
                     start = max(0, round((began[-1] - BEFORE) * RATE)) * 2
                     sound = recorded.pcm[start : (at + 1) * BYTES]
-                    actions += floor.heard(number, *engines.hear(sound)) + floor.judged(number, engines.judge(sound))
+                    actions += floor.heard(number, *engines.hear(sound)) + floor.end_of_turn(
+                        number, engines.judge(sound)
+                    )
                 case Reopened() | Dropped():
                     thrown += 1
                 case Committed():

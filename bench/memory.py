@@ -33,7 +33,7 @@ from bench.support.policies import POLICIES, Cost, clairvoyant, simulate
 from core.catalogue.spec import File, ModelSpec, Task
 from core.errors import ParlorError
 from core.runtime.pool import Pool
-from core.settings import Settings
+from core.settings import MemorySettings, Settings
 from core.types.events import Progress, Tick
 from core.types.generation import Sampling
 from core.types.image_request import ImageRequest
@@ -107,7 +107,7 @@ def sequence(turns: int, seed: int) -> list[str]:
 @contextmanager
 def opened(home: Path, cap: float, clock: Callable[[], float]) -> Iterator[Pool]:
     """A pool on the CPU with ``cap`` bytes."""
-    chosen = Settings(home=home, memory_gb=cap / 1e9, context_tokens=512, keep_minutes=0)
+    chosen = Settings(home=home, memory=MemorySettings(ram_gb=cap / 1e9, keep_minutes=0), context_tokens=512)
     pool = Pool(chosen, gpu_free=lambda: 0, clock=clock)
     try:
         yield pool

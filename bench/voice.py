@@ -63,7 +63,15 @@ def opened(chat: str) -> Iterator[App]:
         if (own := chosen.home / "catalogue.toml").exists():
             shutil.copy(own, home)
         models = str(chosen.models)
-        app = App(replace(chosen, home=home, models_folder=models, chat=chat, temperature=0.0, max_tokens=SHORT))
+        app = App(
+            replace(
+                chosen,
+                home=home,
+                models_folder=models,
+                chat=chat,
+                sampling=replace(chosen.sampling, temperature=0.0, max_tokens=SHORT),
+            )
+        )
         try:
             yield app
         finally:
@@ -152,7 +160,7 @@ def _factors(turns: Sequence[SpokenTurn], costs: Sequence[Costs]) -> Figures:
 
 def interruptions(app: App, said: Reciter, language: str, count: int) -> Figures:
     """Speech into an answer, and what is none, ``count`` times each."""
-    app.settings = replace(app.settings, max_tokens=LONGER)
+    app.settings = replace(app.settings, sampling=replace(app.settings.sampling, max_tokens=LONGER))
     question = said.turn(LONG[language], language)
     into = [said.turn(text, language, number) for number, text in enumerate(BARGES[language])]
     barged = [barge(app, question, into[number % len(into)]) for number in range(count)]
@@ -161,7 +169,7 @@ def interruptions(app: App, said: Reciter, language: str, count: int) -> Figures
     ended["echo"] = [disturb(app, question, silence(1.0), echo=0.5) for _ in range(count)]
     unanswered = sum(each.count(None) for each in ended.values())
     false = {name: sum(filter(None, each)) for name, each in ended.items()}
-    app.settings = replace(app.settings, max_tokens=SHORT)
+    app.settings = replace(app.settings, sampling=replace(app.settings.sampling, max_tokens=SHORT))
     return {"tries": count, "unanswered": unanswered} | _barged(barged) | {"ended by": false}
 
 

@@ -1,11 +1,10 @@
 """Everything a person may choose, kept at once."""
 
-import os
-
 import streamlit as st
 
 from core.app.app import parlor
 from core.catalogue.spec import ModelSpec, Task, installed
+from core.settings import forced
 from core.text.sizes import size_text
 from ui.common.controls import choose, number, slide, switch, write
 from ui.common.navigation import MODELS
@@ -46,26 +45,23 @@ def answers() -> None:
     write("instructions", say("s_instructions"), say("s_instructions_help"), say("s_instructions_hint"))
     left, right = st.columns(2, gap="medium")
     with left:
-        slide("temperature", say("s_temperature"), 0.0, 2.0, 0.05, say("s_temperature_help"))
-        slide("top_p", say("s_top_p"), 0.05, 1.0, 0.05, say("s_top_p_help"))
-        slide("min_p", say("s_min_p"), 0.0, 0.5, 0.01, say("s_min_p_help"))
+        slide("sampling.temperature", say("s_temperature"), 0.0, 2.0, 0.05, say("s_temperature_help"))
+        slide("sampling.top_p", say("s_top_p"), 0.05, 1.0, 0.05, say("s_top_p_help"))
+        slide("sampling.min_p", say("s_min_p"), 0.0, 0.5, 0.01, say("s_min_p_help"))
     with right:
-        number("max_tokens", say("s_max_tokens"), 16, 32768, 64)
+        number("sampling.max_tokens", say("s_max_tokens"), 16, 32768, 64)
         number("context_tokens", say("s_context"), 512, 131072, 512, say("s_context_help"))
-        number("memory_gb", say("s_memory"), 0.0, 1024.0, 0.5, say("s_memory_help"))
+        number("memory.ram_gb", say("s_memory"), 0.0, 1024.0, 0.5, say("s_memory_help"))
         if parlor().pool.gpu_budget:
-            number("gpu_gb", say("s_gpu"), 0.0, 1024.0, 0.5, say("s_gpu_help"))
-        number("keep_minutes", say("s_keep"), 0.0, 1440.0, 5.0, say("s_keep_help"))
+            number("memory.gpu_gb", say("s_gpu"), 0.0, 1024.0, 0.5, say("s_gpu_help"))
+        number("memory.keep_minutes", say("s_keep"), 0.0, 1440.0, 5.0, say("s_keep_help"))
 
 
 def data() -> None:
     st.header(say("s_data"), anchor=False)
     st.caption(say("s_data_help"))
     st.code(str(parlor().settings.home), language=None)
-    forced = [
-        f"PARLOR_{name.upper()}" for name in parlor().settings.__slots__ if f"PARLOR_{name.upper()}" in os.environ
-    ]
-    for name in (name for name in forced if name != "PARLOR_HOME"):
+    for name in forced():
         st.caption(say("s_environment", name=name))
 
 

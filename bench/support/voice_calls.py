@@ -85,20 +85,20 @@ class HeldCall:
     def over(self, script: Sequence[Step]) -> HeldCall:
         import numpy as np
 
-        seen, line, low = 0, None, False
-        for line in hold(self.call, self.clock, self._microphone(script), self.echo):
+        seen, transport, low = 0, None, False
+        for transport in hold(self.call, self.clock, self._microphone(script), self.echo):
             events, seen = self.call.after(seen)
             for event in events:
                 self.events.append((self.clock.fed, event))
                 if isinstance(event, PhaseChanged) and event.phase == "speaking":
                     self.spoke = self.clock.fed
-            if (now := line.low) != low:
+            if (now := transport.low) != low:
                 low = now
                 self.lows += [self.clock.fed] if low else []
         events, _ = self.call.after(seen)
         self.events += [(self.clock.fed, event) for event in events]
-        self.sound = np.frombuffer(line.reply.pcm if line else b"", "<i2")
-        self.starved = line.starved if line else 0
+        self.sound = np.frombuffer(transport.reply.pcm if transport else b"", "<i2")
+        self.starved = transport.starved if transport else 0
         return self
 
     def _microphone(self, script: Sequence[Step]) -> Iterator[bytes]:

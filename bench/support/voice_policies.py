@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Any
 
 from bench.support.voice_turns import RATE, SpokenTurn
 from core.app.app import App
-from core.call.reply import scene_of
+from core.call.host import turn_context
 from core.call.transport import CallOptions
 from core.catalogue.spec import ModelSpec
 from core.pipeline.instructions import instructions
-from core.runtime.lease import leased, needed
+from core.runtime.lease import acquire, needed
 from core.types.events import Progress, Tick
 from core.types.messages import Audio, Message, Text
 
@@ -77,7 +77,7 @@ class Rivals:
     """Measures turn after turn, on the workers of ``app`` and on a transcriber of the same weights that pads."""
 
     def __init__(self, app: App, padder: ProcessPoolExecutor) -> None:
-        choice = app.runs.choice()
+        choice = app.services.choice()
         self._app, self._padder = app, padder
         self._hear = needed(choice.listen, "hear speech", "听写语音")
         self._chat, self._speak = needed(choice.chat, "answer", "回答"), needed(choice.speak, "speak", "朗读")
@@ -93,7 +93,7 @@ class Rivals:
         heard: str = self._padder.submit(padded, self._folder, audio.pcm, turn.language).result()
         transcribed = time.monotonic() - began
         sentence, written, whole = self._replied(heard or turn.text)
-        voices = (self._app.settings.voice_en, self._app.settings.voice_zh)
+        voices = (self._app.settings.speech.voice_en, self._app.settings.speech.voice_zh)
         sounds, speak = self._timed(self._speak, "speak", sentence or "OK.", voices, "", 1.0)
         spoken = sum(sound.seconds for sound in sounds if isinstance(sound, Audio))
         return Costs(judge, hear, transcribed, written, whole, speak, spoken, after > COMPLETE, cut, heard)
@@ -107,9 +107,9 @@ class Rivals:
     def _replied(self, question: str) -> tuple[str, float, float]:
         """The reply's first sentence, the seconds until it was written, and until all was."""
         message = Message("user", (Text(question),))
-        scene = scene_of(self._app, message.parts, (), CallOptions(), "rival")
+        scene = turn_context(self._app.services, message.parts, (), CallOptions(), "rival")
         text, sentence, written = "", "", 0.0
-        with leased(self._app.pool, self._chat) as worker:
+        with acquire(self._app.pool, self._chat) as worker:
             began = time.monotonic()
             asked = (instructions(scene, self._chat), message), scene.sampling, scene.conversation
             with worker.call("reply", *asked) as call:
@@ -121,7 +121,7 @@ class Rivals:
         return (sentence, written, whole) if sentence else (text, whole, whole)
 
     def _timed(self, spec: ModelSpec, method: str, *arguments: Any) -> tuple[list[Any], float]:
-        with leased(self._app.pool, spec) as worker:
+        with acquire(self._app.pool, spec) as worker:
             began = time.monotonic()
             with worker.call(method, *arguments) as call:
                 items = [item for item in call if not isinstance(item, Tick | Progress)]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.catalogue.spec import ModelSpec
 from core.media.audio import open_audio, resampled, wav
-from core.runtime.lease import leased
+from core.runtime.lease import acquire
 from core.runtime.pool import Pool
 from core.types.messages import Audio
 from models.whisper.chinese_script import written
@@ -126,7 +126,7 @@ class Reciter:
         """Speech from its first sample above ``QUIET`` to its last."""
         file = self._folder / (hashlib.sha256(f"{voice} {text}".encode()).hexdigest()[:24] + ".wav")
         if not file.exists():
-            with leased(self._pool, self._spec) as worker, worker.call("speak", text, (voice,), language, 1.0) as call:
+            with acquire(self._pool, self._spec) as worker, worker.call("speak", text, (voice,), language, 1.0) as call:
                 sounds = [item for item in call if isinstance(item, Audio)]
             whole = resampled(Audio(b"".join(one.pcm for one in sounds), sounds[0].rate), RATE)
             first, last = voiced(whole)

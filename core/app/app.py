@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import functools
 import logging
 import logging.handlers
 import threading
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from core.app.calls import Calls
 from core.app.runs import Runs
+from core.app.services import Services
 from core.catalogue.load import load as load_catalogue
-from core.catalogue.spec import ModelSpec
-from core.errors import BadInput, ParlorError
+from core.catalogue.spec import Catalogue, ModelSpec
+from core.errors import BadInput, EngineFailed
+from core.host.background import Background
 from core.manage.jobs import Jobs
 from core.manage.remove import remove
+from core.runtime.lease import acquire
 from core.runtime.pool import Pool
 from core.settings import Settings, keep, load
 from core.store.store import Store
@@ -28,32 +29,44 @@ class App:
     """Everything the pages and the command line work with. Imports no ML library; only ``jobs`` use the network."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
         settings.home.mkdir(parents=True, exist_ok=True)
         _log_to(settings.home / "parlor.log")
-        self.catalogue = load_catalogue(settings.home / "catalogue.toml")
+        catalogue = load_catalogue(settings.home / "catalogue.toml")
         self.store = Store(settings.database, settings.media)
         self.store.recover()
         self.pool = Pool(settings)
-        self.runs = Runs(self.store, self.pool, lambda: self.catalogue, lambda: self.settings)
+        self.services = Services(settings, catalogue, self.store, self.pool)
+        self.runs = Runs(self.services)
         self.jobs = Jobs(self)
-        self.calls = Calls(self)
-        self._warm: threading.Thread | None = None
+        self.calls = Calls(self.services)
+        self._warm: Background | None = None
         self._closed = False
         atexit.register(self.close)
 
-    def change(self, **changes: Any) -> None:
-        """Change settings and keep these changes, for this process also where the environment said otherwise.
+    @property
+    def settings(self) -> Settings:
+        return self.services.settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self.services.settings = settings
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.services.catalogue
+
+    def change(self, changes: Mapping[str, object]) -> None:
+        """Change settings, by key, and keep the changes, for this process also where the environment said otherwise.
 
         Loaded models that a change concerns are loaded anew at their next use.
         """
-        keep(self.settings.home, **changes)
-        self.settings = replace(self.settings, **changes)
+        keep(self.settings.home, changes)
+        self.settings = self.settings.changed(changes)
         self.pool.change(self.settings)
 
     def reload(self) -> None:
         """Read the catalogue again: a model was added, pinned or removed."""
-        self.catalogue = load_catalogue(self.settings.home / "catalogue.toml")
+        self.services.catalogue = load_catalogue(self.settings.home / "catalogue.toml")
 
     def remove(self, spec: ModelSpec) -> None:
         """Unload and delete a model (``core.manage.remove``), and let go of the settings that named it.
@@ -65,7 +78,7 @@ class App:
         changes = remove(spec, self.settings)
         self.reload()
         if changes:
-            self.change(**changes)
+            self.change(changes)
 
     def unload_all(self) -> None:
         """Give the memory of every model back. Raises BadInput when one is in use or being loaded."""
@@ -75,7 +88,7 @@ class App:
 
     def use_models_folder(self, folder: Path) -> None:
         """Go over to ``folder``, where the models lie now."""
-        self.change(models_folder=str(folder))
+        self.change({"models_folder": str(folder)})
 
     def preload(self) -> None:
         """Once, in the background: clear away what was deleted long ago, and load the models of a spoken turn.
@@ -85,8 +98,8 @@ class App:
         with _ONE:
             if self._warm is not None:
                 return
-            self._warm = threading.Thread(target=self._preload, name="preload", daemon=True)
-        self._warm.start()
+            self._warm = Background("preload", _not_loaded())
+        self._warm.run(self._preload, lambda error: None)  # whoever needs a model is told when they do
 
     def close(self) -> None:
         """Keep what is being said, end every worker, close the store."""
@@ -97,16 +110,22 @@ class App:
         self.store.close()
 
     def _preload(self) -> None:
-        with contextlib.suppress(ParlorError):  # whoever needs a model is told when they do
-            self.store.purge()
-            choice = self.runs.choice()
-            for spec in (choice.chat, choice.listen, choice.speak):
-                if spec and not self._closed and self.pool.fits(spec):
-                    _exhaust(self.pool, spec)
+        self.store.purge()
+        choice = self.services.choice()
+        for spec in (choice.chat, choice.listen, choice.speak):
+            if spec and not self._closed and self.pool.fits(spec):
+                acquire(self.pool, spec, wait=False).release()
 
 
 def _in_use(spec: ModelSpec) -> BadInput:
     return BadInput(f"{spec.name} is in use. Try again when it is idle.", f"{spec.name} 正在使用中，请稍后再试。")
+
+
+def _not_loaded() -> EngineFailed:
+    return EngineFailed(
+        "The models could not be loaded ahead; parlor.log in the data folder says why.",
+        "无法预先加载模型，原因见数据文件夹中的 parlor.log。",
+    )
 
 
 def _log_to(file: Path) -> None:
@@ -116,26 +135,16 @@ def _log_to(file: Path) -> None:
     log.handlers = [logging.handlers.RotatingFileHandler(file, maxBytes=1_000_000, backupCount=1, delay=True)]
 
 
-def _exhaust(pool: Pool, spec: ModelSpec) -> None:
-    opening = pool.use(spec, wait=False)
-    while True:
-        try:
-            next(opening)
-        except StopIteration as opened:
-            opened.value.release()
-            return
-
-
 _ONE = threading.Lock()
 
 
 def parlor() -> App:
-    """The app of this process, made at the first call; two tabs that come at once get the same."""
+    """The app of this process, make_app at the first call; two tabs that come at once get the same."""
     with _ONE:
-        return made()
+        return make_app()
 
 
 @functools.cache
-def made() -> App:
-    """What ``parlor`` keeps; ``made.cache_clear`` lets a test begin with another data folder."""
+def make_app() -> App:
+    """What ``parlor`` keeps; ``make_app.cache_clear`` lets a test begin with another data folder."""
     return App(load())

@@ -7,23 +7,23 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from core.call import recorder as call_keep
+from core.app.services import Services
+from core.call.recorder import recover
+from core.call.transport import CallOptions
 from core.errors import BadInput
 
 if TYPE_CHECKING:
-    from core.app.app import App
     from core.call.session import Call
-    from core.call.transport import CallOptions
 
 
 class Calls:
     """Begins calls and finds them. What a killed app left of one is put into its conversation at the start."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._call: Call | None = None
         self._lock = threading.Lock()
-        self.recovered = call_keep.recover(app.store, app.settings.home / "calls")
+        self.recovered = recover(services.store, services.settings.home / "calls")
 
     def start(self, conversation: str, options: CallOptions, clock: Callable[[], float] = time.monotonic) -> Call:
         """A call in ``conversation``, or in a new one where that is empty. One that is being hung up is waited for.
@@ -40,18 +40,18 @@ class Calls:
                 )
             if self._call:
                 self._call.wait(CLOSING)
-            if not conversation or not self._app.store.conversation(conversation):
-                conversation = self._app.store.create()
-            self._call = Call(self._app, conversation, options, clock)
+            if not conversation or not self._services.store.conversation(conversation):
+                conversation = self._services.store.create()
+            self._call = Call(self._services, conversation, options, clock)
             return self._call
 
     def current(self) -> Call | None:
         """The call that goes on now, and is not being hung up."""
         return self._call if self._call and not self._call.closing else None
 
-    def get(self, id: str) -> Call | None:
-        """The latest call, if ``id`` is its, ended or not."""
-        return self._call if self._call and self._call.id == id else None
+    def get(self, call: str) -> Call | None:
+        """The latest call, if ``call`` is its id, ended or not."""
+        return self._call if self._call and self._call.id == call else None
 
     def close(self) -> None:
         """Hang up and wait until what was said is kept."""

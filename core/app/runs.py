@@ -1,4 +1,4 @@
-"""A turn in progress, owned by the server process: start it, read it from any point, stop it.
+"""Runs: turns in progress, owned by the server process: ``Runs.start`` one, read it from any point, stop it.
 
 A run is a thread of the process, not of a page: a click, another page, a lost connection or a second tab leave it
 alone. Everything it brings forth is in the store within half a second.
@@ -6,31 +6,25 @@ alone. Everything it brings forth is in the store within half a second.
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import threading
 import time
 import uuid
 from collections.abc import Callable, Generator
 
-from core.catalogue.spec import Catalogue
+from core.app.answer_writer import AnswerWriter
+from core.app.services import Services
 from core.errors import BadInput, EngineFailed, ParlorError
-from core.pipeline.draw import other
-from core.pipeline.model_choice import choose, sampling
+from core.host.background import Background
+from core.pipeline.draw import repaint_request
 from core.pipeline.respond import read_aloud, respond
-from core.pipeline.route import Choice
 from core.pipeline.turn_context import TurnContext
 from core.runtime.lease import needed
-from core.runtime.pool import Pool
-from core.settings import Settings
-from core.store.store import Node, Store, title_from
-from core.types.events import Delta, Done, Event, Picture, Tick, Understood
+from core.store.store import Node
+from core.types.events import Done, Event, Tick
 from core.types.generation import Sampling
 from core.types.image_request import ImageRequest
 from core.types.messages import Audio, Message, Turn
 
-LOG = logging.getLogger(__name__)
-SAVE_EVERY = 0.5  # seconds
 KEPT = 300.0  # seconds a finished run can still be read
 
 
@@ -46,7 +40,7 @@ class Run:
         self.ended: float | None = None  # time.monotonic
         self._events: list[Event] = []
         self._changed = threading.Condition()
-        self._stopping = threading.Event()
+        self.work = Background(f"run {self.id}", _broke())
 
     @property
     def finished(self) -> bool:
@@ -65,11 +59,11 @@ class Run:
 
     def stop(self) -> None:
         """End the run at its next event, at most 0.1 s away; what was said stays."""
-        self._stopping.set()
+        self.work.stop()
 
     @property
     def stopping(self) -> bool:
-        return self._stopping.is_set()
+        return self.work.stopping
 
     def keep(self, event: Event) -> None:
         with self._changed:
@@ -83,12 +77,12 @@ class Run:
 
 
 class Runs:
-    """All runs of this process; at most one at a time in each conversation."""
+    """All runs of this process; at most one at a time in each conversation. ``respond`` is what answers a turn."""
 
     def __init__(
-        self, store: Store, pool: Pool, catalogue: Callable[[], Catalogue], settings: Callable[[], Settings]
+        self, services: Services, respond: Callable[[TurnContext], Generator[Event, None, None]] = respond
     ) -> None:
-        self._store, self._pool, self._catalogue, self._settings = store, pool, catalogue, settings
+        self._services, self._store, self._respond = services, services.store, respond
         self._runs: dict[str, Run] = {}
         self._lock = threading.Lock()
         self._starting = threading.Lock()  # from the check that a conversation is free to the run that takes it
@@ -108,8 +102,8 @@ class Runs:
             node = self._known(question)
             return self._ask(node.conversation, turn, node.parent, None)
 
-    def again(self, answer: int, draw: bool | None = None, painting: ImageRequest | None = None) -> Run:
-        """A new version of an answer, beside the old one; ``painting`` says which pictures it is to hold.
+    def again(self, answer: int, draw: bool | None = None, request: ImageRequest | None = None) -> Run:
+        """A new version of an answer, beside the old one; ``request`` says which pictures it is to hold.
 
         A drawn answer is drawn again from the same prompt and settings with another seed.
         """
@@ -118,27 +112,29 @@ class Runs:
             question = node if node.message.role == "user" or node.parent is None else self._known(node.parent)
             parts = question.message.parts
             heard = any(isinstance(part, Audio) for part in parts)
-            if painting is None and draw is None:
-                painting = other(node.message, self.choice().paint)
-            draw = True if painting else draw
-            turn = Turn(parts, draw=draw, speak=heard and self._settings().speak_replies, painting=painting)
-            scene = self._scene(question.conversation, turn, None, self._store.ancestors(question.id)[:-1])
-            return self._answer(question.id, scene)
+            if request is None and draw is None:
+                request = repaint_request(node.message, self._services.choice().paint)
+            draw = True if request else draw
+            turn = Turn(
+                parts, draw=draw, speak=heard and self._services.settings.speech.speak_replies, image_request=request
+            )
+            context = self._context(question.conversation, turn, None, self._store.ancestors(question.id)[:-1])
+            return self._answer(question.id, context)
 
     def read_aloud(self, answer: int) -> Run:
         """Speak an answer that has no sound yet, and keep the sound with it. Raises NotInstalled."""
         with self._starting:
             node = self._known(answer)
             self._must_be_free(node.conversation)
-            spec = needed(self.choice().speak, "speak", "朗读")
+            spec = needed(self._services.choice().speak, "speak", "朗读")
             run = self._begin(Run(node.conversation, node.parent or answer, answer))
 
         def keep(event: Event) -> None:
             if isinstance(event, Done):
                 self._store.update(answer, event.message)
 
-        events = read_aloud(node.message, spec, self._pool, self._settings())
-        self._thread(run, events, keep, lambda trouble: None)
+        events = read_aloud(node.message, spec, self._services.pool, self._services.settings)
+        self._drive(run, events, keep, run.end)
         return run
 
     def of(self, conversation: str) -> Run | None:
@@ -152,14 +148,6 @@ class Runs:
         with self._lock:
             return self._runs.get(run)
 
-    def choice(self) -> Choice:
-        """The models of the next turn."""
-        return choose(self._catalogue(), self._settings())
-
-    def sampling(self) -> Sampling:
-        """How the next answer is sampled."""
-        return sampling(self._settings())
-
     def close(self) -> None:
         """Stop every run and wait a moment for them to keep what they have."""
         running = [run for run in self._runs.values() if not run.finished]
@@ -170,15 +158,16 @@ class Runs:
 
     def _ask(self, conversation: str, turn: Turn, parent: int | None, sampling: Sampling | None) -> Run:
         before = self._store.ancestors(parent) if parent is not None else []
-        scene = self._scene(conversation, turn, sampling, before)
-        return self._answer(self._store.add(conversation, Message("user", turn.parts), parent), scene)
+        context = self._context(conversation, turn, sampling, before)
+        return self._answer(self._store.add(conversation, Message("user", turn.parts), parent), context)
 
-    def _scene(self, conversation: str, turn: Turn, sampling: Sampling | None, before: list[Node]) -> TurnContext:
+    def _context(self, conversation: str, turn: Turn, sampling: Sampling | None, before: list[Node]) -> TurnContext:
         """Everything the turn needs, before anything of it is kept: what is wrong with it is told now."""
         self._must_be_free(conversation)
         history = tuple(node.message for node in before if node.message.parts)
-        sampling = sampling or self.sampling()
-        return TurnContext(turn, history, self.choice(), self._pool, self._settings(), sampling, conversation)
+        services = self._services
+        sampling = sampling or services.sampling()
+        return TurnContext(turn, history, services.choice(), services.pool, services.settings, sampling, conversation)
 
     def _must_be_free(self, conversation: str) -> None:
         if self.of(conversation):
@@ -186,27 +175,20 @@ class Runs:
                 "This conversation is still being answered. Stop the answer first.", "此对话正在回答中，请先停止。"
             )
 
-    def _answer(self, question: int, scene: TurnContext) -> Run:
-        answer = self._store.add(scene.conversation, Message("assistant", ()), question, state="running")
-        run = self._begin(Run(scene.conversation, question, answer))
-        saved = time.monotonic()
+    def _answer(self, question: int, context: TurnContext) -> Run:
+        answer = self._store.add(context.conversation, Message("assistant", ()), question, state="running")
+        run = self._begin(Run(context.conversation, question, answer))
+        writer = AnswerWriter(self._store, context.conversation, question, answer)
 
-        def keep(event: Event) -> None:
-            nonlocal saved
-            if isinstance(event, Understood):
-                self._store.update(question, event.message)
-                self._name(scene.conversation, event.message)
-            elif isinstance(event, Picture):
-                self._store.update(answer, scene.ledger.answer(cut=True, sound=False))
-            elif isinstance(event, Delta) and time.monotonic() - saved > SAVE_EVERY:
-                self._store.update(answer, scene.ledger.answer(cut=True, sound=False))
-                saved = time.monotonic()
+        def ended(error: ParlorError | None) -> None:
+            for event in writer.record.broken_off(time.monotonic()):
+                writer.add(event)
+                run.keep(event)
+            # a full disk: the page still shows what there is, and why it is not kept
+            unkept = run.work.outcome(lambda: writer.finish(run.stopping, error))
+            run.end(error or unkept)
 
-        def finish(trouble: ParlorError | None) -> None:
-            cut = not scene.ledger.complete and (run.stopping or trouble is not None)
-            self._store.finish(answer, scene.ledger.answer(cut), trouble)
-
-        self._thread(run, respond(scene), keep, finish)
+        self._drive(run, self._respond(context), writer.add, ended)
         return run
 
     def _begin(self, run: Run) -> Run:
@@ -216,50 +198,21 @@ class Runs:
             self._runs[run.id] = run
         return run
 
-    def _thread(
+    def _drive(
         self,
         run: Run,
         events: Generator[Event, None, None],
         keep: Callable[[Event], None],
-        finish: Callable[[ParlorError | None], None],
+        ended: Callable[[ParlorError | None], None],
     ) -> None:
         """Run ``events`` to their end, or until the run is stopped, on a thread of its own."""
 
-        def work() -> None:
-            trouble: ParlorError | None = _broke()
-            try:
-                trouble = self._drive(run, events, keep)
-                finish(trouble)
-            except ParlorError as error:  # a full disk: the page still shows what there is, and why it is not kept
-                trouble = trouble or error
-            finally:
-                run.end(trouble)
+        def each(event: Event) -> None:
+            if not isinstance(event, Tick):
+                keep(event)
+                run.keep(event)
 
-        threading.Thread(target=work, name=f"run {run.id}", daemon=True).start()
-
-    def _drive(
-        self, run: Run, events: Generator[Event, None, None], keep: Callable[[Event], None]
-    ) -> ParlorError | None:
-        """Pass events on until they end or the run is stopped; what went wrong, if anything."""
-        try:
-            with contextlib.closing(events):  # closing a generator stops the engines
-                for event in events:
-                    if not isinstance(event, Tick):
-                        keep(event)
-                        run.keep(event)
-                    if run.stopping:
-                        break
-        except ParlorError as error:
-            return error
-        except Exception:  # a thread's last word: whatever it is, the person must hear of it
-            LOG.exception("A turn failed")
-            return _broke()
-        return None
-
-    def _name(self, conversation: str, message: Message) -> None:
-        known = self._store.conversation(conversation)
-        if known and not known.title:
-            self._store.rename(conversation, title_from(message))
+        run.work.drive(events, each, ended)
 
     def _known(self, node: int) -> Node:
         found = self._store.node(node)

@@ -1,110 +1,104 @@
-"""The answers of a call: begun before the turn is over, heard when it is, kept as far as they were heard."""
+"""Answers of a call: ``Answers`` begins them speculatively, plays them once the turn is over, keeps what was heard."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from core.call import reply as reply
-from core.call.answer import TAIL, Answer, AnswerEvent
-from core.call.drawing import BackgroundDrawing
-from core.call.events import CallEvent, CallNotice, Caption, Clause, Interrupted
+from core.call.answer import Answer
+from core.call.drawing import BackgroundDrawing, before_drawing, saying
+from core.call.engine_queue import Post
+from core.call.events import CallEvent, CallNotice, Caption, Interrupted
 from core.call.fillers import Fillers
-from core.call.playback import PlayedAnswer
+from core.call.host import CallHost, turn_context
 from core.call.recorder import CallRecorder
 from core.call.transport import CallOptions, Transport
-from core.call.user_turn import UserTurn
-from core.errors import ParlorError
 from core.pipeline.respond import respond
-from core.pipeline.turn_context import TurnRecord
+from core.pipeline.route import route
 from core.turn_taking.echo import Echo
-from core.types.events import Delta, Event, Progress, Sound, Understood
-from core.types.messages import Audio, Image, Message, Reading, Text
+from core.turn_taking.user_turn import UserTurn
+from core.types.events import Delta, Event, Notice, Sound, Understood
+from core.types.messages import Image, Message, Reading, Text
 
-if TYPE_CHECKING:
-    from core.app.app import App
-
-OPENERS = 2  # in one turn: one that its own echo reopens must not go on for ever
+FILLERS = 2  # in one turn: one that its own echo reopens must not go on for ever
 GROWING = 1.0  # seconds of an answer heard between two times that it is kept
+
+
+class AnswerListener(Protocol):
+    """Who is told of the answer that is heard, on the call's own thread."""
+
+    def answer_began(self, answer: Answer) -> None:
+        """It is audible."""
+
+    def answer_ended(self, answer: Answer) -> None:
+        """It is over, and kept."""
 
 
 class Answers:
     """One answer at a time, and the pictures that are drawn beside it. Everything runs on the call's own thread.
 
-    ``line`` is where sound goes, None while nobody is connected. ``began`` is called when an answer becomes audible,
-    ``ended`` when it is over and kept. The word that it may begin with is no answer yet, only a sign of listening:
-    whoever goes on after it goes on with the same turn.
+    ``transport`` is where sound goes, None while nobody is connected. A filler is no answer yet, only a sign of
+    listening: whoever goes on after it goes on with the same turn.
     """
 
     def __init__(
         self,
-        app: App,
-        keeper: CallRecorder,
+        host: CallHost,
+        recorder: CallRecorder,
         echo: Echo,
         clock: Callable[[], float],
         tell: Callable[[CallEvent], None],
-        post: Callable[[AnswerEvent], None],
+        post: Post,
+        listener: AnswerListener,
     ) -> None:
-        self._app, self._keeper, self._echo = app, keeper, echo
-        self._clock, self._tell, self._post = clock, tell, post
-        self.line: Transport | None = None
-        self.openers = Fillers()
+        self._host, self._recorder, self._echo = host, recorder, echo
+        self._clock, self._tell, self._post, self._listener = clock, tell, post, listener
+        self.transport: Transport | None = None
+        self.fillers = Fillers(lambda error: post(lambda: tell(CallNotice.of(error))))
         self.current: Answer | None = None
-        self.sketches: list[BackgroundDrawing] = []
-        self.began: Callable[[Answer], None] = lambda answer: None
-        self.ended: Callable[[Answer], None] = lambda answer: None
+        self._announced: BackgroundDrawing | None = None  # by the current answer
+        self._drawings: list[BackgroundDrawing] = []
 
     @property
     def working(self) -> bool:
         """Whether somebody waits for an engine to answer."""
         return self.current is not None and not self.current.over
 
-    def begin(self, spoken: UserTurn, options: CallOptions) -> None:
-        """Begin to answer ``spoken``, which may not be over yet."""
-        scene = reply.scene_of(self._app, spoken.parts(), self._keeper.history(), options, self._keeper.conversation)
-        plan = reply.plan_of(scene)
-        answer = self.current = Answer(spoken, scene.ledger)
+    @property
+    def busy(self) -> bool:
+        """Whether anything is still to be answered, played or drawn."""
+        return bool(self.current or self._drawings)
+
+    def begin(self, turn: UserTurn, options: CallOptions) -> None:
+        """Begin to answer ``turn``, which may not be over yet."""
+        recorder = self._recorder
+        context = turn_context(self._host, turn.parts(), recorder.history(), options, recorder.conversation)
+        self.fillers.follow(context)
+        plan = route(context.turn, context.history, context.choice)
         if not plan.draw:
-            answer.begin(respond(scene), self._post)
+            self._begin(Answer(turn), None, respond(context))
             return
-        words, answer.refusal = reply.before_drawing(scene, plan, spoken.language)
-        if not answer.refusal:
-            silent = replace(scene, turn=replace(scene.turn, speak=False), ledger=TurnRecord())
-            answer.drawing = BackgroundDrawing(spoken, silent)
-        answer.begin(reply.saying(words, scene), self._post)
+        words, refusal = before_drawing(context, plan, turn.language)
+        silent = replace(context, turn=replace(context.turn, speak=False))
+        drawing = None if refusal else BackgroundDrawing(turn.number, silent, self._tell, recorder)
+        self._begin(Answer(turn, refusal), drawing, saying(words, context))
 
     def commit(self) -> None:
-        """The turn is over: what there is of its answer may be heard, or else the word that one begins with."""
+        """The turn is over: what there is of its answer may be heard, or else a filler."""
         answer = self.current
         if answer is None:
             return
         answer.committed = True
-        if not answer.sounds and not answer.over:
-            self._open(answer)
+        if answer.playback.empty and not answer.over:
+            self._fill(answer)
         self._play(answer)
-        if len(answer.sounds) > 1:
-            self._words(answer)
 
-    def nod(self) -> None:
-        """The turn may be over: let the word be heard that its answer begins with, and nothing else of it."""
+    def backchannel(self) -> None:
+        """The turn may be over: let the filler be heard that its answer begins with, and nothing else of it."""
         answer = self.current
-        if answer and not answer.committed and not answer.opener and self._open(answer):
+        if answer and not answer.committed and not answer.playback.filler and self._fill(answer):
             self._play(answer, 1)
-
-    def _open(self, answer: Answer) -> bool:
-        """Put an opening word before what there is of an answer; False when there is none."""
-        spoken = answer.spoken
-        if spoken.openers == OPENERS or (opener := self.openers.next(spoken.language)) is None:
-            return False
-        spoken.openers += 1
-        ready, answer.sounds, answer.said = answer.sounds, [], PlayedAnswer()
-        self._add(answer, *opener)
-        answer.opener = opener[1].seconds
-        for clause in ready:
-            assert clause.sound
-            self._add(answer, clause.text, clause.sound)
-        return True
 
     def committed(self) -> None:
         """The turn is kept: what else belongs to its answer may begin."""
@@ -113,40 +107,33 @@ class Answers:
             return
         if answer.refusal:
             self._tell(CallNotice.of(answer.refusal))
-        if answer.drawing:
-            self.sketches.append(answer.drawing)
-            answer.drawing.begin(self._tell, self._keeper, self._post)
+        if self._announced:
+            self._drawings.append(self._announced)
+            self._announced.begin(self._post, self._drawings.remove)
         if answer.over:
-            self._over(answer, answer.trouble)
-
-    def given(self, given: AnswerEvent) -> None:
-        """Something an answer or a sketch brought forth."""
-        answer, event = given.answer, given.event
-        sketch = next((one for one in self.sketches if one.answer is answer), None)
-        if sketch:
-            if sketch.given(given):
-                self.sketches.remove(sketch)
-        elif answer is self.current:
-            self._over(answer, given.trouble) if event is None else self._event(answer, event)
+            self._over(answer)
 
     def played(self, turn: int, seconds: float, at: float) -> Answer | None:
         """So much of the answer to ``turn`` had been audible at the clock's ``at``; that answer while it goes on."""
         answer = self.current
-        if not answer or answer.turn != turn or not answer.queued:
+        if not answer or answer.turn.number != turn or not answer.playback.sent:
             return None
+        playback = answer.playback
         self._echo.heard(turn, seconds, at)
-        kept, answer.heard = answer.heard, max(answer.heard, seconds)
-        if answer.timed is None:
-            self._sounded(answer, at)
-        if answer.opening or not answer.committed:
+        before, playback.heard = playback.heard, max(playback.heard, seconds)
+        if answer.waterfall.timed is None:
+            self._tell(answer.waterfall.audible(at))
+            self._time_own_words(answer)
+        if answer.reopenable or not answer.committed:
             return None
         if not answer.audible:
             self._audible(answer)
-        if answer.over and answer.heard >= answer.said.seconds - TAIL:
+        if answer.over and playback.finished:
             self._finish(answer, cut=False)
             return None
-        if answer.node and int(answer.heard / GROWING) > int(kept / GROWING):
-            self._keeper.growing(answer.node, Message("assistant", (Text(answer.said.until(answer.heard)[0]),)))
+        if answer.node and int(playback.heard / GROWING) > int(before / GROWING):
+            words = playback.played.until(playback.heard)[0]
+            self._recorder.growing(answer.node, Message("assistant", (Text(words),)))
         return answer
 
     def break_off(self) -> None:
@@ -155,114 +142,124 @@ class Answers:
         if not answer or not answer.committed:
             return
         answer.stop()
-        if self.line:
-            self.line.hush()
+        if self.transport:
+            self.transport.hush()
         if answer.audible:
-            self._tell(Interrupted(answer.turn, answer.said.until(answer.heard)[0]))
+            self._tell(Interrupted(answer.turn.number, answer.playback.played.until(answer.playback.heard)[0]))
         self._finish(answer, cut=True)
 
-    def abandon(self) -> None:
-        """Throw an answer away of which nothing was heard but the word that it began with."""
+    def discard(self) -> None:
+        """Throw an answer away of which nothing was heard but a filler."""
         answer = self.current
         if not answer or answer.audible:
             return
         answer.stop()
-        if answer.queued:
-            if self.line:
-                self.line.hush()
+        if answer.playback.sent:
+            if self.transport:
+                self.transport.hush()
             self._echo.silent()
-        if answer.drawing in self.sketches:
-            self.sketches.remove(answer.drawing)
-            answer.drawing.withdraw()
-        self.current = None
+        if self._announced in self._drawings:
+            self._drawings.remove(self._announced)
+            self._announced.withdraw()
+        self.current = self._announced = None
 
     def close(self) -> None:
-        for sketch in self.sketches:
-            sketch.stop()
+        for drawing in self._drawings:
+            drawing.stop()
 
-    def _event(self, answer: Answer, event: Event) -> None:
-        spoken = answer.spoken
+    def _begin(self, answer: Answer, drawing: BackgroundDrawing | None, events: Generator[Event, None, None]) -> None:
+        self.current, self._announced = answer, drawing
+        answer.begin(events, self._post, self._received, self._ended)
+
+    def _received(self, answer: Answer, event: Event) -> None:
+        if answer is not self.current:
+            return
+        turn = answer.turn
         match event:
-            case Delta(text):
-                if not answer.text:
-                    spoken.mark("written", self._clock())
-                answer.text += text
+            case Delta():
+                if "written" not in turn.marks:
+                    turn.mark("written", self._clock())
             case Sound(audio, text):
-                if "spoken" not in spoken.marks:
-                    spoken.mark("spoken", self._clock())
-                self._add(answer, text, audio)
+                if "spoken" not in turn.marks:
+                    turn.mark("spoken", self._clock())
+                answer.playback.add(text, audio)
                 if answer.committed:
                     self._play(answer)
-                    self._words(answer)
-            case Understood(message) if spoken.shown:
-                spoken.shown = tuple(part for part in message.parts if isinstance(part, Image | Reading))
-                if spoken.question is not None:
-                    self._keeper.words(spoken.question, spoken.parts())
-            case Progress(stage="note"):
-                self._tell(CallNotice(event.note, event.note_zh))
+            case Understood(message):
+                self._understood(turn, message)
+            case Notice(en, zh):
+                self._tell(CallNotice(en, zh))
 
-    def _add(self, answer: Answer, text: str, sound: Audio) -> None:
-        answer.said.add(text, sound)
-        answer.sounds.append(Clause(answer.turn, len(answer.sounds), text, sound.seconds, sound))
+    def _ended(self, answer: Answer) -> None:
+        if answer is self.current:
+            self._over(answer)
 
-    def _words(self, answer: Answer) -> None:
-        """After an opening word, tell when the answer's own words could be heard."""
-        if answer.opener and answer.timed and answer.timed.words is None:
-            words = max(self._clock(), answer.sounded_at + answer.opener)
-            answer.timed = answer.spoken.timed(answer.sounded_at, words, answer.zero)
-            self._tell(answer.timed)
+    def _understood(self, turn: UserTurn, message: Message) -> None:
+        """The pictures of the turn have been read."""
+        if turn.shown:
+            turn.shown = tuple(part for part in message.parts if isinstance(part, Image | Reading))
+            if turn.question is not None:
+                self._recorder.words(turn.question, turn.parts())
+
+    def _fill(self, answer: Answer) -> bool:
+        """Put a filler before what there is of an answer; False when there is none."""
+        turn = answer.turn
+        if turn.fillers == FILLERS or (filler := self.fillers.next(turn.language)) is None:
+            return False
+        turn.fillers += 1
+        answer.playback.begin_with(*filler)
+        return True
 
     def _play(self, answer: Answer, most: int | None = None) -> None:
-        while answer.queued < len(answer.sounds[:most]):
-            clause = answer.sounds[answer.queued]
-            light = answer.sounds[answer.queued] = replace(clause, sound=None)
-            answer.queued += 1
+        """Send what there is of it, at ``most`` as many clauses in all."""
+        for clause in answer.playback.send(most):
             assert clause.sound
-            self._echo.play(answer.turn, clause.sound)
-            self._tell(light)
-            if self.line:
-                self.line.play(clause)
+            self._echo.play(clause.turn, clause.sound)
+            self._tell(replace(clause, sound=None))
+            if self.transport:
+                self.transport.play(clause)
+        self._time_own_words(answer)
 
-    def _over(self, answer: Answer, trouble: ParlorError | None) -> None:
-        answer.over, answer.trouble = True, trouble
+    def _time_own_words(self, answer: Answer) -> None:
+        """After a filler, tell when the answer's own words could be heard."""
+        if answer.committed and answer.playback.followed:
+            timed = answer.waterfall.own_words(self._clock(), answer.playback.filler)
+            if timed:
+                self._tell(timed)
+
+    def _over(self, answer: Answer) -> None:
         if not answer.committed:
             return
-        if trouble:
-            self._tell(CallNotice.of(trouble))
-        if not answer.sounds or answer.heard >= answer.said.seconds - TAIL:
-            self._finish(answer, cut=trouble is not None)
-
-    def _sounded(self, answer: Answer, at: float) -> None:
-        answer.sounded_at, answer.zero = at, answer.spoken.voiced_until
-        answer.timed = answer.spoken.timed(at)
-        self._tell(answer.timed)
-        if answer.committed and len(answer.sounds) > 1:
-            self._words(answer)
+        if answer.error:
+            self._tell(CallNotice.of(answer.error))
+        if answer.playback.empty or answer.playback.finished:
+            self._finish(answer, cut=answer.error is not None)
 
     def _audible(self, answer: Answer) -> None:
         answer.audible = True
         self._place(answer)
-        self.began(answer)
+        self._listener.answer_began(answer)
 
     def _place(self, answer: Answer) -> None:
         """Make room for the answer in the store, as soon as anything of it is to be kept."""
-        if answer.node is None and answer.spoken.question is not None:
-            answer.node = self._keeper.answer(answer.spoken.question)
-            if answer.drawing:
-                answer.drawing.place(answer.node)
+        if answer.node is None and answer.turn.question is not None:
+            answer.node = self._recorder.answer(answer.turn.question)
+            if self._announced:
+                self._announced.place(answer.node)
 
     def _finish(self, answer: Answer, cut: bool) -> None:
         """The answer is over: keep what of it was heard."""
         message = answer.message(cut)
         self.current = None
-        if message.parts or answer.trouble or answer.audible:
+        if message.parts or answer.error or answer.audible:
             self._place(answer)
+        self._announced = None
         if answer.node:
-            self._keeper.finish(answer.node, message, answer.trouble)
-            self._keeper.parent = answer.node
-        elif answer.spoken.question is not None:
-            self._keeper.parent = answer.spoken.question
+            self._recorder.finish(answer.node, message, answer.error)
+            self._recorder.parent = answer.node
+        elif answer.turn.question is not None:
+            self._recorder.parent = answer.turn.question
         if message.text:
-            self._tell(Caption(answer.turn, "parlor", message.text, final=True))
+            self._tell(Caption(answer.turn.number, "parlor", message.text, final=True))
         self._echo.silent()
-        self.ended(answer)
+        self._listener.answer_ended(answer)

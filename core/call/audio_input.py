@@ -1,28 +1,33 @@
-"""A call's ear: the microphone's sound becomes frames with a score of speech, a level, and how much of it is echo."""
+"""Audio input of a call: ``AudioInput`` turns the microphone's sound into frames (``core.turn_taking.actions.Frame``).
+
+Resampling, voice activity detection, level and echo; each frame is 512 samples, s16 mono at 16 kHz.
+"""
 
 from __future__ import annotations
 
 import math
 import queue
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.catalogue.spec import ModelSpec
-from core.errors import ParlorError, WorkerDied
+from core.errors import EngineFailed, ParlorError, WorkerDied
+from core.host.background import Background
+from core.runtime.engines import RemoteVAD
+from core.runtime.lease import acquire
 from core.runtime.pool import Lease, Pool
 from core.turn_taking.actions import FRAME, Frame
 from core.turn_taking.echo import Echo
 
 if TYPE_CHECKING:
     import av
-from core.runtime.lease import leased
 
 RATE = 16_000
 BYTES = 1024  # of a frame: 512 samples
 SILENT = -100.0  # dBFS told of digital silence
 DEAF = 3  # restarts of the detector in a row before the call is told
+CLOSING = 60.0  # seconds that the detector may take to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,10 @@ class Sounded:
 
 
 class AudioInput:
-    """Takes sound of any rate in chunks of any size; gives ``post`` a Sounded for each frame, or a ParlorError."""
+    """Takes sound of any rate in chunks of any size; ``sounded`` gets each frame of it, on this input's thread.
+
+    ``failed`` gets the error that ended it: nothing more is heard then.
+    """
 
     def __init__(
         self,
@@ -42,16 +50,18 @@ class AudioInput:
         pool: Pool,
         echo: Echo,
         clock: Callable[[], float],
-        post: Callable[[Sounded | ParlorError], None],
+        sounded: Callable[[Sounded], None],
+        failed: Callable[[ParlorError], None],
     ) -> None:
-        self._spec, self._pool, self._echo, self._clock, self._post = spec, pool, echo, clock, post
+        self._spec, self._pool, self._echo, self._clock = spec, pool, echo, clock
+        self._sounded, self._failed = sounded, failed
         self._chunks: queue.SimpleQueue[tuple[bytes, int, float] | None] = queue.SimpleQueue()
         self._resampler: av.AudioResampler | None = None
         self._rate = RATE
         self._rest = b""
         self._lease: Lease | None = None
-        self._thread = threading.Thread(target=self._work, name="call ear", daemon=True)
-        self._thread.start()
+        self._thread = Background("call audio input", _broke())
+        self._thread.run(self._work, self._ended)
 
     def listen(self, pcm: bytes, rate: int) -> None:
         """The next piece of the microphone's sound, s16 mono at ``rate`` Hz; returns at once."""
@@ -64,22 +74,20 @@ class AudioInput:
 
     def close(self) -> None:
         self._chunks.put(None)
-        self._thread.join()
+        self._thread.join(CLOSING)
 
     def _work(self) -> None:
         try:
-            self._lease = leased(self._pool, self._spec)  # for the whole call: the detector's memory is this call's
-        except ParlorError as error:
-            self._post(error)
-        try:
+            self._lease = acquire(self._pool, self._spec)  # for the whole call: the detector's memory is this call's
             while chunk := self._chunks.get():
-                try:
-                    self._take(*chunk)
-                except ParlorError as error:
-                    self._post(error)
+                self._take(*chunk)
         finally:
             if self._lease:
                 self._lease.release()
+
+    def _ended(self, error: ParlorError | None) -> None:
+        if error:
+            self._failed(error)
 
     def _take(self, pcm: bytes, rate: int, came: float) -> None:
         self._rest += self._resampled(pcm, rate)
@@ -92,15 +100,15 @@ class AudioInput:
         for index, score in enumerate(scores):
             pcm = sound[index * BYTES : (index + 1) * BYTES]
             at = ended - (len(scores) - 1 - index) * FRAME
-            self._post(Sounded(Frame(at, score, level(pcm), self._echo.share(pcm, at, score)), pcm))
+            self._sounded(Sounded(Frame(at, score, level(pcm), self._echo.share(pcm, at, score)), pcm))
 
     def _scores(self, sound: bytes) -> list[float]:
         """Silero's scores; a detector that has died is started anew, and the sound is not lost."""
         for attempt in range(DEAF):
             if self._lease is None:
-                self._lease = leased(self._pool, self._spec)
+                self._lease = acquire(self._pool, self._spec)
             try:
-                with self._lease.worker.call("detect", sound) as call:
+                with RemoteVAD(self._lease.worker).detect(sound) as call:
                     return [item for item in call if isinstance(item, float)]
             except WorkerDied:
                 self._lease.release()
@@ -129,3 +137,10 @@ def level(pcm: bytes) -> float:
     samples = np.frombuffer(pcm, "<i2").astype(np.float32)
     power = float(np.mean(samples**2)) / 32768**2 if len(samples) else 0.0
     return 10 * math.log10(power) if power > 1e-10 else SILENT
+
+
+def _broke() -> EngineFailed:
+    return EngineFailed(
+        "This call cannot hear the microphone any more; parlor.log in the data folder says why. Begin another one.",
+        "本次通话无法再听到麦克风，原因见数据文件夹中的 parlor.log。请重新开始通话。",
+    )

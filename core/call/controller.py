@@ -1,32 +1,43 @@
-"""What happens in a call, one thing after another: what is heard and judged, and what is done about it.
+"""Controller of a call: ``CallController`` carries out what turn taking decides, and tells it what is heard.
 
-Everything here runs on the call's own thread (``core/call/session.py``); engines, transports and answers post to it.
-The timing is ``core.turn_taking.turn_taking.TurnTaking``'s: its actions are carried out here.
+Everything here runs on the call's own thread (``core.call.session``); engines, transports and answers post to it. The
+timing is ``core.turn_taking.turn_taking.TurnTaking``'s, recognition ``UserInput``'s, what is answered ``Answers``'.
 """
 
 from __future__ import annotations
 
-import math
+import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from core.call.answer import Answer
 from core.call.answers import Answers
 from core.call.audio_input import Sounded
-from core.call.engine_queue import EngineQueues, Result
-from core.call.events import CallEvent, CallNotice, Caption, Phase, PhaseChanged, PicturesWaiting
+from core.call.engine_queue import EngineQueues, Post
+from core.call.events import CallEvent, Caption, Phase, PhaseChanged
+from core.call.host import CallHost
+from core.call.input import UserInput
 from core.call.recorder import CallRecorder
 from core.call.transport import CallOptions, Transport
-from core.call.user_turn import RATE, Pictures, Turns, UserTurn
-from core.errors import ParlorError
-from core.turn_taking.actions import Action, Asked, Began, Committed, Dropped, Ducked, Ended, Hushed, Nodded, Reopened
+from core.turn_taking.actions import (
+    Action,
+    Asked,
+    Backchannelled,
+    Began,
+    Committed,
+    Dropped,
+    Ducked,
+    Ended,
+    Hushed,
+    Reopened,
+)
+from core.turn_taking.echo import Echo
 from core.turn_taking.text import stops
 from core.turn_taking.turn_taking import TurnTaking
-from core.types.generation import Aligned, Segment
-from core.types.messages import Audio, Image, Part, Reading, Text
+from core.turn_taking.user_turn import UserTurn
+from core.types.generation import Segment
+from core.types.messages import Image, Part, Text
 
-if TYPE_CHECKING:
-    from core.app.app import App
+LOG = logging.getLogger(__name__)
 
 
 class CallController:
@@ -34,47 +45,43 @@ class CallController:
 
     def __init__(
         self,
-        app: App,
-        keeper: CallRecorder,
+        host: CallHost,
+        recorder: CallRecorder,
         options: CallOptions,
-        desks: EngineQueues,
-        answers: Answers,
+        queues: EngineQueues,
+        echo: Echo,
         clock: Callable[[], float],
         tell: Callable[[CallEvent], None],
+        post: Post,
     ) -> None:
-        self.app, self.keeper, self.options = app, keeper, options
-        self.desks, self.answers, self.clock, self.tell = desks, answers, clock, tell
-        self.floor = TurnTaking(options.push)
         self.phase: Phase = "opening"
+        self.answers = Answers(host, recorder, echo, clock, tell, post, self)
+        self._recorder, self._options, self._clock, self._tell = recorder, options, clock, tell
+        self._input = UserInput(host, queues, recorder, clock, tell, self)
+        self._turn_taking = TurnTaking(options.push)
         self._muted = False
         self._closing = False
-        self._turns = Turns()
-        self._pictures = Pictures()
-        self._language = ""
-        answers.began, answers.ended = self._began, self._ended_answer
 
     @property
-    def spoken(self) -> UserTurn | None:
+    def turn(self) -> UserTurn | None:
         """The turn that is open."""
-        return self._turns.open
+        return self._input.turns.open
 
     @property
     def busy(self) -> bool:
         """Whether anything is still to be heard, answered, played or drawn."""
-        answers = self.answers
-        return bool(self.spoken or answers.current or answers.sketches or self.desks.hear.busy)
+        return bool(self.turn or self.answers.busy or self._input.hearing)
 
     @property
     def working(self) -> bool:
         """Whether somebody waits for an engine."""
-        judging = self.desks.judge and self.desks.judge.busy
-        return bool(self.desks.hear.busy or judging or self.answers.working)
+        return self._input.working or self.answers.working
 
     @property
     def unkept(self) -> bool:
         """Whether words were said that are not in the store yet."""
-        going_on = self.floor.state in ("speech", "pause")
-        return self.spoken is not None and (self.spoken.question is None or going_on)
+        going_on = self._turn_taking.state in ("speech", "pause")
+        return self.turn is not None and (self.turn.question is None or going_on)
 
     # what comes in
 
@@ -82,243 +89,208 @@ class CallController:
         """The next frame of the microphone."""
         if self._muted:
             return
+        turns, frame = self._input.turns, sound.frame
         if self.phase in ("opening", "held", "ended"):
-            self._turns.add(sound.pcm)
+            turns.add(sound.pcm)
             return
-        frame = sound.frame
-        actions = self.floor.frame(frame)
-        self._turns.add(sound.pcm, frame.level, frame.at, self.floor.voiced_until == frame.at)
-        if self.spoken and self.floor.state in ("speech", "pause"):
-            self.keeper.speaking(self.spoken.sound)
-        self.act(actions)
-
-    def result(self, result: Result) -> None:
-        """Something was heard, judged or read."""
-        kind, key = result.job.key
-        if result.trouble:
-            self.tell(CallNotice.of(result.trouble))
-        match kind:
-            case "end":
-                self._understand(key, result)
-            case "asked" if isinstance(result.item, Segment):
-                self._overhear(key, result.item)
-            case "judge" if isinstance(result.item, float) or result.trouble:
-                if self.spoken and key in self.spoken.pieces:
-                    self.spoken.mark("judged", self.clock())
-                self.act(self.floor.judged(key, result.item or 0.0))  # without a judge, words and silence decide
-            case "read" if isinstance(result.item, Reading):
-                self._pictures.read(key, result.item)
+        actions = self._turn_taking.frame(frame)
+        turns.add(sound.pcm, frame.level, frame.at, self._turn_taking.voiced_until == frame.at)
+        if self.turn and self._turn_taking.state in ("speech", "pause"):
+            self._recorder.speaking(self.turn.sound)
+        self._act(actions)
 
     def played(self, turn: int, seconds: float, at: float) -> None:
         """So much of the answer to ``turn`` had been audible at the clock's ``at``."""
         if answer := self.answers.played(turn, seconds, at):
-            left = answer.said.seconds - answer.heard if answer.over else math.inf  # more of it may be on its way
-            self.act(self.floor.sounding(answer.said.around(answer.heard) or "…", left))
+            playback = answer.playback
+            self._act(self._turn_taking.sounding(playback.played.around(playback.heard) or "…", answer.left))
 
     def typed(self, text: str) -> None:
         """Words written into the call are a turn, and take the floor."""
         self.answers.break_off()
-        self.answers.abandon()
-        self.act(self.floor.cut())
-        spoken = self._open(typed=(Text(text),))
-        spoken.voiced_until = self.clock()
-        spoken.mark("heard", self.clock())
-        self._answer(spoken, text)
+        self.answers.discard()
+        self._act(self._turn_taking.cut())
+        turn = self._open(typed=(Text(text),))
+        turn.voiced_until = self._clock()
+        turn.mark("heard", self._clock())
+        self._answer(turn, text)
         self._commit()
 
     def show(self, image: Image) -> None:
-        """A picture for the next turn; its words are read meanwhile."""
-        self._pictures.parts.append(image)
-        if self.desks.read:
-            self.desks.read.ask(("read", id(image)), "read", image)
-        self.tell(PicturesWaiting(len(self._pictures)))
+        """A picture for the next turn."""
+        self._input.show(image)
 
     def configure(self, options: CallOptions) -> None:
-        self.options = options
-        self.floor.push = options.push
+        self._options = options
+        self._turn_taking.push = options.push
 
     def key(self, down: bool) -> None:
-        self.act(self.floor.key(down))
+        """The key to talk goes down or up."""
+        self._act(self._turn_taking.key(down))
 
     def mute(self, muted: bool) -> None:
         self._muted = muted
         if muted:
-            self.act(self.floor.cut())
+            self._act(self._turn_taking.cut())
 
-    def link(self, line: Transport | None) -> None:
-        """Another line, or none: what was being said is kept, and what was being answered ends."""
-        if line is None:
-            self.act(self.floor.cut())
+    def link(self, transport: Transport | None) -> None:
+        """Another transport, or none: what was being said is kept, and what was being answered ends."""
+        if transport is None:
+            self._act(self._turn_taking.cut())
             self.answers.break_off()
-        self.answers.line = line
+        self.answers.transport = transport
         if self.phase != "opening":
-            self.enter("held" if line is None else "listening")
+            self.enter("held" if transport is None else "listening")
 
     def close(self) -> None:
         """Hang up: an open turn is kept, an answer ends where it is."""
         self._closing = True
-        self.act(self.floor.cut())
+        self._act(self._turn_taking.cut())
         self.answers.break_off()
         self.answers.close()
 
     def enter(self, phase: Phase, en: str = "", zh: str = "") -> None:
         if phase != self.phase and self.phase != "ended":
             self.phase = phase
-            self.tell(PhaseChanged(phase, en, zh))
+            self._tell(PhaseChanged(phase, en, zh))
 
-    # what the floor decides
+    # what turn taking decides
 
-    def act(self, actions: Iterable[Action]) -> None:
+    def _act(self, actions: Iterable[Action]) -> None:
         for action in actions:
             match action:
                 case Began():
                     self._open()
-                case Asked() if self.spoken and not self.desks.hear.busy and (self.options.partials or self.floor.over):
-                    self._transcribe(("asked", self.spoken.turn), self.spoken.piece, words=False)
-                case Ended(number) if self.spoken:
-                    self._end(self.spoken, number)
-                case Reopened(number, kept) if self.spoken:
-                    self.spoken.reopen(number, kept)
-                    self.answers.abandon()
-                    self.enter("hearing")
                 case Committed():
                     self._commit()
-                case Nodded():
-                    self.answers.nod()
+                case Backchannelled():
+                    self.answers.backchannel()
                 case Dropped():
                     self._drop()
-                case Ducked(low) if self.answers.line:
-                    self.answers.line.duck(low)
+                case Ducked(low):
+                    self._duck(low)
                 case Hushed():
                     self._take()
+                case Asked() | Ended() | Reopened():
+                    self._follow(action)
 
-    def _transcribe(self, key: tuple[str, int], sound: bytes, words: bool) -> None:
-        self.desks.transcribe(key, sound, self.app.settings.script, self._language, words)
+    def _follow(self, action: Asked | Ended | Reopened) -> None:
+        """The open turn is spoken, pauses or goes on."""
+        turn = self.turn
+        if turn is None:
+            LOG.warning("No turn is open: %s", action)
+            return
+        match action:
+            case Asked():
+                if not self._input.hearing and (self._options.partials or self._turn_taking.over):
+                    self._input.overhear(turn)
+            case Ended(number):
+                self._input.pause(turn, number, detect=not self._options.push)
+            case Reopened(number, kept):
+                turn.reopen(number, kept)
+                self.answers.discard()
+                self.enter("hearing")
+
+    def _duck(self, low: bool) -> None:
+        if self.answers.transport:  # without one nothing sounds
+            self.answers.transport.duck(low)
 
     def _open(self, typed: tuple[Part, ...] = ()) -> UserTurn:
         answer = self.answers.current
         if answer and answer.committed and not answer.audible:  # to written words: whoever speaks now has the floor
             self.answers.break_off()
-        spoken = self._turns.begin(typed, waiting=self.options.push and not typed)
+        turn = self._input.turns.begin(typed, waiting=self._options.push and not typed)
         if not self.answers.current:
             self.enter("hearing")
-        return spoken
-
-    def _end(self, spoken: UserTurn, number: int) -> None:
-        spoken.mark("ended", self.clock())
-        self._transcribe(("end", number), spoken.end(number), words=True)
-        if self.options.push or not self.desks.judge_end(number, bytes(spoken.sound)):
-            self.act(self.floor.judged(number, 1.0))
+        return turn
 
     def _take(self) -> None:
-        """Somebody has interrupted the answer."""
+        """Barge-in: somebody has interrupted the answer."""
         self.answers.break_off()
-        if self.spoken:
-            self.spoken.barged = True
+        if self.turn:
+            self.turn.barged = True
         self.enter("hearing")
 
     def _drop(self) -> None:
-        spoken, self._turns.open = self.spoken, None
-        if spoken:
-            self.tell(Caption(spoken.turn, "you", "", final=True))
-            if spoken.question is None:
-                self.keeper.forget()
-        self.answers.abandon()
+        turn, self._input.turns.open = self.turn, None
+        if turn:
+            self._tell(Caption(turn.number, "you", "", final=True))
+            if turn.question is None:
+                self._recorder.forget()
+        self.answers.discard()
         self.enter("speaking" if self.answers.current else "listening")
 
-    # what was heard
+    # what was recognised
 
-    def _understand(self, number: int, result: Result) -> None:
-        spoken = self._turns.ended_by(number)
-        if spoken is None:
-            return
-        if isinstance(result.item, Aligned):
-            spoken.aligned(number, result.item.words)
-            if spoken.question is not None:
-                self.keeper.words(spoken.question, spoken.parts())
-        elif isinstance(result.item, Segment):
-            spoken.heard(number, result.item.text, result.item.language)
-            self._heard(spoken, number)
-        elif result.over and spoken.pieces[number].text is None:
-            self._unheard(spoken, number, result.trouble)
-
-    def _unheard(self, spoken: UserTurn, number: int, trouble: ParlorError | None) -> None:
-        """Nobody spoke; or the transcriber failed, and the recording is kept without its words."""
-        if trouble:
-            sound = Audio(bytes(spoken.sound), RATE)
-            self.keeper.parent = self.keeper.question((*spoken.shown, sound), spoken.question)
-            self.keeper.forget()
-        spoken.heard(number, "", "")
-        self._heard(spoken, number)
-
-    def _heard(self, spoken: UserTurn, number: int) -> None:
-        text = spoken.text
-        if spoken is not self.spoken or text is None:
-            return
-        spoken.mark("heard", self.clock())
-        self._language = spoken.language or self._language
-        actions = self.floor.heard(number, text, spoken.language)
+    def heard(self, turn: UserTurn, number: int) -> None:
+        """The open turn is recognised up to its pause ``number``: begin to answer it, unless it is none."""
+        text = turn.joined()
+        actions = self._turn_taking.heard(number, text, turn.language)
         if actions and isinstance(actions[0], Hushed):
-            self.act(actions[:1])
+            self._act(actions[:1])
             actions = actions[1:]
         dropped = any(isinstance(action, Dropped) for action in actions)
-        if text and not dropped and self.floor.state in ("pause", "answer"):
-            self.tell(Caption(spoken.turn, "you", text, final=False, language=spoken.language))
+        if text and not dropped and self._turn_taking.state in ("pause", "answer"):
+            self._tell(Caption(turn.number, "you", text, final=False, language=turn.language))
             if not self.answers.current:
-                self._answer(spoken, text)
-        self.act(actions)
+                self._answer(turn, text)
+        self._act(actions)
 
-    def _overhear(self, turn: int, segment: Segment) -> None:
-        spoken = self.spoken
-        if not spoken or spoken.turn != turn or self.floor.state != "speech":
+    def overheard(self, turn: UserTurn, segment: Segment) -> None:
+        """A caption of the turn that is being spoken; over an answer, what decides whether it is a barge-in."""
+        if turn is not self.turn or self._turn_taking.state != "speech":
             return
-        self.act(self.floor.overheard(segment.text))
-        if not self.floor.over and segment.text.strip():
-            text = spoken.joined(segment.text) if spoken.start else segment.text.strip()
-            self.tell(Caption(turn, "you", text, final=False, language=segment.language))
+        self._act(self._turn_taking.overheard(segment.text))
+        if not self._turn_taking.over and segment.text.strip():
+            text = turn.joined(segment.text) if turn.start else segment.text.strip()
+            self._tell(Caption(turn.number, "you", text, final=False, language=segment.language))
+
+    def end_detected(self, number: int, finished: float) -> None:
+        """How likely the turn has ended with pause ``number``, 0 to 1."""
+        self._act(self._turn_taking.end_of_turn(number, finished))
 
     # what is answered
 
-    def _answer(self, spoken: UserTurn, text: str) -> None:
+    def _answer(self, turn: UserTurn, text: str) -> None:
         """Begin to answer, if somebody is there to hear it and it is not silence that is asked for."""
-        if self._closing or self.answers.line is None or (spoken.barged and stops(text)):
+        if self._closing or self.answers.transport is None or (turn.barged and stops(text)):
             return
-        before = spoken.shown if spoken.question is not None else ()
-        spoken.shown = (*before, *self._pictures.parts)
-        self.answers.begin(spoken, self.options)
+        self._input.offer_pictures(turn)
+        self.answers.begin(turn, self._options)
 
     def _commit(self) -> None:
         """The turn is over: let its answer be heard, then keep it."""
-        spoken = self.spoken
-        if spoken is None:
+        turn = self.turn
+        if turn is None:
             return
-        spoken.mark("committed", self.clock())
+        turn.mark("committed", self._clock())
         self.answers.commit()
-        self.tell(Caption(spoken.turn, "you", spoken.words, final=True, language=spoken.language))
+        self._tell(Caption(turn.number, "you", turn.words, final=True, language=turn.language))
         if self.answers.current:
             self.enter("thinking")
-        spoken.question = self.keeper.question(spoken.parts(), spoken.question)
-        self.keeper.forget()
-        if spoken.shown:
-            self._pictures.hand_over(spoken.shown)
-            self.tell(PicturesWaiting(len(self._pictures)))
+        turn.question = self._recorder.question(turn.parts(), turn.question)
+        self._recorder.forget()
+        self._input.hand_pictures_over(turn)
         if self.answers.current:
             self.answers.committed()
             return
-        self.keeper.parent, self._turns.open = spoken.question, None
-        self.floor.answered()
+        self._recorder.parent, self._input.turns.open = turn.question, None
+        self._turn_taking.answered()
         if self.phase not in ("held", "ended"):
             self.enter("listening")
 
-    def _began(self, answer: Answer) -> None:
+    def answer_began(self, answer: Answer) -> None:
         """An answer is audible: its turn can no longer go on."""
-        if self.spoken is answer.spoken:
-            self._turns.open = None
+        self._close(answer.turn)
         self.enter("speaking")
 
-    def _ended_answer(self, answer: Answer) -> None:
-        if self.spoken is answer.spoken:
-            self._turns.open = None
-        self.act(self.floor.answered() if self.spoken is None else self.floor.sounding("", 0.0))
+    def answer_ended(self, answer: Answer) -> None:
+        """An answer is over and kept: whoever spoke over it has the floor, or nobody."""
+        self._close(answer.turn)
+        self._act(self._turn_taking.answered() if self.turn is None else self._turn_taking.sounding("", 0.0))
         if self.phase in ("speaking", "thinking"):
-            self.enter("hearing" if self.spoken else "listening")
+            self.enter("hearing" if self.turn else "listening")
+
+    def _close(self, turn: UserTurn) -> None:
+        if self.turn is turn:
+            self._input.turns.open = None

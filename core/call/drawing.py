@@ -1,74 +1,123 @@
-"""A picture that is drawn beside a call: the talk goes on, and the picture joins the answer that announced it."""
+"""Drawing in a call: ``BackgroundDrawing`` draws beside the talk, and its pictures join the answer that announced it.
+
+``before_drawing`` is what that answer says, ``saying`` says it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator
+from functools import partial
 
-from core.call.answer import Answer, AnswerEvent
+from core.call.engine_queue import Post
 from core.call.events import CallEvent, CallNotice, Drawing
-from core.call.user_turn import UserTurn
+from core.call.recorder import CallRecorder
+from core.catalogue.spec import not_installed
+from core.errors import EngineFailed, NotInstalled, ParlorError
+from core.host.background import Background
 from core.pipeline.respond import respond
+from core.pipeline.route import Plan
+from core.pipeline.speech import SpeechStream
 from core.pipeline.turn_context import TurnContext
-from core.types.events import Done, Picture, Progress, Prompt
-from core.types.messages import Image
+from core.pipeline.turn_record import TurnRecord
+from core.types.events import Complete, Delta, Done, Event, Notice, Picture, Progress, Prompt, Tick
 
-if TYPE_CHECKING:
-    from core.call.recorder import CallRecorder
+ANNOUNCED = {"en": "All right, I am drawing it now.", "zh": "好的，我现在就画。"}
+NO_PAINTER = {
+    "en": "I cannot draw yet, because no model for drawing is installed.",
+    "zh": "我还不能画画，因为还没有安装画图模型。",
+}
+
+
+def before_drawing(context: TurnContext, plan: Plan, language: str) -> tuple[str, NotInstalled | None]:
+    """What is said at once to a wish for a picture; and why there will be none, when there is no painter."""
+    spoken = "zh" if language == "zh" else "en"
+    if plan.paint and context.choice.has(plan.paint):
+        return ANNOUNCED[spoken], None
+    missing = not_installed(plan.paint) if plan.paint else NotInstalled(NO_PAINTER["en"], NO_PAINTER["zh"])
+    return NO_PAINTER[spoken], missing
+
+
+def saying(text: str, context: TurnContext) -> Generator[Event, None, None]:
+    """``text`` as an answer: its words, then its sound."""
+    yield Delta(text)
+    if context.choice.speak:
+        speech = SpeechStream(context.choice.speak, context.pool, context.settings, live=True)
+        try:
+            speech.write(text)
+            yield from speech.finish()
+        finally:
+            speech.close()
+    yield Complete()
 
 
 class BackgroundDrawing:
-    """Draws what ``scene`` asks for; ``answer`` is the thread it runs on."""
+    """Draws what ``context`` asks for, the wish of turn number ``turn``. Belongs to the call's own thread."""
 
-    def __init__(self, spoken: UserTurn, scene: TurnContext) -> None:
-        self.turn = spoken.turn
-        self.answer = Answer(spoken, scene.ledger)
-        self._scene = scene
+    def __init__(
+        self, turn: int, context: TurnContext, tell: Callable[[CallEvent], None], recorder: CallRecorder
+    ) -> None:
+        self._turn, self._context, self._tell, self._recorder = turn, context, tell, recorder
+        self._record = TurnRecord()  # the fold of what came
         self._prompt = ""
         self._node: int | None = None
-        self._pictures: list[Image] = []
+        self._withdrawn = False
+        self._work = Background(f"call drawing {turn}", _broke())
 
-    def begin(
-        self, tell: Callable[[CallEvent], None], keeper: CallRecorder, post: Callable[[AnswerEvent], None]
-    ) -> None:
-        self._tell, self._keeper = tell, keeper
-        tell(Drawing(self.turn, None))
-        self.answer.begin(respond(self._scene), post)
+    def begin(self, post: Post, over: Callable[[BackgroundDrawing], None]) -> None:
+        """Draw on a thread beside the call's; ``over`` is called at the end, unless it was withdrawn."""
+        self._tell(Drawing(self._turn, None))
+
+        def each(event: Event) -> None:
+            if not isinstance(event, Tick):
+                post(partial(self._receive, event))
+
+        self._work.drive(respond(self._context), each, lambda error: post(partial(self._end, error, over)))
 
     def place(self, node: int) -> None:
         """The message that the pictures belong to."""
         self._node = node
 
-    def given(self, given: AnswerEvent) -> bool:
-        """Something came of it; whether it is over."""
-        match given.event:
-            case Prompt(painting):
-                self._prompt = painting.prompt
-                self._tell(Drawing(self.turn, 0.0, prompt=self._prompt))
-            case Progress(stage="note", note=en, note_zh=zh):
-                self._tell(CallNotice(en, zh))
-            case Progress(stage="paint", fraction=fraction, preview=preview):
-                self._tell(Drawing(self.turn, fraction, preview, prompt=self._prompt))
-            case Picture(image):
-                self._pictures.append(image)
-                self._keep()
-                self._tell(Drawing(self.turn, 1.0, image=image, prompt=self._prompt))
-            case Done():
-                self._keep()
-            case None:
-                if given.trouble:
-                    self._tell(CallNotice.of(given.trouble))
-                return True
-        return False
-
     def stop(self) -> None:
-        self.answer.stop()
+        self._work.stop()
 
     def withdraw(self) -> None:
         """The turn that asked for it goes on: another answer will be given."""
         self.stop()
-        self._tell(Drawing(self.turn, dropped=True))
+        self._withdrawn = True
+        self._tell(Drawing(self._turn, dropped=True))
+
+    def _receive(self, event: Event) -> None:
+        if self._withdrawn:
+            return
+        self._record = self._record.add(event)
+        match event:
+            case Prompt(painting):
+                self._prompt = painting.prompt
+                self._tell(Drawing(self._turn, 0.0, prompt=self._prompt))
+            case Notice(en, zh):
+                self._tell(CallNotice(en, zh))
+            case Progress(stage="paint", fraction=fraction, preview=preview):
+                self._tell(Drawing(self._turn, fraction, preview, prompt=self._prompt))
+            case Picture(image):
+                self._keep()
+                self._tell(Drawing(self._turn, 1.0, image=image, prompt=self._prompt))
+            case Done():
+                self._keep()
+
+    def _end(self, error: ParlorError | None, over: Callable[[BackgroundDrawing], None]) -> None:
+        if self._withdrawn:
+            return
+        if error:
+            self._tell(CallNotice.of(error))
+        over(self)
 
     def _keep(self) -> None:
-        if self._node is not None and self._pictures:
-            self._keeper.drawn(self._node, tuple(self._pictures), tuple(self._scene.ledger.made_by))
+        if self._node is not None and self._record.images:
+            self._recorder.drawn(self._node, self._record.images, self._record.made_by)
+
+
+def _broke() -> EngineFailed:
+    return EngineFailed(
+        "This picture failed unexpectedly; parlor.log in the data folder says why. Ask for it again.",
+        "画图意外失败，原因见数据文件夹中的 parlor.log。请再要求一次。",
+    )

@@ -15,7 +15,7 @@ Phase = Literal["opening", "listening", "hearing", "thinking", "speaking", "held
 class PhaseChanged:
     """What the call is doing: ``hearing`` while the person speaks, ``thinking`` until the answer is heard.
 
-    ``held`` means that no line is connected; ``en`` and ``zh`` say why a call is held or has ended.
+    ``held`` means that no transport is connected; ``en`` and ``zh`` say why a call is held or has ended.
     """
 
     phase: Phase

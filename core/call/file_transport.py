@@ -112,11 +112,11 @@ def hold(
 ) -> Iterator[FileTransport]:
     """Feed ``microphone`` (``pieces``) into ``call``, then silence until all is answered, and hang up.
 
-    Yields its line after every step. A fast call waits for the engines only, in real time, so that its figures are
+    Yields its transport after every step. A fast call waits for the engines only, in real time, so that its figures are
     those of a real one. ``echo`` is how loud the microphone hears the answers (0.5 is -6 dB).
     """
-    line = FileTransport(call, record)
-    call.connect(line)
+    transport = FileTransport(call, record)
+    call.connect(transport)
     while call.phase == "opening":
         time.sleep(BEHIND)
     quiet, due, silence = 0.0, time.monotonic(), bytes(2 * round(STEP * RATE))
@@ -124,9 +124,9 @@ def hold(
         piece = next(microphone, b"")
         quiet = 0.0 if piece else quiet + STEP
         piece = piece or silence
-        call.listen(_mixed(piece, line.step(), echo), RATE)
+        call.listen(_mixed(piece, transport.step(), echo), RATE)
         clock.fed += STEP
-        yield line
+        yield transport
         due = _pause(call, clock, due + STEP)
     call.hang_up()
     call.wait(20.0)

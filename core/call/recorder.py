@@ -12,10 +12,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from core.call.fillers import without_opener
+from core.call.fillers import without_filler
 from core.errors import ParlorError
 from core.store.store import Store
-from core.types.messages import Audio, Image, Message, Part, Word
+from core.types.messages import Audio, Image, Message, Part
 from core.types.provenance import Provenance
 
 LOG = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class CallRecorder:
         """What was said before, as a model reads it: without the recordings, of which an hour has 70 MB."""
         nodes = self._store.ancestors(self.parent, sound=False) if self.parent is not None else []
         messages = (node.message for node in nodes if node.message.parts)
-        return tuple(without_opener(each) if each.role == "assistant" else each for each in messages)
+        return tuple(without_filler(each) if each.role == "assistant" else each for each in messages)
 
     def speaking(self, sound: bytes | bytearray) -> None:
         """Write down what has been said of the open turn so far, s16 at 16 kHz."""
@@ -100,8 +100,3 @@ def recover(store: Store, folder: Path) -> int:
                 found += 1
         file.unlink(missing_ok=True)
     return found
-
-
-def times(words: tuple[Word, ...], offset: float) -> tuple[Word, ...]:
-    """``words`` as they stand ``offset`` seconds later."""
-    return tuple(Word(word.text, word.start + offset, word.end + offset, word.probability) for word in words)

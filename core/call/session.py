@@ -1,41 +1,35 @@
-"""A live call: a conversation by voice that belongs to the server process, not to a page.
+"""Call: ``Call`` is a live conversation by voice that belongs to the server process, not to a page.
 
 Transports bring the microphone's sound and tell what has been audible; everything else happens on one thread, in the
-order it comes. Its parts: ``audio_input`` (sound to frames), ``turn_taking`` (who has the floor), ``controller``
-(what is done), ``engine_queue`` (the engines), ``answer`` (an answer), ``recorder`` (the store).
+order it comes: ``controller`` does it, ``audio_input``, the engine queues and the answers post to it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import queue
 import threading
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
 
-from core.call import reply as call_reply
-from core.call.answer import AnswerEvent
-from core.call.answers import Answers
 from core.call.audio_input import AudioInput, Sounded
 from core.call.controller import CallController
-from core.call.engine_queue import EngineQueue, EngineQueues, Result
+from core.call.engine_queue import EngineQueue, EngineQueues
 from core.call.events import CallEvent, CallNotice, Phase, PhaseChanged
+from core.call.host import CallHost, CallModels, call_models, turn_context
 from core.call.recorder import CallRecorder
 from core.call.transport import CallOptions, Transport
-from core.catalogue.spec import ModelSpec, installed
-from core.errors import NotInstalled, ParlorError
+from core.call.warm_up import warm_up
+from core.catalogue.spec import ModelSpec
+from core.errors import EngineFailed, ParlorError
+from core.host.background import Background
 from core.media import images as media
-from core.runtime.lease import needed
 from core.turn_taking.echo import Echo
+from core.types.messages import Text
 
-if TYPE_CHECKING:
-    from core.app.app import App
-
-LOG = logging.getLogger(__name__)
 EVENTS = 600  # of a call that can still be read
 HELD = 600.0  # seconds a call waits for somebody to come back
 CLOSING = 6.0  # seconds that the last words may take to be transcribed
@@ -50,99 +44,96 @@ class Call:
     """
 
     def __init__(
-        self, app: App, conversation: str, options: CallOptions, clock: Callable[[], float] = time.monotonic
+        self, host: CallHost, conversation: str, options: CallOptions, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.id = uuid.uuid4().hex
         self.conversation = conversation
         self.options = options
         self.sounding = (0, 0.0)  # turn and seconds of what was last reported as audible
         self.closing = False  # it is being hung up: what was said last is kept, and then it ends
-        self._app, self._clock = app, clock
-        self._inbox: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._host, self._clock = host, clock
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._events: deque[CallEvent] = deque(maxlen=EVENTS)
         self._gone = 0  # events that are no longer in the deque
         self._changed = threading.Condition()
-        choice = app.runs.choice()
-        detect, judge = _installed(app, "detect"), _maybe(app, "turn")
-        hear = _usable(app, needed(choice.listen, "hear speech", "听写语音"))
-        self._keeper = CallRecorder(app.store, conversation, app.settings.home / "calls")
-        self._echo = Echo()
-        read = choice.read if choice.read and installed(choice.read, app.settings.models) else None
-        self._desks = EngineQueues(
-            EngineQueue(hear, app.pool, self._result),
-            EngineQueue(judge, app.pool, self._result) if judge else None,
-            EngineQueue(read, app.pool, self._result) if read else None,
+        models, echo = call_models(host), Echo()
+        self._recorder = CallRecorder(host.store, conversation, host.settings.home / "calls")
+        self._queues = EngineQueues(
+            self._queue(models.hear),
+            self._queue(models.turn) if models.turn else None,
+            self._queue(models.read) if models.read else None,
         )
-        self._answers = Answers(app, self._keeper, self._echo, clock, self._tell, self._given)
-        self._conductor = CallController(app, self._keeper, options, self._desks, self._answers, clock, self._tell)
-        self._ear = AudioInput(detect, app.pool, self._echo, clock, self._sounded)
+        self._controller = CallController(
+            host, self._recorder, options, self._queues, echo, clock, self._tell, self._do
+        )
+        self._audio_input = AudioInput(models.detect, host.pool, echo, clock, self._sounded, self._deaf)
         self._tell(PhaseChanged("opening"))
-        models = [spec for spec in (hear, judge, choice.speak, choice.chat) if spec]
-        threading.Thread(target=self._open, args=(models,), name="call opening", daemon=True).start()
-        self._thread = threading.Thread(target=self._work, name="call", daemon=True)
-        self._thread.start()
+        opening = Background("call opening", _not_opened())
+        opening.run(partial(self._open, models), lambda error: self._do(partial(self._opened, error)))
+        self._thread = Background("call", _stumbled())
+        self._thread.run(self._work, self._died)
 
     @property
     def phase(self) -> Phase:
-        return self._conductor.phase
+        return self._controller.phase
 
     @property
     def busy(self) -> bool:
         """Whether anything is still to be heard, answered, played or drawn."""
-        return bool(self.phase == "opening" or self.behind or self._conductor.busy)
+        return bool(self.phase == "opening" or self.behind or self._controller.busy)
 
     @property
-    def line(self) -> Transport | None:
+    def transport(self) -> Transport | None:
         """What carries the call now."""
-        return self._answers.line
+        return self._controller.answers.transport
 
     @property
     def behind(self) -> int:
         """How much of what came in has not been looked at yet."""
-        return self._ear.behind + self._inbox.qsize()
+        return self._audio_input.behind + self._inbox.qsize()
 
     @property
     def working(self) -> bool:
         """Whether an engine is at work that somebody waits for."""
-        return self.phase == "opening" or self._conductor.working
+        return self.phase == "opening" or self._controller.working
 
-    def connect(self, line: Transport) -> None:
-        """Carry the call from now on; a line that is there gives way."""
-        self._do(lambda: self._conductor.link(line))
+    def connect(self, transport: Transport) -> None:
+        """Carry the call from now on; a transport that is there gives way."""
+        self._do(lambda: self._controller.link(transport))
 
-    def disconnect(self, line: Transport) -> None:
-        """``line`` is gone. Does nothing when another one carries the call."""
-        self._do(lambda: self._conductor.link(None) if self._answers.line is line else None)
+    def disconnect(self, transport: Transport) -> None:
+        """``transport`` is gone. Does nothing when another one carries the call."""
+        self._do(lambda: self._controller.link(None) if self._controller.answers.transport is transport else None)
 
     def listen(self, pcm: bytes, rate: int) -> None:
         """The microphone's next sound: s16 mono at ``rate`` Hz, of any length."""
-        self._ear.listen(pcm, rate)
+        self._audio_input.listen(pcm, rate)
 
     def played(self, turn: int, seconds: float) -> None:
         """So many seconds of the answer to ``turn`` have been audible by now."""
         at = self._clock()
         self.sounding = (turn, seconds)
-        self._do(lambda: self._conductor.played(turn, seconds, at))
+        self._do(lambda: self._controller.played(turn, seconds, at))
 
     def mute(self, muted: bool) -> None:
-        self._do(lambda: self._conductor.mute(muted))
+        self._do(lambda: self._controller.mute(muted))
 
     def push(self, down: bool) -> None:
-        self._do(lambda: self._conductor.key(down))
+        self._do(lambda: self._controller.key(down))
 
     def configure(self, options: CallOptions) -> None:
         self.options = options
-        self._do(lambda: self._conductor.configure(options))
+        self._do(lambda: self._controller.configure(options))
 
     def show(self, data: bytes, name: str) -> None:
         """A picture for the next turn. Raises BadInput when it is none that can be opened."""
         image = media.open_image(data, name)
-        self._do(lambda: self._conductor.show(image))
+        self._do(lambda: self._controller.show(image))
 
     def say(self, text: str) -> None:
         """Written words as a turn of their own."""
         if text.strip():
-            self._do(lambda: self._conductor.typed(text.strip()))
+            self._do(lambda: self._controller.typed(text.strip()))
 
     def hang_up(self, en: str = "", zh: str = "") -> None:
         """End the call; ``wait`` waits until it is kept."""
@@ -151,8 +142,7 @@ class Call:
 
     def wait(self, seconds: float) -> bool:
         """Wait until the call has ended and let go of its engines."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
+        return self._thread.join(seconds)
 
     def after(self, index: int) -> tuple[tuple[CallEvent, ...], int]:
         """The events from ``index`` on, as far as they can still be read, and the index to go on from."""
@@ -170,122 +160,99 @@ class Call:
     def _do(self, work: Callable[[], None]) -> None:
         self._inbox.put(work)
 
-    def _sounded(self, sound: Sounded | ParlorError) -> None:
-        if isinstance(sound, Sounded):
-            self._do(lambda: self._conductor.sounded(sound))
-        else:
-            self._do(lambda: self._deaf(sound))
+    def _queue(self, spec: ModelSpec) -> EngineQueue:
+        return EngineQueue(spec, self._host.pool, self._do, lambda error: self._tell(CallNotice.of(error)))
 
-    def _result(self, result: Result) -> None:
-        self._do(lambda: self._conductor.result(result))
+    def _sounded(self, sound: Sounded) -> None:
+        self._do(partial(self._controller.sounded, sound))
 
-    def _given(self, given: AnswerEvent) -> None:
-        self._do(lambda: self._answers.given(given))
+    def _deaf(self, error: ParlorError) -> None:
+        self._do(partial(self._give_up, error))
 
     def _tell(self, event: CallEvent) -> None:
         with self._changed:
             self._gone += len(self._events) == EVENTS
             self._events.append(event)
             self._changed.notify_all()
-        if line := self._answers.line:
-            line.tell(event)
+        if transport := self._controller.answers.transport:
+            transport.tell(event)
 
     # the call's own thread
 
     def _work(self) -> None:
         held = 0.0
-        while self._conductor.phase != "ended":
+        while self._controller.phase != "ended":
             with contextlib.suppress(queue.Empty):
-                work = self._inbox.get(timeout=LOOK)
-                if work:
-                    self._safely(work)
+                self._safely(self._inbox.get(timeout=LOOK))
             now = time.monotonic()
-            held = (held or now) if self._conductor.phase == "held" else 0.0
+            held = (held or now) if self._controller.phase == "held" else 0.0
             if held and now - held > HELD:
                 self._finish("Nobody came back to this call, so it has ended.", "长时间无人接回，通话已结束。")
-        self._conductor.close()
-        self._ear.close()
-        self._desks.close()
+        self._controller.close()
+        self._audio_input.close()
+        self._queues.close()
 
     def _safely(self, work: Callable[[], None]) -> None:
         """Whatever goes wrong is told, and the call goes on."""
-        try:
-            work()
-        except ParlorError as error:
+        if error := self._thread.outcome(work):
             self._tell(CallNotice.of(error))
-        except Exception:  # the last word of the call's thread: the person must hear of it
-            LOG.exception("A call failed in one of its steps")
-            self._tell(CallNotice(*_BROKE, trouble=True))
 
-    def _open(self, models: list[ModelSpec]) -> None:
-        """Load the models and put each to work once; a call that cannot hear ends with the reason."""
-        trouble: ParlorError | None = None
-        try:
-            call_reply.made_ready(self._app, self.options, models, self._keeper.history(), self.conversation)
-            self._prepare()
-        except ParlorError as error:
-            trouble = error
-        self._do(lambda: self._opened(trouble))
+    def _open(self, models: CallModels) -> None:
+        """On a thread beside: load the models, put each to work once, and have the fillers spoken."""
+        history = self._recorder.history()
+        context = turn_context(self._host, (Text("Hello."),), history, self.options, self.conversation)
+        choice = context.choice
+        warm_up(context, models.hear, [spec for spec in (models.turn, choice.speak, choice.chat) if spec])
+        with contextlib.suppress(ParlorError):  # a call without fillers answers all the same
+            self._controller.answers.fillers.prepare(context)
 
-    def _prepare(self) -> None:
-        """Have the opening words spoken; a call without them answers all the same."""
-        spec = self._app.runs.choice().speak
-        if spec and self._app.settings.openers and installed(spec, self._app.settings.models):
-            with contextlib.suppress(ParlorError):
-                self._answers.openers.prepare(self._app.pool, spec, call_reply.voiced(self._app.settings, self.options))
-
-    def _deaf(self, trouble: ParlorError) -> None:
-        """The detector could not be opened, or keeps dying: without it there is no call."""
-        self._tell(CallNotice.of(trouble))
-        self._finish(trouble.en, trouble.zh)
-
-    def _opened(self, trouble: ParlorError | None) -> None:
-        if trouble:
-            self._tell(CallNotice.of(trouble))
-            self._finish(trouble.en, trouble.zh)
+    def _opened(self, error: ParlorError | None) -> None:
+        """Listen; a call that cannot hear ends with the reason."""
+        if error:
+            self._give_up(error)
         else:
-            self._conductor.enter("held" if self._answers.line is None else "listening")
+            self._controller.enter("held" if self._controller.answers.transport is None else "listening")
+
+    def _give_up(self, error: ParlorError) -> None:
+        """Without this there is no call: it ends with the reason."""
+        self._tell(CallNotice.of(error))
+        self._finish(error.en, error.zh)
+
+    def _died(self, error: ParlorError | None) -> None:
+        """The call's own thread is over."""
+        if error:
+            self.closing = True
+            self._tell(CallNotice(*_OVER, trouble=True))
+            self._controller.enter("ended", *_OVER)
 
     def _finish(self, en: str = "", zh: str = "") -> None:
         """Keep what was said last, with its words if they come soon, and end."""
-        if self._conductor.phase == "ended":
+        if self._controller.phase == "ended":
             return
         self.closing = True
-        self._conductor.close()
+        self._controller.close()
         until = time.monotonic() + CLOSING
-        while self._conductor.unkept and time.monotonic() < until:
+        while self._controller.unkept and time.monotonic() < until:
             with contextlib.suppress(queue.Empty):
-                work = self._inbox.get(timeout=0.1)
-                if work:
-                    self._safely(work)
-        self._conductor.enter("ended", en, zh)
+                self._safely(self._inbox.get(timeout=0.1))
+        self._controller.enter("ended", en, zh)
 
 
-_BROKE = (
-    "Something went wrong in this call; parlor.log in the data folder says what. You can go on talking.",
-    "通话中出现意外错误，原因见数据文件夹中的 parlor.log。可以继续说话。",
+_OVER = (
+    "Something went wrong in this call, and it has ended; parlor.log in the data folder says what. Begin another one.",
+    "通话中出现意外错误并已结束，原因见数据文件夹中的 parlor.log。请重新开始通话。",
 )
 
 
-def _usable(app: App, spec: ModelSpec) -> ModelSpec:
-    from core.catalogue.spec import not_installed
-
-    if not installed(spec, app.settings.models):
-        raise not_installed(spec)
-    return spec
-
-
-def _installed(app: App, task: str) -> ModelSpec:
-    """The model of a task that a person does not choose among. Raises NotInstalled."""
-    found = _maybe(app, task)
-    if found:
-        return found
-    specs = app.catalogue.by_task(task)  # type: ignore[arg-type]
-    if not specs:
-        raise NotInstalled("No model in the catalogue can detect speech.", "目录中没有可以检测语音的模型。")
-    return _usable(app, specs[0])
+def _stumbled() -> EngineFailed:
+    return EngineFailed(
+        "Something went wrong in this call; parlor.log in the data folder says what. You can go on talking.",
+        "通话中出现意外错误，原因见数据文件夹中的 parlor.log。可以继续说话。",
+    )
 
 
-def _maybe(app: App, task: str) -> ModelSpec | None:
-    specs = app.catalogue.by_task(task)  # type: ignore[arg-type]
-    return next((spec for spec in specs if installed(spec, app.settings.models)), None)
+def _not_opened() -> EngineFailed:
+    return EngineFailed(
+        "This call could not be opened; parlor.log in the data folder says why. Begin another one.",
+        "无法接通通话，原因见数据文件夹中的 parlor.log。请重新开始通话。",
+    )

@@ -1,4 +1,4 @@
-"""What a live call says to whoever carries it: the events of a call, and the line that its sound goes out on.
+"""What a live call says to whoever carries it: the events of a call, and the transport that its sound goes out on.
 
 Two transports and a file carry calls (``core/server/call_socket.py``, ``core/call_webrtc.py``,
 ``core/call/file_transport.py``); none of them is known here. Times are seconds; sound is s16 mono.
@@ -32,7 +32,7 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CallOptions:
-    """How a call is held. ``push``: the person presses a key while speaking, and the judge of turns is left out.
+    """How a call is held. ``push``: the person presses a key while speaking, and the turn detector is left out.
 
     Empty voices are those of the settings.
     """

@@ -1,4 +1,4 @@
-"""Licences that ask for more than being named: agreed to once, noted with the time in ``accepted.toml``."""
+"""Licence agreements: licences that ask for more than being named, agreed to once, noted in ``accepted.toml``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the catalogue: ``load`` checks every entry of the shipped TOML file and of the person's own."""
+"""Catalogue parsing: ``load`` checks every entry of the shipped TOML file and of the person's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which model of each task suits this machine: by what its memory holds, how it computes, and the person's language.
+"""Model recommendation: which model of each task suits this machine's memory and device, and the person's language.
 
 Pure: it knows the catalogue's figures and two budgets, and looks at nothing else.
 """

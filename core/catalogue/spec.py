@@ -1,4 +1,4 @@
-"""The models Parlor knows: what each is for, which files it has, and where they can be had.
+"""Model specifications: what each model is for, which files it has, and where they can be had.
 
 ``models/catalogue.toml`` is the shipped list and says in its head how an entry is written; a person's own
 ``catalogue.toml`` in the data folder adds models, or replaces those of the same id.

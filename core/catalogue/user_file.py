@@ -1,4 +1,4 @@
-"""The person's own ``catalogue.toml``: entries are written and taken out, everything else in it stays as it is."""
+"""The user catalogue: entries of a person's ``catalogue.toml`` are written and taken out, all else in it stays."""
 
 from __future__ import annotations
 

@@ -11,17 +11,16 @@ from typing import Any
 
 from core.app.app import App
 from core.app.runs import Run
-from core.catalogue.spec import installed, not_installed
+from core.catalogue.spec import not_installed
 from core.cli.ask_arguments import add_arguments as add_arguments
 from core.cli.ask_arguments import settings_of, turn_of
 from core.errors import BadInput
 from core.host.terminal import StatusLine, language
 from core.media.audio import wav
-from core.pipeline.turn_context import joined
 from core.runtime.lease import needed
 from core.settings import load
-from core.types.events import Delta, Done, Event, Heard, Picture, Progress, Prompt, Sound
-from core.types.messages import Audio, Image, Message
+from core.types.events import Delta, Done, Event, Heard, Notice, Picture, Progress, Prompt, Recorded, Sound, Understood
+from core.types.messages import Audio, Image, Message, concatenate
 
 INTERRUPTED = 130
 
@@ -36,10 +35,11 @@ def ask(options: argparse.Namespace) -> int:
         app.settings = settings_of(options, app.settings, app.catalogue)
         app.pool.change(app.settings)
         if options.speak:
-            voice = needed(app.runs.choice().speak, "speak", "朗读")
-            if not installed(voice, app.settings.models):
+            choice = app.services.choice()
+            voice = needed(choice.speak, "speak", "朗读")
+            if not choice.has(voice):
                 raise not_installed(voice)
-        sampling = app.runs.sampling()
+        sampling = app.services.sampling()
         if options.seed is not None:
             sampling = replace(sampling, seed=options.seed)
         conversation = app.store.begin(options.conversation) if options.conversation else app.store.create()
@@ -65,10 +65,12 @@ def as_json(event: Event) -> dict[str, Any]:
             made |= {"text": text, "audio_seconds": round(audio.seconds, 3)}
         case Picture(image):
             made |= {"mime": image.mime, "bytes": len(image.data)}
-        case Prompt(painting):
-            made |= asdict(painting)
+        case Prompt(request):
+            made |= asdict(request)
         case Progress():
             made |= {"stage": event.stage, "fraction": event.fraction, "text": event.note}
+        case Notice(en, zh):
+            made |= {"note": en, "note_zh": zh}
         case Done(message):
             made |= done_json(message)
     return made
@@ -134,7 +136,7 @@ def _show(run: Run, options: argparse.Namespace) -> int:
     if not options.json and any(isinstance(event, Delta) for event in run.after(0)[0]):
         print(flush=True)
     if options.speak and sounds:
-        Path(options.speak).write_bytes(wav(joined(sounds)))
+        Path(options.speak).write_bytes(wav(concatenate(sounds)))
     unspoken = bool(options.speak) and not (sounds or pictures)  # a note on standard error has said why
     return INTERRUPTED if interrupted else int(unspoken)
 
@@ -146,23 +148,23 @@ def _print(event: Event, run: Run, options: argparse.Namespace, status: StatusLi
             made["path"] = str(_place(options, pictures))
         if isinstance(event, Done):
             made["conversation"] = run.conversation
-        if made["event"] != "understood":
+        if not isinstance(event, Understood | Recorded):
             print(json.dumps(made, ensure_ascii=False), flush=True)
     elif isinstance(event, Delta):
         status.clear()
         print(event.text, end="", flush=True)
-    elif isinstance(event, Progress) and event.stage == "note":
+    elif isinstance(event, Notice):
         status.clear()
-        print(_note(event, options), file=sys.stderr, flush=True)
+        print(_text(event.en, event.zh, options), file=sys.stderr, flush=True)
     elif isinstance(event, Progress):
         done = "" if event.fraction is None else f" {event.fraction:.0%}"
-        status.show(_note(event, options) + done)
+        status.show(_text(event.note, event.note_zh, options) + done)
     elif isinstance(event, Heard):
         status.clear()
         print(f"> {event.text}", file=sys.stderr, flush=True)
     elif isinstance(event, Prompt):
         status.clear()
-        print(f"> {event.painting.prompt}", file=sys.stderr, flush=True)
+        print(f"> {event.request.prompt}", file=sys.stderr, flush=True)
 
 
 def _place(options: argparse.Namespace, number: int) -> Path:
@@ -188,5 +190,5 @@ def _save(image: Image, out: Path, options: argparse.Namespace) -> None:
         print(out, flush=True)
 
 
-def _note(event: Progress, options: argparse.Namespace) -> str:
-    return event.note_zh if (options.lang or language()) == "zh" else event.note
+def _text(en: str, zh: str, options: argparse.Namespace) -> str:
+    return zh if (options.lang or language()) == "zh" else en

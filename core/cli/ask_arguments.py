@@ -13,10 +13,9 @@ from core.errors import BadInput
 from core.media.audio import open_audio
 from core.media.files import open_text
 from core.media.images import open_image
-from core.media.png_metadata import read
-from core.pipeline.draw import size
+from core.media.png_metadata import read_png_metadata
 from core.pipeline.model_choice import choose
-from core.settings import Settings
+from core.settings import Settings, image_size
 from core.types.image_request import MOST_PICTURES, ImageRequest
 from core.types.messages import Part, Text, Turn
 
@@ -55,15 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def turn_of(options: argparse.Namespace) -> Turn:
     """The turn. Raises BadInput for files and numbers that cannot be used, and when nothing was asked."""
     text = _text(options)
-    painting, draw = _painting(options, text), bool(options.draw or options.like or options.out) or None
+    request, draw = _request(options, text), bool(options.draw or options.like or options.out) or None
     parts = tuple(_parts(options, text))
-    if painting.prompt and not parts:
-        parts = (Text(painting.prompt),)
+    if request.prompt and not parts:
+        parts = (Text(request.prompt),)
     if not parts:
         raise BadInput(
             'Nothing was asked. Write it in quotes: ask "Hello"', '没有输入内容。请用引号写出问题：ask "你好"'
         )
-    return Turn(parts, draw, bool(options.speak), options.lang, painting)
+    return Turn(parts, draw, bool(options.speak), options.lang, request)
 
 
 def settings_of(options: argparse.Namespace, settings: Settings, catalogue: Catalogue) -> Settings:
@@ -80,17 +79,17 @@ def settings_of(options: argparse.Namespace, settings: Settings, catalogue: Cata
         name: value
         for name, value in {
             "adapter": options.adapter,
-            "speaker": options.speaker,
-            "paint_style": options.style,
-            "max_tokens": options.max_tokens,
+            "speech.speaker": options.speaker,
+            "image.style": options.style,
+            "sampling.max_tokens": options.max_tokens,
         }.items()
         if value is not None
     }
     if options.max_tokens is not None and options.max_tokens < 1:
         raise BadInput("--max-tokens must be at least 1.", "--max-tokens 至少为 1。")
     if options.exact:
-        changed |= {"enhance": False, "paint_style": ""}
-    settings = replace(settings, **changed)  # type: ignore[arg-type]
+        changed |= {"image.enhance": False, "image.style": ""}
+    settings = settings.changed(changed)
     if options.adapter:
         _check_adapter(options.adapter, settings, catalogue)
     return settings
@@ -115,27 +114,27 @@ def _text(options: argparse.Namespace) -> str:
     return text.strip() if options.like else text
 
 
-def _painting(options: argparse.Namespace, text: str) -> ImageRequest:
+def _request(options: argparse.Namespace, text: str) -> ImageRequest:
     """What was said of the picture; with ``--like``, everything its file says but what is said differently here."""
-    painting = read(_bytes(options.like), Path(options.like).name)[0] if options.like else ImageRequest()
-    width, height = size(options.size)
+    request = read_png_metadata(_bytes(options.like), Path(options.like).name)[0] if options.like else ImageRequest()
+    width, height = image_size(options.size) or (0, 0)
     if options.steps is not None and options.steps < 1:
         raise BadInput("--steps must be at least 1.", "--steps 至少为 1。")
     if not 1 <= options.count <= MOST_PICTURES:
         raise BadInput(f"--count must be 1 to {MOST_PICTURES}.", f"--count 须在 1 到 {MOST_PICTURES} 之间。")
     if options.negative is not None:
-        painting = replace(painting, negative=options.negative)
+        request = replace(request, negative=options.negative)
     given = {"scheduler": options.scheduler, "width": width, "height": height}
-    painting = replace(painting, count=options.count, **{name: value for name, value in given.items() if value})
+    request = replace(request, count=options.count, **{name: value for name, value in given.items() if value})
     if options.steps is not None:
-        painting = replace(painting, steps=options.steps)
+        request = replace(request, steps=options.steps)
     if options.guidance is not None:
-        painting = replace(painting, guidance=max(0.0, options.guidance))
+        request = replace(request, guidance=max(0.0, options.guidance))
     if options.like and options.seed is not None:
-        painting = replace(painting, seed=options.seed)
+        request = replace(request, seed=options.seed)
     if options.like and text:
-        painting = replace(painting, prompt=text)
-    return painting
+        request = replace(request, prompt=text)
+    return request
 
 
 def _same_painter(options: argparse.Namespace, settings: Settings, catalogue: Catalogue) -> str:
@@ -145,7 +144,7 @@ def _same_painter(options: argparse.Namespace, settings: Settings, catalogue: Ca
     """
     if not options.like:
         return ""
-    made = read(_bytes(options.like), Path(options.like).name)[1]
+    made = read_png_metadata(_bytes(options.like), Path(options.like).name)[1]
     spec = next((spec for spec in catalogue.models if spec.id == made), None)
     if spec and not installed(spec, settings.models):
         raise not_installed(spec)

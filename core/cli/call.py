@@ -73,8 +73,8 @@ def _follow(held: Call, clock: FileClock, audio: Audio, options: argparse.Namesp
     from core.call.file_transport import hold, pieces
 
     seen, totals, status = 0, [], 0
-    line = None
-    for line in hold(held, clock, pieces(audio), options.echo):  # noqa: B007 — its last value is wanted
+    transport = None
+    for transport in hold(held, clock, pieces(audio), options.echo):  # noqa: B007 — its last value is wanted
         events, seen = held.after(seen)
         for event in events:
             totals += [event.total] if isinstance(event, Timed) and event.words is None else []
@@ -84,9 +84,9 @@ def _follow(held: Call, clock: FileClock, audio: Audio, options: argparse.Namesp
         _print(event, clock(), options)
         if isinstance(event, PhaseChanged) and event.en:
             status = 1
-    if options.out and line:
-        Path(options.out).write_bytes(wav(line.reply))
-    _sum_up(held, totals, line.starved if line else 0, options)
+    if options.out and transport:
+        Path(options.out).write_bytes(wav(transport.reply))
+    _sum_up(held, totals, transport.starved if transport else 0, options)
     return status
 
 

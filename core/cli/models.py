@@ -148,7 +148,7 @@ def _remove(options: argparse.Namespace) -> int:
     with _closed(settings, "Remove models", "删除模型"):
         for spec in [_known(settings).find(id) for id in options.ids]:
             if changes := remove(spec, load()):  # what the one before has changed is read again
-                keep(settings.home, **changes)
+                keep(settings.home, changes)
             _done("remove", spec.id, options.json)
     return 0
 
@@ -159,7 +159,7 @@ def _move(options: argparse.Namespace) -> int:
     settings = load()
     with _closed(settings, "Move the folder", "移动文件夹"):
         home = settings.home
-        steps = move(Path(options.folder), settings, lambda: None, lambda to: keep(home, models_folder=str(to)))
+        steps = move(Path(options.folder), settings, lambda: None, lambda to: keep(home, {"models_folder": str(to)}))
         _follow("models", steps, options.json)
     _done("move", "models", options.json)
     return 0

@@ -1,4 +1,4 @@
-"""One attempt at the missing files of a model, each from one of its sources."""
+"""Download batch: one attempt at the missing files of a model, each from one of its sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetch and verify models.
+"""Model download: ``fetch`` installs a model's files, ``verify`` hashes them.
 
 ``fetch`` works in ``<models>/.partial/<id>/``: files arrive there as ``<name>.part``, packages beside them, and what is
 whole and has the right sha256 moves to ``<models>/<id>/`` last. A lock keeps two processes from fetching one model at

@@ -1,4 +1,4 @@
-"""One file over HTTP: resumed where it stopped, hashed as it comes, renamed into place last.
+"""HTTP download of one file: resumed where it stopped, hashed as it comes, renamed into place last.
 
 A resumed part whose server ignores Range (RFC 9110, section 14) starts again; one whose hash turns out wrong is fetched
 once more from its first byte, so no ETag has to be remembered.

@@ -1,4 +1,4 @@
-"""One fetch a model at a time, across processes."""
+"""Download lock: one fetch a model at a time, across processes."""
 
 from __future__ import annotations
 

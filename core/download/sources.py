@@ -1,4 +1,4 @@
-"""Where a file's bytes can be had: a hub repository at a commit, packages on the Python index, a folder.
+"""Download sources: a hub repository at a commit, packages on the Python index, a folder.
 
 The ordinary clients say where to ask: huggingface_hub for the hub's address and token (``HF_ENDPOINT``, ``HF_TOKEN``),
 pip's own configuration for the index (``PIP_INDEX_URL``, ``pip config``), pypi-simple to read its pages (PEP 503, 691).

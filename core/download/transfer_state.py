@@ -1,4 +1,4 @@
-"""What the threads of one download share: how far they are, connections, the signal to stop; and how it is told."""
+"""Transfer state: what the threads of one download share (progress, connections, stop), and how it is reported."""
 
 from __future__ import annotations
 

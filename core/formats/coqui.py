@@ -1,4 +1,4 @@
-"""What a folder of a Coqui model says about itself, read from its JSON alone: no weights, no library of Coqui's.
+"""Coqui model folders, read from their JSON alone: no weights, no library of Coqui's.
 
 Paths in such a folder are those of the machine it was trained on. Only their last part counts, and only when that file
 lies in the folder.

@@ -1,4 +1,4 @@
-"""What a GGUF file says about itself, read without its weights: ggml's ``docs/gguf.md``, versions 2 and 3.
+"""GGUF headers, read without the weights: ggml's ``docs/gguf.md``, versions 2 and 3.
 
 A file comes from anywhere, so every length in it is checked against its end before it is believed.
 """

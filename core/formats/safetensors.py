@@ -1,4 +1,4 @@
-"""What a safetensors file holds, read without its weights: eight bytes of length, a JSON header, then the tensors."""
+"""Safetensors headers, read without the weights: eight bytes of length, a JSON header, then the tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders as people write them, files read and copied piece by piece, and what is said when a disk is full."""
+"""Paths and disks: folders as people write them, copies piece by piece, and what is said when a disk is full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this machine is, and which builds of torch and llama-cpp-python fit it. Standard library only."""
+"""Hardware detection: CPU, memory, GPUs, and which builds of torch and llama-cpp-python fit. Standard library only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes and mends Parlor's own Python environment. Standard library only: it runs before anything is installed.
+"""Installation: makes and mends Parlor's own environment. Standard library only: it runs before anything is installed.
 
 The stamp is written last and taken away first, so an environment with a matching stamp is whole, and one whose making
 was interrupted, however roughly, is gone over again by the next start.

@@ -1,4 +1,4 @@
-"""Words and progress in the terminal, in the person's language. Standard library only: start.py speaks through it."""
+"""Terminal output in the person's language: words and progress. Standard library only: start.py speaks through it."""
 
 from __future__ import annotations
 

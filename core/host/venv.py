@@ -1,4 +1,4 @@
-"""The environment ``.venv``: where it is, what it holds, and how a command runs in it. Standard library only."""
+"""The virtual environment ``.venv``: where it is, what it holds, how a command runs in it. Standard library only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that only a hub repository's name is known of: looked up with the hub's own client, pinned, noted.
+"""Import from the hub: ``look_up`` recognises a repository by name and notes it pinned; ``pin`` pins a known one.
 
 What the repository holds is recognised by the same eyes as a folder on this machine (``core.importer.detect_folder``);
 only its small files are fetched for that, into the folder where the download goes on from them.
@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +27,7 @@ from core.catalogue.spec import File, ModelSpec, Repository
 from core.download.lock import alone
 from core.download.transfer_state import Stopped, TransferState
 from core.errors import BadInput, DownloadFailed, ParlorError
+from core.host.background import Background
 from core.importer.detect_folder import classify
 from core.importer.hub_files import Repo, look_at
 from core.importer.to_spec import check_id, for_task, free_id, model_spec
@@ -173,21 +174,20 @@ def _keep(repo: Repo, spec: ModelSpec, staging: Path) -> None:
 def _aside(work: Callable[[TransferState], T], note: str, note_zh: str) -> Generator[Progress, None, T]:
     """Do ``work`` on a thread of its own, so that nobody waits for a hub that hangs. Raises what it raises."""
     flow, done = TransferState(), list[T]()
-    trouble: list[BaseException] = []
+    errors: list[ParlorError | None] = []
 
-    def run() -> None:
+    def look() -> None:
         try:
-            done.append(work(flow))
-        except (ParlorError, Stopped) as error:
-            trouble.append(error)
+            with suppress(Stopped):  # nobody waits for it any more
+                done.append(work(flow))
         except OSError as error:
-            trouble.append(DownloadFailed(f"{note}: {error}", f"{note_zh}：{error}"))
+            raise DownloadFailed(f"{note}: {error}", f"{note_zh}：{error}") from error
 
-    thread = threading.Thread(target=run, name="hub", daemon=True)
-    thread.start()
+    thread = Background("hub", DownloadFailed(f"{note}: it failed", f"{note_zh}：失败"))
+    thread.run(look, errors.append)
     give_up = time.monotonic() + PATIENCE
     try:
-        while thread.is_alive():
+        while thread.alive:
             yield Progress("download", None, note, note_zh)
             thread.join(TICK)
             if time.monotonic() > give_up:
@@ -196,6 +196,6 @@ def _aside(work: Callable[[TransferState], T], note: str, note_zh: str) -> Gener
                 )
     finally:
         flow.stop()
-    if done:
-        return done[0]
-    raise trouble[0] if trouble else DownloadFailed(f"{note}: it failed", f"{note_zh}：失败")
+    for error in filter(None, errors):
+        raise error
+    return done[0]

@@ -1,4 +1,4 @@
-"""Adding a model that lies on this machine: recognised, hashed, taken into the models folder, noted in the catalogue.
+"""Import from this machine: a model recognised, hashed, taken into the models folder, noted in the catalogue.
 
 Weights are hard-linked where the disk allows it; small files, which people edit, and the rest are copied. They come to
 ``<models>/.partial/<id>/`` first, then the entry is written, then they move to their place: what fails or is stopped

@@ -1,4 +1,4 @@
-"""Models that come as a folder: each kind known by its JSON files, its weights taken in formats that run no code."""
+"""Format detection for folders: each kind known by its JSON files, weights only in formats that run no code."""
 
 from __future__ import annotations
 

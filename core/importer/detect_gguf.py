@@ -1,4 +1,4 @@
-"""GGUF files: which of several to take, the parts of one that is split, and the file (mmproj) that lets a model see."""
+"""Format detection for GGUF: which of several files, the parts of a split one, and the mmproj that lets a model see."""
 
 from __future__ import annotations
 

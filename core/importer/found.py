@@ -1,4 +1,4 @@
-"""What a folder, a file or a hub repository turns out to be, and what it is looked at through."""
+"""Detected models: what a folder, a file or a repository turns out to be, and the listing it is detected in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A repository on the Hugging Face hub, at one commit, as something to recognise a model in."""
+"""File listing of a Hugging Face repository at one commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file or a folder of this machine as something to recognise a model in."""
+"""File listing of a file or folder of this machine."""
 
 from __future__ import annotations
 

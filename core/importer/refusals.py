@@ -1,4 +1,4 @@
-"""Why a folder or file cannot be used, and what the person can do about it."""
+"""Refusals: why a folder or file cannot be used, and what the person can do about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what was found to an entry of the catalogue: its task, its id, and for an adapter the model it belongs to."""
+"""Catalogue entry of a detected model: its task, its id, and for an adapter the model it belongs to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Care of models in the background: fetch, check, add, move. A thread each, so that a page can show and stop them.
+"""Background jobs on models: get, verify, add, move, at most one a key, so that a page can show and stop them.
 
 A job's key is the model's id when one is fetched or checked, ``add`` while one is added and ``move`` while the folder
 of all is moved.
@@ -6,10 +6,9 @@ of all is moved.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Generator
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,10 +16,10 @@ from typing import Protocol
 from core.catalogue import licences as terms
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed, ParlorError
+from core.host.background import Background
 from core.settings import Settings
 from core.types.events import Progress
 
-LOG = logging.getLogger(__name__)
 ADD, MOVE = "add", "move"
 
 Steps = Generator[Progress, None, object]
@@ -44,7 +43,7 @@ class Job:
 
     progress: Progress
     undo: Callable[[], None]
-    stopping: bool = False
+    work: Background
     cancelled: bool = False
 
 
@@ -79,16 +78,16 @@ class Jobs:
 
         self._start(spec.id, verify(spec, self._app.settings.models))
 
-    def add(self, path: Path | str, task: str = "", id: str = "", base: str = "") -> None:
-        """Take in the model in ``path``, a file or folder (``core.importer.add_local``).
+    def add(self, path: Path | str, task: str = "", model: str = "", base: str = "") -> None:
+        """Take in the model in ``path``, a file or folder (``core.importer.add_local``), under the id ``model``.
 
         Raises BadInput while another is added.
         """
         from core.importer.add_local import adopt
 
-        self._start(ADD, self._adding(adopt(Path(path), self._app.settings, task, id, base)))
+        self._start(ADD, self._adding(adopt(Path(path), self._app.settings, task, model, base)))
 
-    def add_from_hub(self, name: str, task: str = "", id: str = "", file: str = "") -> None:
+    def add_from_hub(self, name: str, task: str = "", model: str = "", file: str = "") -> None:
         """Look ``owner/name`` up on the hub, note it in the person's catalogue, and fetch it
         (``core.importer.add_hub``).
 
@@ -103,7 +102,7 @@ class Jobs:
         before = ids(settings)
 
         def steps() -> Steps:
-            spec = yield from look_up(name, settings, task, id, file)
+            spec = yield from look_up(name, settings, task, model, file)
             found.append(spec)
             self._added = spec.id
             self._app.reload()
@@ -158,7 +157,7 @@ class Jobs:
     def pause(self, key: str) -> None:
         """Stop at the next moment; what has come is kept for going on."""
         if job := self._jobs.get(key):
-            job.stopping = True
+            job.work.stop()
 
     def cancel(self, key: str) -> None:
         """Stop at the next moment and undo: what was fetched, taken in, copied or noted by the job goes again.
@@ -166,7 +165,8 @@ class Jobs:
         The commit at which a model was pinned when its files were looked up stays noted.
         """
         if job := self._jobs.get(key):
-            job.stopping = job.cancelled = True
+            job.cancelled = True
+            job.work.stop()
 
     def dismiss(self, key: str) -> None:
         """Forget how the last attempt ended."""
@@ -179,9 +179,9 @@ class Jobs:
             self._refuse(key)
             if key in self._jobs:
                 return
-            self._jobs[key] = job = Job(Progress("download", None), undo)
+            self._jobs[key] = job = Job(Progress("download", None), undo, Background(f"job {key}", _broke()))
             self.dismiss(key)
-        threading.Thread(target=self._work, args=(key, job, steps), name=f"job {key}", daemon=True).start()
+        self._begin(key, job, steps)
 
     def _refuse(self, key: str) -> None:
         """Raises BadInput when what is under way keeps ``key`` from beginning. The lock is held."""
@@ -199,34 +199,34 @@ class Jobs:
                 "Another model is being added. Wait for it, or cancel it.", "正在添加另一个模型，请等待或取消。"
             )
 
-    def _work(self, key: str, job: Job, steps: Steps) -> None:
-        try:
-            self._drive(job, steps)
-            self._app.reload()
-            if not job.stopping:
+    def _begin(self, key: str, job: Job, steps: Steps) -> None:
+        def each(step: Progress) -> None:
+            job.progress = step
+
+        def ended(error: ParlorError | None) -> None:
+            error = error or job.work.outcome(lambda: self._settle(job))
+            if error:
+                self._trouble[key] = error
+            elif not job.work.stopping:
                 self._said[key] = job.progress
-        except ParlorError as error:
-            self._trouble[key] = error
-        except Exception:  # a thread's last word: whatever it is, the person must hear of it
-            LOG.exception("The job %s failed", key)
-            self._trouble[key] = EngineFailed(
-                "This failed unexpectedly; parlor.log in the data folder says why. Try again.",
-                "操作意外失败，原因见数据文件夹中的 parlor.log。请重试。",
-            )
-        finally:
             del self._jobs[key]
 
-    def _drive(self, job: Job, steps: Steps) -> None:
-        """To the end, or until the job is stopped; a cancelled one is undone."""
-        with closing(steps):
-            for step in steps:
-                job.progress = step
-                if job.stopping:
-                    break
+        job.work.drive(steps, each, ended)
+
+    def _settle(self, job: Job) -> None:
+        """After its last step: a cancelled one is undone, and the app sees what has changed."""
         if job.cancelled:
             job.undo()
+        self._app.reload()
 
     def _adding(self, steps: Generator[Progress, None, ModelSpec]) -> Steps:
         spec = yield from steps
         self._added = spec.id
         return spec
+
+
+def _broke() -> EngineFailed:
+    return EngineFailed(
+        "This failed unexpectedly; parlor.log in the data folder says why. Try again.",
+        "操作意外失败，原因见数据文件夹中的 parlor.log。请重试。",
+    )

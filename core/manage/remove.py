@@ -1,4 +1,4 @@
-"""Taking models away: what is left of unfinished downloads, installed files, and the person's own entries."""
+"""Removing models: installed files, what is left of unfinished downloads, and the person's own entries."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ def drop(spec: ModelSpec, models_folder: Path, patience: float = 20.0) -> None:
     _delete(spec, models_folder, (models_folder / ".partial" / spec.id,), patience)
 
 
-def remove(spec: ModelSpec, settings: Settings) -> dict[str, str]:
+def remove(spec: ModelSpec, settings: Settings) -> dict[str, object]:
     """Delete a model, its adapters and what is left of downloads of it; its entry leaves the person's catalogue.
 
     A shipped model stays known; one that was pinned when it was fetched is looked up anew the next time. Returns the
-    settings that named the model or its adapter, each with its new value: whoever holds the settings has to change
+    settings that named the model or its adapter, by key with new values: whoever holds the settings has to change
     them. Raises BadInput while another program fetches it or holds its files; whether it is loaded is not known here.
     """
     models, adapter = settings.models, settings.adapter
-    changes = {role: "" for role in ROLES if getattr(settings, role) == spec.id}
+    changes: dict[str, object] = {role: "" for role in ROLES if getattr(settings, role) == spec.id}
     if adapter and settings.see in ("", spec.id) and (models / spec.id / "adapters" / adapter).is_dir():
         changes["adapter"] = ""
     _delete(spec, models, (models / spec.id, models / ".partial" / spec.id), patience=0)
     forget(spec.id, settings)
-    if spec.id in settings.pinned.split():
-        changes["pinned"] = " ".join(id for id in settings.pinned.split() if id != spec.id)
+    if spec.id in settings.memory.pinned:
+        changes["memory.pinned"] = tuple(id for id in settings.memory.pinned if id != spec.id)
     return changes
 
 

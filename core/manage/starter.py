@@ -1,4 +1,4 @@
-"""The starter models: fetched once, with a bar in the terminal."""
+"""The starter models: ``fetch`` gets what is missing of them, with a bar in the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings made safe to use: ``open_audio`` decodes any common file to 16 kHz s16 mono; WAV files and resampling."""
+"""Audio decoding: ``open_audio`` makes any common recording 16 kHz s16 mono; resampling and WAV."""
 
 from __future__ import annotations
 

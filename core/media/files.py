@@ -1,4 +1,4 @@
-"""Files as people hand them over: ``open_file`` tells pictures, recordings and texts apart by their bytes."""
+"""File type detection: ``open_file`` tells pictures, recordings and texts apart by their bytes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""What a person hands over, made safe to use: pictures, recordings and texts are decoded in full, or refused.
+"""Image decoding: ``open_image`` gives a picture upright, opaque, PNG or JPEG, of bounded size, without metadata.
 
-A file is judged by its content, never by its name. What comes out is plain: a picture is upright, opaque, PNG or JPEG,
-of bounded size and without metadata (no place, no camera); a recording is 16 kHz s16 mono; a text is str.
+A file is judged by its content, never by its name. Neither place nor camera of a photograph is kept.
 """
 
 from __future__ import annotations

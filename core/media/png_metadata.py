@@ -1,4 +1,4 @@
-"""How a picture was made, inside its own file: two PNG text chunks, from which the same picture can be made again.
+"""PNG metadata: how a picture was made, in two text chunks from which the same picture can be made again.
 
 ``parameters`` is the text that AUTOMATIC1111's web UI writes and many programs read
 (https://github.com/AUTOMATIC1111/stable-diffusion-webui, ``modules/infotext_utils.py``); ``parlor`` is JSON with
@@ -31,31 +31,31 @@ _SAMPLERS = {  # A1111's names for what diffusers calls by class
 _SCHEDULERS = {name: scheduler for scheduler, name in _SAMPLERS.items()}
 
 
-def written(image: Image, painting: ImageRequest, made_by: Provenance) -> Image:
+def write_png_metadata(image: Image, request: ImageRequest, made_by: Provenance) -> Image:
     """The PNG ``image`` with how it was made in its text chunks; its pixels stay."""
     chunks = PngInfo()
-    chunks.add_itxt("parameters", parameters(painting, made_by))
+    chunks.add_itxt("parameters", parameters(request, made_by))
     made = {"model": made_by.model, "revision": made_by.revision, "sha256": made_by.sha256}
-    chunks.add_itxt("parlor", json.dumps({"format": FORMAT, **made, "painting": asdict(painting)}, ensure_ascii=False))
+    chunks.add_itxt("parlor", json.dumps({"format": FORMAT, **made, "painting": asdict(request)}, ensure_ascii=False))
     out = io.BytesIO()
     with PIL.Image.open(io.BytesIO(image.data)) as picture:
         picture.save(out, "PNG", pnginfo=chunks)
     return Image(out.getvalue(), "image/png")
 
 
-def parameters(painting: ImageRequest, made_by: Provenance) -> str:
-    """``painting`` in A1111's words. Line ends in prompts become spaces, since lines have a meaning there."""
-    lines = [_line(painting.prompt)]
-    if painting.negative:
-        lines.append(f"Negative prompt: {_line(painting.negative)}")
-    sampler = _SAMPLERS.get(painting.scheduler, painting.scheduler)
-    settings = [f"Steps: {painting.steps}", f"Sampler: {sampler}", f"CFG scale: {painting.guidance:g}"]
-    settings += [f"Seed: {painting.seed}", f"Size: {painting.width}x{painting.height}"]
+def parameters(request: ImageRequest, made_by: Provenance) -> str:
+    """``request`` in A1111's words. Line ends in prompts become spaces, since lines have a meaning there."""
+    lines = [_line(request.prompt)]
+    if request.negative:
+        lines.append(f"Negative prompt: {_line(request.negative)}")
+    sampler = _SAMPLERS.get(request.scheduler, request.scheduler)
+    settings = [f"Steps: {request.steps}", f"Sampler: {sampler}", f"CFG scale: {request.guidance:g}"]
+    settings += [f"Seed: {request.seed}", f"Size: {request.width}x{request.height}"]
     settings += [f"Model hash: {made_by.sha256[:10]}", f"Model: {made_by.model}"]
     return "\n".join([*lines, ", ".join(settings)])
 
 
-def read(data: bytes, name: str) -> tuple[ImageRequest, str]:
+def read_png_metadata(data: bytes, name: str) -> tuple[ImageRequest, str]:
     """How the picture file ``data`` was made, and by which model (its id, empty when unknown).
 
     Raises BadInput when the file is no picture or does not say.
@@ -79,8 +79,8 @@ def read(data: bytes, name: str) -> tuple[ImageRequest, str]:
 def _from_json(text: str) -> tuple[ImageRequest, str] | None:
     try:
         made = json.loads(text)
-        painting = from_values(made["painting"])
-        return (painting, str(made["model"])) if painting.prompt else None
+        request = from_values(made["painting"])
+        return (request, str(made["model"])) if request.prompt else None
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None
 
@@ -91,7 +91,7 @@ def _from_parameters(text: str) -> tuple[ImageRequest, str] | None:
     size = re.fullmatch(r"(\d{1,5})x(\d{1,5})", settings.get("Size", ""))
     try:
         prompt, _, negative = body.partition("\nNegative prompt: ")
-        painting = ImageRequest(
+        request = ImageRequest(
             prompt=prompt.strip(),
             negative=negative.strip(),
             width=int(size[1]) if size else 0,
@@ -103,7 +103,7 @@ def _from_parameters(text: str) -> tuple[ImageRequest, str] | None:
         )
     except (LookupError, ValueError):
         return None
-    return painting, settings.get("Model", "")
+    return request, settings.get("Model", "")
 
 
 def _scheduler(sampler: str) -> str:

@@ -1,4 +1,4 @@
-"""What is said of a file that cannot be used."""
+"""Errors of files that cannot be decoded."""
 
 from __future__ import annotations
 

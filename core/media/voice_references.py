@@ -1,4 +1,4 @@
-"""Recordings of people in whose voice Parlor may speak, each kept with the consent that its owner gave.
+"""Voice cloning references: recordings in whose voice Parlor may speak, each with its owner's consent.
 
 ``<home>/voices/<slug>/`` holds ``recording.wav`` and ``consent.json``: whose voice it is, who agreed, in which words
 and when, and the sha256 of that very recording. Without consent nothing is kept, and a recording that is no longer

@@ -1,6 +1,6 @@
-"""Does a person want a picture drawn? Judged from their words in English and Chinese, by tables of phrases.
+"""Draw intent: ``wants_picture`` says what a person wants drawn, if anything, by tables of English and Chinese phrases.
 
-A wish stands at the start of a sentence, after words of politeness: "could you please draw me a cat", "请帮我画一只猫".
+A request stands at the start of a sentence, after words of politeness: "could you draw me a cat", "请帮我画一只猫".
 Everything else that has to do with drawing (how it is done, who painted what, a conclusion to draw, code that plots)
 is talk. ``tests/core/pipeline/router_cases.toml`` holds the cases. Phrases may hold regular expressions; a space stands
 for any white space; repetition is bounded, so that no text takes long.
@@ -17,7 +17,7 @@ def _words(table: str) -> tuple[str, ...]:
     return tuple(re.split(r",\s+|\s*\n\s*", table.strip()))
 
 
-LONGEST_WISH = 1500  # characters; a longer text is something pasted
+LONGEST = 1500  # characters; a longer text is something pasted
 
 COMMANDS = _words("/draw, /paint, /image, /imagine, /画图, /画")
 
@@ -117,9 +117,9 @@ ENDINGS_ZH = _words("""
 
 
 def wants_picture(text: str) -> str | None:
-    """What ``text`` asks to have drawn, in its own words; None when it is no wish for a picture."""
+    """What ``text`` asks to have drawn, in its own words; None when it asks for no picture."""
     text = text.strip()
-    if len(text) > LONGEST_WISH:
+    if len(text) > LONGEST:
         return None
     command = _COMMAND.fullmatch(text)
     if command:
@@ -127,12 +127,12 @@ def wants_picture(text: str) -> str | None:
     text = _CHINESE_END.sub("", _ENGLISH_END.sub("", text))
     if _TALK.search(_plain(text)):
         return None
-    found = (_wish(text, start, whole) for start, whole in _starts(text))
+    found = (_request_from(text, start, whole) for start, whole in _starts(text))
     return next((thing for thing in found if thing), None)
 
 
 def _starts(text: str) -> Iterator[tuple[int, bool]]:
-    """Where a wish may begin: the first and the last sentence, and (False) any clause after a comma."""
+    """Where a request may begin: the first and the last sentence, and (False) any clause after a comma."""
     sentences = [0, *(match.end() for match in re.finditer(r"[.!?](?=\s)\s*|[。！？；\n]\s*", text))]
     yield 0, True
     yield sentences[-1], True
@@ -140,8 +140,8 @@ def _starts(text: str) -> Iterator[tuple[int, bool]]:
         yield match.end(), False
 
 
-def _wish(text: str, start: int, whole: bool) -> str | None:
-    """The thing wished for from ``start`` on; in the middle of a sentence only an outright Chinese request counts."""
+def _request_from(text: str, start: int, whole: bool) -> str | None:
+    """The thing asked for from ``start`` on; in the middle of a sentence only an outright Chinese request counts."""
     for pattern in (*_ENGLISH, *_CHINESE) if whole else _CHINESE:
         match = pattern.match(_plain(text), start)
         if match and (whole or match["asked"]):

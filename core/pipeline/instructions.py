@@ -19,8 +19,8 @@ INSTRUCTIONS = (
 BRIEF_INSTRUCTIONS = "You are a helpful assistant."
 
 
-def instructions(scene: TurnContext, spec: ModelSpec) -> Message:
+def instructions(context: TurnContext, spec: ModelSpec) -> Message:
     """The system message: the person's own words or Parlor's, and the language to answer in when one was asked for."""
-    language = {"en": "\nAnswer in English.", "zh": "\n请用简体中文回答。"}.get(scene.turn.language, "")
+    language = {"en": "\nAnswer in English.", "zh": "\n请用简体中文回答。"}.get(context.turn.language, "")
     own = INSTRUCTIONS if len(spec.languages) > 1 else BRIEF_INSTRUCTIONS
-    return Message("system", (Text((scene.settings.instructions or own) + language),))
+    return Message("system", (Text((context.settings.instructions or own) + language),))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
 from core.catalogue.spec import Catalogue, ModelSpec, Task, installed
 from core.errors import BadInput
@@ -31,7 +32,7 @@ def choose(catalogue: Catalogue, settings: Settings) -> Choice:
         seeing = None
     if seeing and not seeing.miniature and not settings.chat and not (chat and installed(chat, settings.models)):
         chat = seeing
-    return Choice(
+    choice = Choice(
         listen=first("hear", settings.hear),
         read=first("read", settings.read),
         chat=chat,
@@ -40,6 +41,8 @@ def choose(catalogue: Catalogue, settings: Settings) -> Choice:
         speak=first("speak", settings.speak),
         writer=_writer(catalogue, settings, chat),
     )
+    specs = (choice.listen, choice.read, chat, seeing, choice.paint, choice.speak, choice.writer)
+    return replace(choice, installed=frozenset(spec.id for spec in specs if spec and installed(spec, settings.models)))
 
 
 def _writer(catalogue: Catalogue, settings: Settings, chat: ModelSpec | None) -> ModelSpec | None:
@@ -63,14 +66,14 @@ def _fitting(spec: ModelSpec, task: Task) -> ModelSpec:
 def sampling(settings: Settings) -> Sampling:
     """As the person has set it, with a fresh seed."""
     return Sampling(
-        settings.temperature,
-        settings.top_p,
-        settings.min_p,
-        settings.max_tokens,
-        fresh_seed(),
+        settings.sampling.temperature,
+        settings.sampling.top_p,
+        settings.sampling.min_p,
+        settings.sampling.max_tokens,
+        new_seed(),
         adapter=settings.adapter,
     )
 
 
-def fresh_seed() -> int:
+def new_seed() -> int:
     return secrets.randbelow(SEEDS)

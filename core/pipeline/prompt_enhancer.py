@@ -1,23 +1,26 @@
-"""From a wish in a person's words to a painter's prompt: the chat model writes it in English, with more to see in it.
+"""Prompt enhancer: ``enhance_prompt`` has the chat model write a painter's prompt, in English, with more to see in it.
 
-Painters of Stable Diffusion's kind were trained on English captions, and on long ones: of a wish in Chinese they
+Painters of Stable Diffusion's kind were trained on English captions, and on long ones: of one in Chinese they
 understand nothing, and of a short one they decide the rest by chance.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
 
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed, NotEnoughMemory, WorkerDied
-from core.pipeline.turn_context import TurnContext, leased
-from core.text.script import chinese
-from core.types.events import Event, Progress, Tick
+from core.pipeline.turn_context import TurnContext, timed
+from core.pipeline.turn_record import provenance
+from core.runtime.engines import RemoteChat
+from core.runtime.lease import leased
+from core.runtime.worker import Worker
+from core.text.script import has_han
+from core.types.events import Event, ModelUsed, Progress, Tick
 from core.types.generation import Sampling
 from core.types.messages import Message, Text
 
-SHORT = 6  # words; a longer English wish is a prompt already, and so is what comes of writing one
+SHORT = 6  # words; a longer English request is a prompt already, and so is what comes of writing one
 LONGEST = 60  # words: CLIP reads 77 tokens
 GRAMMAR = r"root ::= [A-Za-z] [A-Za-z0-9 ,'()-]{10,360}"  # one line of plain English, nothing around it
 TOKENS = 90
@@ -33,54 +36,56 @@ EXAMPLES = (
 )  # fmt: skip
 
 
-def wants_words(prompt: str, spec: ModelSpec) -> bool:
+def needs_enhancing(prompt: str, spec: ModelSpec) -> bool:
     """Whether ``prompt`` is too short for the painter ``spec``, or in a language it does not understand."""
-    return foreign(prompt, spec) or len(prompt.split()) < SHORT
+    return is_foreign(prompt, spec) or len(prompt.split()) < SHORT
 
 
-def foreign(prompt: str, spec: ModelSpec) -> bool:
+def is_foreign(prompt: str, spec: ModelSpec) -> bool:
     """Whether ``prompt`` is in Chinese and the painter does not know Chinese."""
-    return "zh" not in spec.languages and chinese(prompt)
+    return "zh" not in spec.languages and has_han(prompt)
 
 
-def enhanced(scene: TurnContext, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
-    """The prompt that the chat model ``writer`` makes of ``wish``; empty when it cannot, or makes nothing of it."""
+def enhance_prompt(context: TurnContext, writer: ModelSpec, request: str) -> Generator[Event, None, str]:
+    """The prompt that the chat model ``writer`` makes of ``request``; empty when it cannot, or makes nothing of it."""
     try:
-        text = yield from _written(scene, writer, wish)
-    except (NotEnoughMemory, EngineFailed, WorkerDied):  # a wish can be painted as it stands
+        text = yield from _generate(context, writer, request)
+    except (NotEnoughMemory, EngineFailed, WorkerDied):  # a request can be painted as it stands
         return ""
-    prompt = _trimmed(text.strip().partition("\n")[0])
+    prompt = _trim(text.strip().partition("\n")[0])
     if len(prompt.split()) < SHORT:
         return ""
-    scene.ledger.made("prompt", writer, temperature=0.0)
+    yield ModelUsed(provenance("prompt", writer, temperature=0.0))
     return prompt
 
 
-def _written(scene: TurnContext, writer: ModelSpec, wish: str) -> Generator[Event, None, str]:
+def _generate(context: TurnContext, writer: ModelSpec, request: str) -> Generator[Event, None, str]:
+    grammar = GRAMMAR if writer.engine == "llama" else ""  # only llama.cpp holds a model to one
+    sampling = Sampling(temperature=0.0, max_tokens=TOKENS, seed=context.sampling.seed, grammar=grammar)
+    with (yield from leased(context.pool, writer)) as worker:
+        return (yield from timed("prompt", _reply(worker, _messages(request), sampling)))
+
+
+def _reply(worker: Worker, messages: tuple[Message, ...], sampling: Sampling) -> Generator[Event, None, str]:
     text = ""
-    with (yield from leased(scene.ledger, scene.pool, writer)) as worker:
-        began = time.monotonic()
-        yield Progress("prompt", None, "Writing the prompt", "正在撰写提示词")
-        grammar = GRAMMAR if writer.engine == "llama" else ""  # only llama.cpp holds a model to one
-        sampling = Sampling(temperature=0.0, max_tokens=TOKENS, seed=scene.sampling.seed, grammar=grammar)
-        with worker.call("reply", _asked(wish), sampling, "painter's prompts") as call:
-            for item in call:
-                if isinstance(item, str):
-                    text += item
-                elif isinstance(item, Tick):
-                    yield item
-        scene.ledger.spent("prompt", began)
+    yield Progress("prompt", None, "Writing the prompt", "正在撰写提示词")
+    with RemoteChat(worker).reply(messages, sampling, "painter's prompts") as call:
+        for item in call:
+            if isinstance(item, str):
+                text += item
+            elif isinstance(item, Tick):
+                yield item
     return text
 
 
-def _asked(wish: str) -> tuple[Message, ...]:
+def _messages(request: str) -> tuple[Message, ...]:
     messages = [Message("system", (Text(INSTRUCTIONS),))]
     for example, prompt in EXAMPLES:
         messages += Message("user", (Text(example),)), Message("assistant", (Text(prompt),))
-    return (*messages, Message("user", (Text(wish),)))
+    return (*messages, Message("user", (Text(request),)))
 
 
-def _trimmed(text: str) -> str:
+def _trim(text: str) -> str:
     """At most ``LONGEST`` words, ended where a phrase ends."""
     words = " ".join(text.split()).split(" ")
     if len(words) <= LONGEST and len(text) < 340:

@@ -1,154 +1,188 @@
-"""The only place that runs a turn: understand what was handed over, answer it, and speak while the words still come."""
+"""Running a turn: ``respond`` understands what was handed over, answers it, and speaks while the words still come."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
 
-from core.catalogue.spec import ModelSpec, installed
+from core.catalogue.spec import ModelSpec
 from core.pipeline.draw import draw
 from core.pipeline.instructions import instructions
 from core.pipeline.route import route
 from core.pipeline.speech import SpeechStream
-from core.pipeline.starter_vision import NOTE, asked, look, told
-from core.pipeline.turn_context import TurnContext, TurnRecord, leased
+from core.pipeline.starter_vision import STARTER_NOTICE, description_prompt, insert_description, question_prompt
+from core.pipeline.turn_context import TurnContext, timed
+from core.pipeline.turn_record import TurnRecord, fold, provenance
 from core.pipeline.understand import understand
-from core.runtime.lease import needed
+from core.runtime.engines import RemoteChat
+from core.runtime.lease import leased, needed
 from core.runtime.pool import Pool
+from core.runtime.worker import Worker
 from core.settings import Settings
-from core.text.script import chinese
-from core.types.events import Delta, Done, Event, Progress, Tick, Understood
-from core.types.generation import MessagesDropped, Usage
+from core.text.script import has_han
+from core.types.events import (
+    Complete,
+    Delta,
+    Done,
+    Event,
+    FirstToken,
+    ModelUsed,
+    Notice,
+    Progress,
+    Tick,
+    Understood,
+)
+from core.types.generation import MessagesDropped, Sampling, Usage
 from core.types.messages import Audio, Image, Message
 
 ENDED_EARLY = {
-    "length": (
+    "length": Notice(
         "The answer reached the longest length set in Settings and ends here.",
         "回答已达到设置中的最大长度，到此为止。",
     ),
-    "context": (
+    "context": Notice(
         "The conversation fills the model's context, so the answer ends here. Start a new one, or allow more context.",
         "对话已占满模型的上下文，回答到此为止。请新建对话，或增大上下文长度。",
     ),
 }
 
 
-def respond(scene: TurnContext) -> Generator[Event, None, None]:
+def respond(context: TurnContext) -> Generator[Event, None, None]:
     """Run a turn to its end: Understood once, then Deltas and Sounds, or a Prompt and Pictures, then Done.
 
-    Closing this stops every engine in it.
+    Done holds the fold of the events before it. Closing this stops every engine in it.
 
-    Raises NotInstalled, NotEnoughMemory, BadInput, EngineFailed and WorkerDied; ``scene.ledger`` then holds what there
-    was.
+    Raises NotInstalled, NotEnoughMemory, BadInput, EngineFailed and WorkerDied; the answer so far is then the fold of
+    what was emitted.
     """
-    question = yield from understand(scene, route(scene.turn, scene.history, scene.choice))
-    yield Understood(question)
-    plan = route(replace(scene.turn, parts=question.parts), scene.history, scene.choice)
-    if plan.draw:
-        yield from draw(scene, plan)
-        yield Done(scene.ledger.answer(cut=False))
-        return
-    chat = needed(plan.chat, "answer", "回答")
-    if plan.look and not installed(chat, scene.settings.models):
-        chat = plan.look
-    elif plan.look:
-        question = yield from _look(scene, plan.look, question)
-    voice = SpeechStream(plan.speak, scene.pool, scene.settings, scene.ledger, scene.live) if plan.speak else None
-    try:
-        yield from _write(scene, chat, question, voice)
-        if voice:
-            yield from voice.finish()
-    finally:
-        if voice:
-            voice.close()
-    yield Done(scene.ledger.answer(cut=False))
+    record = TurnRecord()
+    with contextlib.closing(_answer(context)) as events:
+        for event in events:
+            record = record.add(event)
+            yield event
+    yield Done(record.message(cut=False))
 
 
 def read_aloud(message: Message, spec: ModelSpec, pool: Pool, settings: Settings) -> Generator[Event, None, None]:
     """Speak an answer that is already there: Sounds, clause by clause, then Done with the sound added to it."""
-    ledger = TurnRecord()
-    voice = SpeechStream(spec, pool, settings, ledger)
+    events: list[Event] = []
+    speech = SpeechStream(spec, pool, settings)
     try:
-        voice.write(message.text)
-        yield from voice.finish()
+        speech.write(message.text)
+        for event in speech.finish():
+            events.append(event)
+            yield event
     finally:
-        voice.close()
-    said = ledger.answer(cut=False)
+        speech.close()
+    said = fold(events).message(cut=False)
     yield Done(replace(message, parts=message.parts + said.parts, made_by=message.made_by + said.made_by))
 
 
-def _look(scene: TurnContext, spec: ModelSpec, question: Message) -> Generator[Event, None, Message]:
-    """The question as the chat model gets it once the miniature eyes ``spec`` have told what the picture shows."""
+def _answer(context: TurnContext) -> Generator[Event, None, None]:
+    """The events of a turn but Done."""
+    question = yield from understand(context, route(context.turn, context.history, context.choice))
+    yield Understood(question)
+    plan = route(replace(context.turn, parts=question.parts), context.history, context.choice)
+    if plan.draw:
+        yield from draw(context, plan)
+        return
+    chat = needed(plan.chat, "answer", "回答")
+    if plan.look and not context.choice.has(chat):
+        chat = plan.look
+    elif plan.look:
+        question = yield from _look(context, plan.look, question)
+    speech = SpeechStream(plan.speak, context.pool, context.settings, context.live) if plan.speak else None
+    try:
+        yield from _write(context, chat, question, speech)
+        if speech:
+            yield from speech.finish()
+    finally:
+        if speech:
+            speech.close()
+
+
+def _look(context: TurnContext, spec: ModelSpec, question: Message) -> Generator[Event, None, Message]:
+    """The question as the chat model gets it once the starter model ``spec`` has described its picture."""
+    yield STARTER_NOTICE
+    with (yield from leased(context.pool, spec)) as worker:
+        seen = (yield from timed("look", _description(context, worker, question))).strip()
+    yield ModelUsed(provenance("look", spec, seen=seen))
+    return insert_description(question, seen)
+
+
+def _description(context: TurnContext, worker: Worker, question: Message) -> Generator[Event, None, str]:
+    """What the model in ``worker`` sees in the question's picture."""
     seen = ""
-    wanted = look(question, chinese(question.text))
-    yield NOTE
-    with (yield from leased(scene.ledger, scene.pool, spec)) as worker:
-        began = time.monotonic()
-        yield Progress("look", None, "Looking at the picture", "正在看图")
-        sampling = replace(scene.sampling, adapter="", temperature=0.0)
-        with worker.call("reply", (wanted,), sampling, scene.conversation) as call:
-            for item in call:
-                if isinstance(item, str):
-                    seen += item
-                elif isinstance(item, Tick | Progress):
-                    yield item
-        scene.ledger.spent("look", began)
-    scene.ledger.made("look", spec, seen=seen.strip())
-    return told(question, seen.strip())
+    yield Progress("look", None, "Looking at the picture", "正在看图")
+    sampling = replace(context.sampling, adapter="", temperature=0.0)
+    wanted = description_prompt(question, has_han(question.text))
+    with RemoteChat(worker).reply((wanted,), sampling, context.conversation) as call:
+        for item in call:
+            if isinstance(item, str):
+                seen += item
+            elif isinstance(item, Tick | Progress):
+                yield item
+    return seen
 
 
-def _write(scene: TurnContext, spec: ModelSpec, question: Message, voice: SpeechStream | None) -> Iterator[Event]:
+def _write(
+    context: TurnContext, spec: ModelSpec, question: Message, speech: SpeechStream | None
+) -> Generator[Event, None, None]:
     """The answer's words, with the sounds that are ready between them."""
-    ledger, sampling = scene.ledger, replace(scene.sampling, adapter=_adapter(scene, spec))
-    messages = (instructions(scene, spec), *scene.history, question)
+    sampling = replace(context.sampling, adapter=_adapter(context, spec))
+    messages = (instructions(context, spec), *context.history, question)
     if spec.miniature:
-        turn, language = replace(scene.turn, parts=question.parts), scene.turn.language or scene.settings.language
-        messages, sampling = (asked(turn, scene.history, language),), replace(sampling, temperature=0.0)
-        yield NOTE
-    with (yield from leased(ledger, scene.pool, spec)) as worker:
+        turn, language = replace(context.turn, parts=question.parts), context.turn.language or context.settings.language
+        messages, sampling = (question_prompt(turn, context.history, language),), replace(sampling, temperature=0.0)
+        yield STARTER_NOTICE
+    ready = for_seeing_model if spec.task == "see" else for_text_model
+    with (yield from leased(context.pool, spec)) as worker:
         settings = {name: value for name, value in asdict(sampling).items() if name not in {"seed", "stop", "grammar"}}
-        ledger.made("chat", spec, sampling.seed, **settings)
-        began = time.monotonic()
-        try:
-            ready = for_seeing_model if spec.task == "see" else for_text_model
-            with worker.call("reply", tuple(map(ready, messages)), sampling, scene.conversation) as call:
-                for item in call:
-                    yield from _item(scene, item, began, voice)
-                    if voice:
-                        yield from voice.step()
-        finally:
-            ledger.spent("chat", began)
+        yield ModelUsed(provenance("chat", spec, sampling.seed, **settings))
+        words = _words(worker, tuple(map(ready, messages)), sampling, context.conversation, speech)
+        yield from timed("chat", words)
 
 
-def _adapter(scene: TurnContext, spec: ModelSpec) -> str:
+def _words(
+    worker: Worker, messages: tuple[Message, ...], sampling: Sampling, conversation: str, speech: SpeechStream | None
+) -> Generator[Event, None, None]:
+    began, first = time.monotonic(), True
+    with RemoteChat(worker).reply(messages, sampling, conversation) as call:
+        for item in call:
+            if isinstance(item, str):
+                if first:
+                    yield FirstToken(time.monotonic() - began)
+                first = False
+                if speech:
+                    speech.write(item)
+                yield Delta(item)
+            elif isinstance(item, Usage | MessagesDropped):
+                yield from _closing_events(item)
+            else:
+                yield item
+            if speech:
+                yield from speech.step()
+
+
+def _adapter(context: TurnContext, spec: ModelSpec) -> str:
     """The chosen LoRA adapter, where ``spec`` has it: the choice may be older than the model."""
-    name = scene.sampling.adapter
-    return name if name and (scene.settings.models / spec.id / "adapters" / name).is_dir() else ""
+    name = context.sampling.adapter
+    return name if name and (context.settings.models / spec.id / "adapters" / name).is_dir() else ""
 
 
-def _item(scene: TurnContext, item: object, began: float, voice: SpeechStream | None) -> Iterator[Event]:
-    ledger = scene.ledger
-    if isinstance(item, str):
-        if ledger.first_token_seconds is None:
-            ledger.first_token_seconds = round(time.monotonic() - began, 3)
-        ledger.text += item
-        if voice:
-            voice.write(item)
-        yield Delta(item)
-    elif isinstance(item, Usage):
-        ledger.usage, ledger.complete = item, True
+def _closing_events(item: Usage | MessagesDropped) -> Iterator[Event]:
+    """What an engine says of its answer, as events."""
+    if isinstance(item, Usage):
+        yield Complete(item)
         if item.finish in ENDED_EARLY:
-            yield Progress("note", None, *ENDED_EARLY[item.finish])
-    elif isinstance(item, MessagesDropped):
-        yield Progress(
-            "note",
-            None,
+            yield ENDED_EARLY[item.finish]
+    else:
+        yield Notice(
             f"This conversation is longer than the model can hold: its oldest {item.messages} messages were left out.",
             f"对话超出了模型的上下文长度：最早的 {item.messages} 条消息未被使用。",
         )
-    elif isinstance(item, Tick | Progress):
-        yield item
 
 
 def for_text_model(message: Message) -> Message:

@@ -1,4 +1,7 @@
-"""The voice of an answer: clauses go in as they are written, sounds come out in order while more is being written."""
+"""Speech of an answer: ``SpeechStream`` takes clauses as they are written and gives their sounds in order meanwhile.
+
+``speaking_voice`` decides which voice speaks, for whatever is said in this app.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,19 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.catalogue.kokoro_voices import VOICES
 from core.catalogue.spec import ModelSpec
 from core.errors import NotEnoughMemory, ParlorError
-from core.pipeline.turn_context import TurnRecord
+from core.pipeline.turn_record import provenance
+from core.runtime.engines import RemoteTTS
 from core.runtime.pool import Lease, Pool
-from core.runtime.worker import EngineCall
+from core.runtime.worker import EngineCall, Worker
 from core.settings import Settings
 from core.text.clauses import Clauses
-from core.types.events import Event, Progress, Sound, Tick
+from core.types.events import Event, ModelUsed, Notice, Sound, StageEnded, Tick
 from core.types.messages import Audio
 from core.types.provenance import Scalar
 
@@ -25,6 +30,33 @@ if TYPE_CHECKING:
 
 LOOK = 0.004  # seconds between looks for a sound when nothing else is to be done
 LOADING = 0.2  # seconds between looks at a speaker that is loading: each look may wait 0.05 s, and words must not
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakingVoice:
+    """How a model is asked to speak: in the first of ``voices`` that fits the language, or as in ``reference``."""
+
+    voices: tuple[str, ...] = ()
+    reference: Reference | None = None
+    speed: float = 1.0
+
+    def speak(self, worker: Worker, text: str, language: str = "") -> EngineCall[Audio]:
+        """Begin to say ``text``; ``language`` empty is judged by its script. Raises BadInput (``Reference.audio``)."""
+        sound = self.reference.audio if self.reference else None
+        return RemoteTTS(worker).speak(text, self.voices, language, self.speed, sound)
+
+    def settings(self) -> dict[str, Scalar]:
+        """The settings in force, for the provenance."""
+        named: dict[str, Scalar] = {"reference": self.reference.name} if self.reference else {}
+        return {"voices": " ".join(self.voices), "speed": self.speed, **named}
+
+
+def speaking_voice(spec: ModelSpec, settings: Settings) -> SpeakingVoice:
+    """The voice in which ``spec`` speaks: a speaker inside it, Kokoro's for English and Chinese, or a saved recording.
+
+    Raises BadInput when there is no recording of the name that was chosen.
+    """
+    return SpeakingVoice(_voices(spec, settings), _reference(spec, settings), settings.speech.speed)
 
 
 class SpeechStream:
@@ -36,15 +68,14 @@ class SpeechStream:
     a voice.
     """
 
-    def __init__(self, spec: ModelSpec, pool: Pool, settings: Settings, ledger: TurnRecord, live: bool = False) -> None:
-        self._spec, self._pool, self._settings, self._ledger = spec, pool, settings, ledger
-        self._voices = voices_of(spec, settings)
-        self._reference: Reference | None = None
+    def __init__(self, spec: ModelSpec, pool: Pool, settings: Settings, live: bool = False) -> None:
+        self._spec, self._pool, self._settings = spec, pool, settings
+        self._voice = SpeakingVoice()
         self._clauses = Clauses(live=live)
         self._waiting: deque[str] = deque()
         self._opening: Generator[Event, None, Lease] | None = pool.use(spec, wait=False)
         self._lease: Lease | None = None
-        self._call: EngineCall | None = None
+        self._call: EngineCall[Audio] | None = None
         self._clause = ""
         self._began = time.monotonic()
         self._silent = False
@@ -82,7 +113,7 @@ class SpeechStream:
                 yield Tick()
                 time.sleep(LOOK)
             if self._unsaid and not self._silent:
-                yield self._told()
+                yield self._left_out()
         finally:
             self.close()
 
@@ -106,38 +137,25 @@ class SpeechStream:
             yield next(opening)
         except StopIteration as opened:
             self._lease, self._opening = opened.value, None
-            self._reference = reference_of(self._spec, self._settings)
-            told: dict[str, Scalar] = {"voices": " ".join(self._voices), "speed": self._settings.speed}
-            if self._reference:
-                told["reference"] = self._reference.name
-            self._ledger.made("speak", self._spec, None, **told)
+            self._voice = speaking_voice(self._spec, self._settings)
+            yield ModelUsed(provenance("speak", self._spec, None, **self._voice.settings()))
 
     def _speak(self, lease: Lease) -> Iterator[Event]:
         if self._call is None and self._waiting:
             self._clause, self._began = self._waiting.popleft(), time.monotonic()
-            sound = self._reference.audio if self._reference else None
-            self._call = lease.worker.call("speak", self._clause, self._voices, "", self._settings.speed, sound)
+            self._call = self._voice.speak(lease.worker, self._clause)
         if self._call:
             for audio in self._call.ready():
-                yield from self._sound(audio)
+                yield Sound(audio, self._clause.strip())
+                self._clause = ""  # the words go with the first of a clause's sounds
             if self._call.over:
-                self._ledger.spent("speak", self._began)
                 self._call = None
+                yield StageEnded("speak", time.monotonic() - self._began)
                 self._unsaid += any(map(str.isalpha, self._clause))
 
-    def _sound(self, item: Audio | Progress) -> Iterator[Event]:
-        if isinstance(item, Progress):
-            yield item
-            return
-        self._ledger.sounds.append(item)
-        yield Sound(item, self._clause.strip())
-        self._clause = ""  # the words go with the first of a clause's sounds
-
-    def _told(self) -> Progress:
+    def _left_out(self) -> Notice:
         name = self._spec.name
-        return Progress(
-            "note",
-            None,
+        return Notice(
             f"{name} does not speak the language of all of this: part of it was left out. Choose another voice.",
             f"{name} 不会说其中某些内容的语言，有一部分没有读出。请选择其他语音。",
         )
@@ -146,21 +164,21 @@ class SpeechStream:
         self._silent = True
         with contextlib.suppress(ParlorError):
             self.close()
-        yield Progress("note", None, f"The voice stopped: {error.en}", f"语音已停止：{error.zh}")
+        yield Notice(f"The voice stopped: {error.en}", f"语音已停止：{error.zh}")
 
 
-def voices_of(spec: ModelSpec, settings: Settings) -> tuple[str, ...]:
+def _voices(spec: ModelSpec, settings: Settings) -> tuple[str, ...]:
     """The voices that ``spec`` is asked to speak in: a speaker inside it, or Kokoro's for English and Chinese."""
     if spec.engine == "kokoro":
-        both = settings.voice_en, settings.voice_zh
-        return (settings.speaker, *both) if settings.speaker in {voice.id for voice in VOICES} else both
-    return (settings.speaker,) if settings.speaker else ()
+        both = settings.speech.voice_en, settings.speech.voice_zh
+        return (settings.speech.speaker, *both) if settings.speech.speaker in {voice.id for voice in VOICES} else both
+    return (settings.speech.speaker,) if settings.speech.speaker else ()
 
 
-def reference_of(spec: ModelSpec, settings: Settings) -> Reference | None:
+def _reference(spec: ModelSpec, settings: Settings) -> Reference | None:
     """The saved recording in whose voice ``spec`` is to speak. Raises BadInput when there is none of that name."""
-    if not (settings.reference and spec.clones):
+    if not (settings.speech.reference and spec.clones):
         return None
     from core.media.voice_references import find
 
-    return find(settings.home, settings.reference)
+    return find(settings.home, settings.speech.reference)

@@ -34,18 +34,18 @@ STYLES = (
 )  # fmt: skip
 
 
-def find(id: str) -> Style | None:
-    """The style called ``id``; None for an empty one. Raises BadInput."""
-    if not id:
+def find_style(name: str) -> Style | None:
+    """The style called ``name``; None for an empty one. Raises BadInput."""
+    if not name:
         return None
     for style in STYLES:
-        if style.id == id:
+        if style.id == name:
             return style
     known = ", ".join(style.id for style in STYLES)
-    raise BadInput(f"There is no style {id!r}. Choose one of: {known}.", f"没有名为 {id!r} 的风格。可选：{known}。")
+    raise BadInput(f"There is no style {name!r}. Choose one of: {known}.", f"没有名为 {name!r} 的风格。可选：{known}。")
 
 
-def styled(prompt: str, negative: str, style: Style | None) -> tuple[str, str]:
+def apply_style(prompt: str, negative: str, style: Style | None) -> tuple[str, str]:
     """Prompt and negative prompt in ``style``; a prompt that has its words already stays as it is."""
     if style is None:
         return prompt, negative

@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
 
-from core.catalogue.spec import ModelSpec, installed
+from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
 from core.pipeline.route import Plan
-from core.pipeline.turn_context import TurnContext, leased
-from core.runtime.lease import needed
-from core.types.events import Event, Heard, Progress, Tick
+from core.pipeline.turn_context import TurnContext, timed
+from core.pipeline.turn_record import provenance
+from core.runtime.engines import RemoteOCR, RemoteTranscriber
+from core.runtime.lease import leased, needed
+from core.runtime.worker import Worker
+from core.types.events import Event, Heard, ModelUsed, Progress, Tick
 from core.types.messages import Audio, Image, Message, Part, Reading, Transcript, Word
 
 
-def understand(scene: TurnContext, plan: Plan) -> Generator[Event, None, Message]:
+def understand(context: TurnContext, plan: Plan) -> Generator[Event, None, Message]:
     """The person's message, with a Transcript after every Audio and a Reading after every Image.
 
     Raises BadInput when there is nothing to answer, NotInstalled when a recording cannot be heard.
     """
     parts: list[Part] = []
-    for position, part in enumerate(scene.turn.parts):
+    for position, part in enumerate(context.turn.parts):
         parts.append(part)
         if any(
-            isinstance(following, Transcript | Reading) for following in scene.turn.parts[position + 1 : position + 2]
+            isinstance(following, Transcript | Reading) for following in context.turn.parts[position + 1 : position + 2]
         ):
             continue  # understood before: the message is being answered again
         if isinstance(part, Audio):
-            parts.append((yield from _listen(scene, needed(plan.listen, "hear speech", "听写语音"), part)))
+            parts.append((yield from _listen(context, needed(plan.listen, "hear speech", "听写语音"), part)))
         elif isinstance(part, Image):
-            if (
-                not (plan.read and installed(plan.read, scene.settings.models))
-                and scene.choice.see
-                and scene.choice.see.task == "see"
-            ):
+            see = context.choice.see
+            if not context.choice.has(plan.read) and see and see.task == "see":
                 continue  # whoever sees can do without the reader
-            parts.append((yield from _read(scene, needed(plan.read, "read pictures", "阅读图片"), part)))
+            parts.append((yield from _read(context, needed(plan.read, "read pictures", "阅读图片"), part)))
     question = Message("user", tuple(parts))
     if not question.text.strip() and not any(question.images):
         raise BadInput(
@@ -45,38 +44,43 @@ def understand(scene: TurnContext, plan: Plan) -> Generator[Event, None, Message
     return question
 
 
-def _listen(scene: TurnContext, spec: ModelSpec, audio: Audio) -> Generator[Event, None, Transcript]:
-    text, language = "", ""
-    words: list[Word] = []
-    with (yield from leased(scene.ledger, scene.pool, spec)) as worker:
-        began = time.monotonic()
-        yield Progress("listen", 0.0, "Listening", "正在聆听")
-        with worker.call("transcribe", audio, "", scene.settings.script) as call:
-            for item in call:
-                if isinstance(item, Tick | Progress):
-                    yield item
-                    continue
-                text, language = text + item.text, language or item.language
-                words.extend(item.words)
-                yield Progress("listen", min(1.0, item.end / audio.seconds), "Listening", "正在聆听")
-        scene.ledger.spent("listen", began)
-    scene.ledger.made("listen", spec, script=scene.settings.script)
-    heard = Transcript(text.strip(), language, tuple(words))
+def _listen(context: TurnContext, spec: ModelSpec, audio: Audio) -> Generator[Event, None, Transcript]:
+    with (yield from leased(context.pool, spec)) as worker:
+        heard = yield from timed("listen", _transcript(worker, audio, context.settings.script))
+    yield ModelUsed(provenance("listen", spec, script=context.settings.script))
     yield Heard(heard.text, heard.language, heard.words)
     return heard
 
 
-def _read(scene: TurnContext, spec: ModelSpec, image: Image) -> Generator[Event, None, Reading]:
+def _transcript(worker: Worker, audio: Audio, script: str) -> Generator[Event, None, Transcript]:
+    text, language = "", ""
+    words: list[Word] = []
+    yield Progress("listen", 0.0, "Listening", "正在聆听")
+    with RemoteTranscriber(worker).transcribe(audio, "", script) as call:
+        for item in call:
+            if isinstance(item, Tick):
+                yield item
+                continue
+            text, language = text + item.text, language or item.language
+            words.extend(item.words)
+            yield Progress("listen", min(1.0, item.end / audio.seconds), "Listening", "正在聆听")
+    return Transcript(text.strip(), language, tuple(words))
+
+
+def _read(context: TurnContext, spec: ModelSpec, image: Image) -> Generator[Event, None, Reading]:
+    with (yield from leased(context.pool, spec)) as worker:
+        reading = yield from timed("read", _reading(worker, image))
+    yield ModelUsed(provenance("read", spec))
+    return reading
+
+
+def _reading(worker: Worker, image: Image) -> Generator[Event, None, Reading]:
     reading = Reading((), 0, 0)
-    with (yield from leased(scene.ledger, scene.pool, spec)) as worker:
-        began = time.monotonic()
-        yield Progress("read", None, "Reading the words in the picture", "正在阅读图片中的文字")
-        with worker.call("read", image) as call:
-            for item in call:
-                if isinstance(item, Reading):
-                    reading = item
-                else:
-                    yield item
-        scene.ledger.spent("read", began)
-    scene.ledger.made("read", spec)
+    yield Progress("read", None, "Reading the words in the picture", "正在阅读图片中的文字")
+    with RemoteOCR(worker).read(image) as call:
+        for item in call:
+            if isinstance(item, Reading):
+                reading = item
+            else:
+                yield item
     return reading

@@ -1,4 +1,4 @@
-"""The inside of a worker (``python -m core.runtime.child``): open one engine, answer calls until its input closes."""
+"""The worker process (``python -m core.runtime.child``): open one engine, answer calls until its input closes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What loading a model would mean for the memory of this machine, in figures and in a sentence."""
+"""Load forecast: what loading a model would mean for this machine's memory, in figures and in a sentence."""
 
 from __future__ import annotations
 

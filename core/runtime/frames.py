@@ -1,4 +1,4 @@
-"""What crosses the pipe between the app and a worker: frames of frozen values, a length before each.
+"""Inter-process frames: what crosses the pipe between the app and a worker, a length before each.
 
 Frames are pickles, opened by an unpickler that knows the values and errors of ``core`` and nothing else, so that
 neither side can be made to run code by the other.
@@ -10,7 +10,7 @@ import io
 import pickle
 import struct
 from dataclasses import dataclass, is_dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from core.catalogue.spec import ModelSpec
 from core.errors import ParlorError
@@ -90,13 +90,13 @@ def _may_cross(found: type) -> bool:
     return is_dataclass(found) or issubclass(found, ParlorError)
 
 
-def write_frame(pipe: BinaryIO, value: object) -> None:
+def write_frame(pipe: IO[bytes], value: object) -> None:
     body = pickle.dumps(value, protocol=5)
     pipe.write(LENGTH.pack(len(body)) + body)
     pipe.flush()
 
 
-def read_frame(pipe: BinaryIO) -> Any:
+def read_frame(pipe: IO[bytes]) -> Any:
     """The next value. Raises EOFError when the other side is gone, UnpicklingError for anything but our values."""
     header = pipe.read(LENGTH.size)
     if len(header) < LENGTH.size:

@@ -1,4 +1,4 @@
-"""What each model has really cost on this machine: highest memory and load time, kept in a small JSON file."""
+"""Measurements: each model's peak memory and load time on this machine, kept in a small JSON file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who has to leave so that a model fits: arithmetic over bytes of RAM and of GPU memory, without processes or clocks.
+"""Memory allocation and eviction: arithmetic over bytes of RAM and of GPU memory, without processes or clocks.
 
 Bringing a model back costs the seconds its load takes; the longer nobody wanted it, the less likely it is to be wanted
 next, so ``cost`` weighs the one by the other. Who leaves is a knapsack covering problem, solved by the usual greedy

@@ -1,4 +1,4 @@
-"""Every loaded model, its process, and whose turn it is.
+"""The model pool: ``Pool.use`` leases a loaded model's worker, loading it and making room first where needed.
 
 ``Pool.use`` is a generator: it says what it is doing (waiting, making room, loading) and returns a Lease. A lease holds
 its worker alone until it is released. Memory is reserved before a model is loaded, with the peak that was measured on
@@ -26,8 +26,6 @@ from core.runtime.scheduler import LoadedModel, Scheduler, Waiter
 from core.runtime.worker import TICK, Worker
 from core.settings import Settings
 from core.types.events import Progress, Tick
-
-RENEWING = ("context_tokens", "threads", "gpu_gb", "models_folder")  # settings that a model is loaded with
 
 
 class Lease:
@@ -113,7 +111,7 @@ class Pool:
         """The process of each loaded model, by the model's id."""
         with self._changed:
             held = self._roster.held.items()
-            return {id: one.worker.pid for id, one in held if one.worker}
+            return {model: one.worker.pid for model, one in held if one.worker}
 
     def held(self) -> tuple[Loaded, ...]:
         """The models in memory and those on their way there."""
@@ -133,7 +131,7 @@ class Pool:
         """Go by ``settings`` from now on: models loaded with other ones are loaded anew at their next use."""
         with self._changed:
             before, self._roster.settings = self._roster.settings, settings
-            if any(getattr(settings, name) != getattr(before, name) for name in RENEWING):
+            if _loaded_with(settings) != _loaded_with(before):
                 self.renew()
             self._tidy()
 
@@ -265,7 +263,7 @@ class Pool:
         with self._changed:
             gpu = max(0, held.room.gpu + self._roster.free.gpu) if held.device != "cpu" else 0
         here = {"device": held.device, "gpu_bytes": gpu}
-        here |= {name: getattr(self.settings, name) for name in ("context_tokens", "threads")}
+        here |= {"context_tokens": self.settings.context_tokens, "threads": self.settings.threads}
         return replace(held.spec, defaults=held.spec.defaults + tuple(here.items()))
 
     def _evict(self, *leaving: LoadedModel) -> None:
@@ -279,6 +277,11 @@ class Pool:
                 del self._roster.held[held.spec.id]
         if leaving:
             self._changed.notify_all()
+
+
+def _loaded_with(settings: Settings) -> tuple[object, ...]:
+    """What a model is loaded with: when it changes, loaded models are stale."""
+    return settings.context_tokens, settings.threads, settings.memory.gpu_gb, settings.models_folder
 
 
 def _left(held: LoadedModel) -> Progress:

@@ -1,4 +1,4 @@
-"""What each kind of engine does, and how one is opened.
+"""Engine protocols: what each kind of engine does, and how one is opened.
 
 Engines are synchronous: a call is a generator that streams, can be closed at any item, and lets another call follow.
 Only ``open_engine`` knows which module an engine lives in, and imports it when asked; it runs inside a worker process.
@@ -92,7 +92,7 @@ class OCR(Protocol):
 
 class ImageGenerator(Protocol):
     def paint(self, painting: ImageRequest) -> Iterator[Progress | ImageResult]:
-        """``painting.count`` pictures, one Painted each, with Progress (stage ``paint``, previews) between them."""
+        """``painting.count`` pictures, one ImageResult each, with Progress (stage ``paint``, previews) between them."""
 
     def close(self) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Who is in memory, who waits for it, and who comes next: the pool's decisions, without a process or a lock.
+"""The scheduler: who is in memory, who waits for it, and who comes next, without a process or a lock.
 
 ``Scheduler`` is used under the pool's lock. Requests are served in the order they came, as far as
 ``core.runtime.memory`` lets later ones overtake: the longest waiting request for room has a claim on the models that
@@ -71,8 +71,8 @@ class Scheduler:
 
     @property
     def budget(self) -> Memory:
-        ram = int(self.settings.memory_gb * GB) or int(self._ram_at_start * SHARE)
-        gpu = int(self.settings.gpu_gb * GB) or int(self._gpu_at_start * GPU_SHARE)
+        ram = int(self.settings.memory.ram_gb * GB) or int(self._ram_at_start * SHARE)
+        gpu = int(self.settings.memory.gpu_gb * GB) or int(self._gpu_at_start * GPU_SHARE)
         return Memory(ram, min(gpu, self._gpu_at_start))
 
     @property
@@ -126,7 +126,7 @@ class Scheduler:
 
     def everyone(self) -> tuple[Loaded, ...]:
         """The models in memory and those on their way there."""
-        now, pinned = self.clock(), self.settings.pinned.split()
+        now, pinned = self.clock(), self.settings.memory.pinned
         return tuple(
             Loaded(
                 each.spec,
@@ -150,7 +150,7 @@ class Scheduler:
 
     def outstayed(self) -> tuple[tuple[LoadedModel, ...], float | None]:
         """Idle models whose time is over, and the seconds until the next one's is; None when there is none."""
-        keep = self.settings.keep_minutes * 60
+        keep = self.settings.memory.keep_minutes * 60
         idle = [each for each in self.everyone() if keep and not (each.busy or each.pinned)]
         over = tuple(self.held[each.spec.id] for each in idle if each.idle >= keep)
         left = [keep - each.idle for each in idle if each.idle < keep]

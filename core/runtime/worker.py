@@ -1,4 +1,4 @@
-"""One child process around one engine, seen from the app: a call goes in, a stream of items comes out.
+"""Worker: one child process around one engine, seen from the app: a call goes in, a stream of items comes out.
 
 The child (``core/runtime/child.py``) ends by itself when its standard input closes, so nothing is left over however the
 app went.
@@ -15,13 +15,14 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 from core.catalogue.spec import ModelSpec
 from core.errors import NotEnoughMemory, WorkerDied
 from core.runtime.frames import CallCancelled, CallEnded, CallItem, CallRequest, Opening, read_frame, write_frame
 from core.types.events import Tick
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 TICK = 0.05  # seconds a call waits for an item before it says that there is none yet
 LOG_BYTES = 1_000_000  # at this size the engines' log is begun anew
@@ -45,6 +46,9 @@ class Worker:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words
             )
+        assert self._process.stdin
+        assert self._process.stdout
+        self._calls, self._answers = self._process.stdin, self._process.stdout
         threading.Thread(target=self._receive, name=f"worker {spec.id}", daemon=True).start()
         self._send(Opening(spec, str(folder)))
 
@@ -60,15 +64,15 @@ class Worker:
         """Wait until the engine is open; closing this ends the process. Raises what its load raised, or WorkerDied."""
         opened = False
         try:
-            for _ in EngineCall(self, 0):
+            for _ in EngineCall[None](self, 0):
                 yield Tick()
             opened = True
         finally:
             if not opened:
                 self.kill()
 
-    def call(self, method: str, *args: Any) -> EngineCall:
-        """Begin ``engine.method(*args)``; read the answer from the Call."""
+    def call(self, method: str, *args: Any) -> EngineCall[Any]:
+        """Begin ``engine.method(*args)``; ``core.runtime.engines`` has a typed method for each."""
         self.settle()
         self._number += 1
         self._called = self._number
@@ -94,7 +98,7 @@ class Worker:
         self._process.kill()
         self._process.wait()
         with contextlib.suppress(OSError):
-            self._process.stdin.close()  # type: ignore[union-attr]
+            self._calls.close()
 
     def take(self, timeout: float) -> Any:
         """The next frame, or None when ``timeout`` seconds bring none. Raises WorkerDied."""
@@ -138,15 +142,15 @@ class Worker:
 
     def _send(self, value: object) -> None:
         try:
-            write_frame(self._process.stdin, value)  # type: ignore[arg-type]
+            write_frame(self._calls, value)
         except (OSError, ValueError):  # broken or closed pipe: the next take tells what became of the process
             self._frames.put(None)
 
     def _receive(self) -> None:
         try:
-            with self._process.stdout as answers:  # type: ignore[union-attr]
+            with self._answers as answers:
                 while True:
-                    self._frames.put(read_frame(answers))  # type: ignore[arg-type]
+                    self._frames.put(read_frame(answers))
         except (EOFError, OSError):
             pass  # the child is gone
         except pickle.UnpicklingError:
@@ -156,7 +160,7 @@ class Worker:
             self._frames.put(None)
 
 
-class EngineCall:
+class EngineCall(Generic[T]):
     """The stream of one call. Iterating yields its items, and a Tick whenever TICK seconds bring none.
 
     ``ready`` never waits. ``close`` cancels what is not over; leaving a ``with`` closes.
@@ -167,13 +171,13 @@ class EngineCall:
         self._number = number
         self.over = False
 
-    def __enter__(self) -> EngineCall:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *why: object) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[T | Tick]:
         while not self.over:
             frame = self._next(TICK)
             if frame is None:
@@ -181,7 +185,7 @@ class EngineCall:
             elif isinstance(frame, CallItem):
                 yield frame.value
 
-    def ready(self) -> Iterator[Any]:
+    def ready(self) -> Iterator[T]:
         """The items that have come in meanwhile."""
         while not self.over and (frame := self._next(0)) is not None:
             if isinstance(frame, CallItem):

@@ -2,7 +2,7 @@
 
 Text frames are JSON. The first one says what is wanted: ``{"type": "start", "conversation", "rate", ...options}``,
 ``{"type": "resume", "call", "rate"}`` after a reload or a lost connection or from another tab, ``{"type": "watch",
-"call"}`` to follow and steer a call whose sound another line carries. The answer is ``{"event": "started"}``, or
+"call"}`` to follow and steer a call whose sound another transport carries. The answer is ``{"event": "started"}``, or
 ``busy`` (another call is live), ``gone`` (no such call) or ``refused`` (with the reason). Then come the events of the
 call from its beginning on, as ``core.call.events.as_json`` writes them, and ``hush``, ``duck``, ``played`` and
 ``taken``.
@@ -43,7 +43,7 @@ Asked = dict[str, Any]
 
 
 class SocketTransport:
-    """The line of one page: what the call's thread says waits here for the server's event loop to send it."""
+    """The transport of one page: what the call's thread says waits here for the server's event loop to send it."""
 
     kind = "socket"
 
@@ -143,47 +143,47 @@ async def opened(socket: WebSocket, asked: Asked) -> Call | None:
 
 async def carry(socket: WebSocket, call: Call, asked: Asked) -> int:
     """Send and receive side by side until one of them ends; returns the code to close with."""
-    line = SocketTransport()
+    transport = SocketTransport()
     carries = asked["type"] != "watch" and call.phase != "ended"
     rate = asked["rate"] if carries else 0
     if carries and rate not in RATES:
         raise ValueError(f"rate {rate!r}")
     await tell(socket, {"event": "started", "call": call.id, "conversation": call.conversation, "carries": carries})
     if carries:
-        call.connect(line)
-    receiving = asyncio.create_task(receive(socket, call, line, rate))
+        call.connect(transport)
+    receiving = asyncio.create_task(receive(socket, call, transport, rate))
     try:
-        code = await send(socket, call, line, carries, receiving)
+        code = await send(socket, call, transport, carries, receiving)
         if receiving.done():
             receiving.result()
         return code
     finally:
         receiving.cancel()
         if carries:
-            call.disconnect(line)
+            call.disconnect(transport)
 
 
 async def send(
-    socket: WebSocket, call: Call, line: SocketTransport, carries: bool, receiving: asyncio.Task[None]
+    socket: WebSocket, call: Call, transport: SocketTransport, carries: bool, receiving: asyncio.Task[None]
 ) -> int:
     """Everything of the call, from its first event to its last; a page that carries it no longer is told so."""
     position, sounding, taken_up = 0, (0, 0.0), False
     while not receiving.done():
-        for frame in line.take():
+        for frame in transport.take():
             await (socket.send_text(frame) if isinstance(frame, str) else socket.send_bytes(frame))
         events, position = call.after(position)
         for event in folded(events):
             await show(socket, event, carries)
         if any(isinstance(event, PhaseChanged) and event.phase == "ended" for event in events):
             break
-        taken_up = taken_up or call.line is line  # not at once: the call's own thread does it
-        if taken_up and call.line is not line:
+        taken_up = taken_up or call.transport is transport  # not at once: the call's own thread does it
+        if taken_up and call.transport is not transport:
             await tell(socket, {"event": "taken"})
             return TAKEN
         if not carries and call.sounding != sounding:
             sounding = call.sounding
             await tell(socket, {"event": "played", "turn": sounding[0], "seconds": sounding[1]})
-        await line.wait()
+        await transport.wait()
     return NORMAL
 
 
@@ -196,19 +196,19 @@ async def show(socket: WebSocket, event: CallEvent, carries: bool) -> None:
         await socket.send_bytes(framed({"kind": kind, "turn": event.turn, "mime": picture.mime}, picture.data))
 
 
-async def receive(socket: WebSocket, call: Call, line: SocketTransport, rate: int) -> None:
+async def receive(socket: WebSocket, call: Call, transport: SocketTransport, rate: int) -> None:
     """Do what the page says until it goes. Sound is only handed on; a picture is opened on a thread beside it."""
     while (frame := await socket.receive())["type"] != "websocket.disconnect":
         data = frame.get("bytes")
         if not data:
-            await obey(call, line, as_asked(frame["text"]))
+            await obey(call, transport, as_asked(frame["text"]))
         elif data[0] == SOUND and rate:
             call.listen(data[1:], rate)
         elif data[0] == PICTURE:
-            asyncio.get_running_loop().run_in_executor(None, line.attempt, call.show, data[1:], "")
+            asyncio.get_running_loop().run_in_executor(None, transport.attempt, call.show, data[1:], "")
 
 
-async def obey(call: Call, line: SocketTransport, asked: Asked) -> None:
+async def obey(call: Call, transport: SocketTransport, asked: Asked) -> None:
     match asked["type"]:
         case "played":
             call.played(int(asked["turn"]), float(asked["seconds"]))
@@ -217,9 +217,9 @@ async def obey(call: Call, line: SocketTransport, asked: Asked) -> None:
         case "push":
             call.push(asked["down"] is True)
         case "say":
-            await asyncio.to_thread(line.attempt, call.say, str(asked["text"]))
+            await asyncio.to_thread(transport.attempt, call.say, str(asked["text"]))
         case "configure":
-            await asyncio.to_thread(line.attempt, call.configure, options(asked, call.options))
+            await asyncio.to_thread(transport.attempt, call.configure, options(asked, call.options))
         case "hangup":
             await asyncio.to_thread(call.hang_up)
 

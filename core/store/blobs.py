@@ -1,4 +1,4 @@
-"""The folder of pictures and recordings: one file each, named by the sha256 of its bytes, two folders deep."""
+"""Blob storage: pictures and recordings as files named by the sha256 of their bytes, two folders deep."""
 
 from __future__ import annotations
 

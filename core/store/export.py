@@ -1,4 +1,4 @@
-"""Conversations in and out of Parlor: JSON for everything exactly, Markdown for people."""
+"""Export and import of conversations: JSON for everything exactly, Markdown for people."""
 
 from core.store.export_json import from_json as from_json
 from core.store.export_json import to_json as to_json

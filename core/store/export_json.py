@@ -1,4 +1,4 @@
-"""A conversation as one JSON file, whole and exact: every branch, with its pictures and recordings. And back.
+"""JSON export: ``to_json`` writes a conversation whole and exact, every branch with its media; ``from_json`` reads it.
 
 A file that comes in was made by a stranger: sizes, types, digests and pictures are checked before anything is kept.
 """

@@ -1,4 +1,4 @@
-"""A conversation as Markdown that people read: the selected branch, in a zip when there are media. And back.
+"""Markdown export: ``to_markdown`` writes the selected branch, zipped when there are media; ``from_markdown`` reads it.
 
 Our own files carry a mark in HTML comments, which no reader shows: ``<!-- parlor 1 5f0e1c2a -->`` after the title, and
 ``<!-- 5f0e1c2a ... -->`` at every message and part. The mark is chosen so that it occurs nowhere in the text, so a
@@ -194,7 +194,7 @@ def _marked(text: str, first: re.Match[str], archive: _Archive | None) -> tuple[
             messages.append((kind, "cut" in rest, []))
             if body in ("", "\n"):
                 continue
-            kind, body = "text", body.removeprefix("\n")
+            kind, rest, body = "text", [], body.removeprefix("\n")
         if not messages:
             raise _unreadable("its first message has no heading", "第一条消息没有标题")
         body = body.removesuffix("\n\n") if body.endswith("\n\n") else body.removesuffix("\n")

@@ -1,4 +1,4 @@
-"""Messages as JSON values, and back exactly. Pictures and recordings are named by sha256; their bytes lie elsewhere.
+"""Serialisation: messages as JSON values, and back exactly. Media are named by sha256; their bytes lie elsewhere.
 
 A part is an object with a ``type``: text, image, audio, transcript or reading. A word is ``[text, start, end,
 probability]`` and a line of a reading ``[text, [left, top, right, bottom], score]``, for recordings have thousands.

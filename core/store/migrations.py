@@ -1,4 +1,4 @@
-"""The conversation database: its tables as numbered, append-only migrations, how it is opened, and what goes wrong.
+"""Schema migrations: the conversation database, numbered and append-only; opening it, and what goes wrong.
 
 A database's ``user_version`` is the number of migrations it has had. A migration that has been released is never
 changed: add the next one at the end.

@@ -1,4 +1,4 @@
-"""Conversations kept: SQLite for what is said, a folder of files by sha256 for pictures and recordings.
+"""The conversation store: ``Store`` keeps messages in SQLite, pictures and recordings in a folder by sha256.
 
 A conversation is a tree of messages. An edited question is a second child of the message before it, a regenerated
 answer a second child of its question, and the selected branch is the way from the root to the selected leaf. One Store

@@ -1,4 +1,4 @@
-"""The rows of the conversation database as values, and the statements that write them in the store's transactions."""
+"""Rows of the conversation database as values, and the statements that write them in the store's transactions."""
 
 from __future__ import annotations
 

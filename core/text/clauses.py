@@ -1,4 +1,4 @@
-"""From a stream of words to clauses that can be spoken, in any script.
+"""Clause segmentation for streaming TTS: ``Clauses`` cuts a stream of words into clauses that can be spoken.
 
 The first clause leaves as early as it can be said, so that the voice starts soon; later ones grow into whole sentences,
 because a speech model gives a sentence better prosody than its pieces. A cut never falls inside a number, an
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.text.phrase_breaks import breaks
+from core.text.script import HAN, HANGUL, KANA
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ _PARTS = frozenset("，、；：,;:،؛—")
 _SPACED = frozenset(".!?,;:")  # these end something only before white space, or beside a wide character
 _CLOSERS = frozenset("\"'”’)]}»」』】）》*_")
 _PAIRED = frozenset("\"'*_")  # the same sign opens and closes
-_WIDE = re.compile(r"[ᄀ-ᇿ⺀-〿぀-ヿ㄀-㆏㐀-䶿一-鿿가-힣豈-﫿＀-｠]")
+# Not only Han: Hangul, kana and full-width marks, too, need no space around a mark and take as long to say.
+_WIDE = re.compile(f"[\u1100-\u11ff\u2e80-\u303f{KANA}\u3100-\u318f{HAN}{HANGUL}\uff00-\uff60]")
 _FENCE = re.compile(r"[ \t]*(?:(?P<code>`{3,}|~{3,})|(?P<math>\$\$|\\\[))")
 _FENCES = ("```", "~~~", "$$", "\\[")
 _ABBREVIATION = re.compile(

@@ -1,4 +1,4 @@
-"""Bytes of a text file as text, whatever wrote them: UTF-8, UTF-16, GB18030 (Chinese Windows) or Windows-1252."""
+"""Character encoding detection: ``decoded`` reads UTF-8, UTF-16, GB18030 (Chinese Windows) or Windows-1252."""
 
 from __future__ import annotations
 

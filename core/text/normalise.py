@@ -1,8 +1,8 @@
-"""Markdown as a person would read it aloud: plain words, in runs of one language each.
+"""Text normalisation for speech: ``spoken`` gives Markdown as plain words, in runs of one language each.
 
 An answer is judged line by line, the way it is written: fenced code is announced and not read, addresses are shortened,
 tables are read row by row. Then each line is cut where its script changes, so that Latin words inside Chinese become a
-run of their own, and each run's numbers and signs are written out in its language (``spoken_en``, ``spoken_zh``).
+run of their own, and each run's numbers and signs are written out in its language (``normalise_en``, ``normalise_zh``).
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from core.text import normalise_en as spoken_en
 from core.text import normalise_zh as spoken_zh
+from core.text.script import HAN, HANGUL
 from core.types.messages import Language
 
-_HAN = "㐀-䶿一-鿿豈-﫿〇"
+_HAN = f"{HAN}{HANGUL}〇"  # Korean goes with Chinese, as no voice here knows it; 〇 is the numeral zero
 _HAN_SIGN = re.compile(f"[{_HAN}]")
 _LATIN = "A-Za-zÀ-ÖØ-öø-ɏ"
 _PIECE = re.compile(

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from core.text.normalise_en import GREEK
+from core.text.script import HAN, HANGUL
 
 _DIGITS = str.maketrans("0123456789", "零一二三四五六七八九")
 _TELEPHONE = str.maketrans("0123456789", "零幺二三四五六七八九")
@@ -100,10 +101,10 @@ def words(text: str) -> str:
     for sign, word in _SIGNS.items():
         text = text.replace(sign, word)
     text = re.sub(
-        r"(?<=[㐀-鿿])\s*[,;:](?!\d)", lambda found: {",": "，", ";": "；", ":": "："}[found[0].strip()], text
+        rf"(?<=[{HAN}])\s*[,;:](?!\d)", lambda found: {",": "，", ";": "；", ":": "："}[found[0].strip()], text
     )
     text = re.sub(r"[…—()（）]+", "，", text).translate(str.maketrans("!?.", "！？。"))
-    text = re.sub(r"[^㐀-䶿一-鿿豈-﫿，。！？；：、]+", "", text)
+    text = re.sub(f"[^{HAN}{HANGUL}，。！？；：、]+", "", text)
     return re.sub(r"，+(?=[，。！？；：、])|(?<=[，。！？；：、])，+", "", text)
 
 
@@ -190,7 +191,7 @@ _RULES: tuple[tuple[re.Pattern[str], Any], ...] = (
     (re.compile(rf"({_NUMBER})\s?[-–—~～]\s?(?={_NUMBER})"), lambda found: number(found[1]) + "到"),
     (re.compile(r"(?<![\d/])(\d{1,3})/(\d{1,3})(?![\d/])"), lambda found: f"{number(found[2])}分之{number(found[1])}"),
     (re.compile(rf"(?<![\d.第十月])2\s?(?=(?:{_MEASURES}))"), "两"),
-    (re.compile(rf"(?<![\d㐀-鿿])[-−](?={_NUMBER})"), "负"),
+    (re.compile(rf"(?<![\d{HAN}])[-−](?={_NUMBER})"), "负"),
     (re.compile(r"(?<=\d)\s?[-−]\s?(?=\d)"), "减"),
     (re.compile(rf"{_NUMBER}"), lambda found: number(found[0])),
 )

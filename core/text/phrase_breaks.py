@@ -1,4 +1,4 @@
-"""Where a sentence can be parted when there is no mark: before a word that begins a phrase, in English and Chinese.
+"""Phrase breaks: where a sentence without a mark can be parted, before a word that begins a phrase, in en and zh.
 
 Nothing is parted that is said in one breath: an article and its noun, a name, a number and what it counts. In Chinese,
 which has no spaces, a character begins a phrase only where the one before it does not make a word with it: of 75 cuts
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-_HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
+from core.text.script import is_han
+
 _WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’][A-Za-z]+)?")
 
 
@@ -105,7 +106,7 @@ def breaks(text: str, at: int, final: bool, anywhere: bool) -> bool | None:
 
 def _between_words(text: str, at: int, final: bool, anywhere: bool) -> bool | None:
     head = text[:at].rstrip()
-    if _HAN.match(head[-1]) or _HAN.match(text[at]):  # another language, so another voice: a cut costs nothing
+    if is_han(head[-1]) or is_han(text[at]):  # another language, so another voice: a cut costs nothing
         return head[-1].isalpha() and text[at].isalpha() and head[-1] not in _HOLDS_ZH
     word = _WORD.match(text, at)
     last = re.search(rf"(?:^|(?<=[\s\"“(*_]))({_WORD.pattern})[\"”)*_]*$", head)
@@ -120,7 +121,7 @@ def _between_words(text: str, at: int, final: bool, anywhere: bool) -> bool | No
 
 def _between_characters(text: str, at: int, final: bool, anywhere: bool) -> bool | None:
     before = text[at - 1]
-    if not (_HAN.match(before) and _HAN.match(text[at])):
+    if not (is_han(before) and is_han(text[at])):
         return False
     if len(text) < at + _LONGEST_ZH and not final:
         return None

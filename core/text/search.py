@@ -1,4 +1,4 @@
-"""Words for searching and for titles: how text is cut for the full-text index, in English and in Chinese.
+"""Tokenisation for full-text search, in English and Chinese: ``indexed`` and ``query``; and titles.
 
 SQLite's tokeniser sees a run of Chinese as one word. Here every ideograph, kana and symbol is set apart by a control
 character, which the tokeniser takes for a gap; a word of any length is then a phrase, and taking the character out
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from core.text.script import HAN, KANA
 from core.text.width import _CONTROLS, one_line, shortened
 from core.types.messages import Message, Reading, Text, Transcript
 
@@ -21,7 +22,7 @@ LEAD, TRAIL = 30, 120  # characters of an excerpt around the first found word
 _APART = "\x1f"
 _SINGLE = re.compile(
     "["
-    "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # CJK
+    f"\u2e80-\u2fdf\u3005-\u3007{KANA}{HAN}\U00020000-\U0003ffff"  # CJK, with radicals, iteration marks, extension B on
     "$+<=>|~¢-©¬®-±´×÷\u20a0-\u20cf\u2100-\u214f\u2190-\u245f\u2500-\u2bff\U0001f000-\U0001faff"  # symbols, emoji
     "]"
 )

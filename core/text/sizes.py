@@ -1,4 +1,4 @@
-"""Sizes of files and memory as people read them: 98 MB, 1.1 GB."""
+"""File and memory sizes as people read them: 98 MB, 1.1 GB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Terminal columns of a text: East Asian wide letters take two. Standard library only."""
+"""Display width: terminal columns of a text, East Asian wide letters two. Standard library only."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FRAME = 0.032  # seconds: 512 samples at 16 kHz, what Silero judges at once
+FRAME = 0.032  # seconds: 512 samples at 16 kHz, what Silero takes at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A soft end: transcribe the turn, judge it, begin to answer. ``number`` names this end."""
+    """A pause, which may be the turn's end ``number``: transcribe it, detect its end, begin a speculative answer."""
 
     number: int
 
@@ -56,7 +56,7 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
-class Nodded:
+class Backchannelled:
     """The silence is long, and the turn perhaps not over: show that somebody listens. The speaker may still go on."""
 
 
@@ -77,4 +77,4 @@ class Hushed:
     """Somebody takes the floor: the answer ends here."""
 
 
-Action = Began | Asked | Ended | Reopened | Committed | Nodded | Dropped | Ducked | Hushed
+Action = Began | Asked | Ended | Reopened | Committed | Backchannelled | Dropped | Ducked | Hushed

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 
-# Seconds of silence after which a turn is over: it sounds finished and reads so; one of the two; neither. Not judged
+from core.text.script import HAN, HANGUL, has_han
+
+# Seconds of silence after which a turn is over: it sounds finished and reads so; one of the two; neither. Not known
 # yet: as one of the two.
 QUICK = 0.2
 DOUBTFUL = 1.0
 PATIENT = 2.0
 FINISHED = 0.65  # of smart-turn's score; at its authors' 0.5 10 % of 60 turns are taken for two instead of 8 %
 
-_WORDS = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*|\d+|[㐀-䶿一-鿿豈-﫿]")
-_HAN = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
+_WORDS = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*|\d+|[" + HAN + HANGUL + "]")
 
 
 def _set(table: str) -> frozenset[str]:
@@ -111,7 +112,7 @@ def unfinished(text: str, language: str = "") -> bool:
     cues = (_TRAILING, _OPEN_PHRASES, _CONDITION)
     if any(cue.search(text) for cue in cues) or _reading_out(text, language):
         return True
-    if _HAN.search(text[-4:]):
+    if has_han(text[-4:]):
         return bool(_OPEN_ZH.search(text))
     words = _words(text)
     return bool(words) and words[-1] in _OPEN and not text.endswith(("?", "!"))
@@ -129,7 +130,7 @@ def murmurs(text: str) -> bool:
     words = _words(text)
     if not words or "?" in text or "？" in text:
         return False
-    little = len(words) <= (2 if _HAN.search(text) else 1)
+    little = len(words) <= (2 if has_han(text) else 1)
     return little and _plain(text) not in _STOPS | _CALLING
 
 
@@ -151,7 +152,7 @@ def _reading_out(text: str, language: str) -> bool:
     if not found:
         return False
     figures = len(_FIGURE.findall(found[0]))
-    whole = _WHOLE["zh" if language == "zh" or _HAN.search(text) else "en"]
+    whole = _WHOLE["zh" if language == "zh" or has_han(text) else "en"]
     groups = len(re.findall(r"\d[\d.]*", found[0]))
     return 2 <= figures < whole and bool(_NUMBERED.search(text) or groups >= 2)
 

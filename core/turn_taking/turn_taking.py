@@ -1,14 +1,14 @@
 """Who has the floor: the timing of a spoken conversation as a state machine over frames of sound.
 
 It knows no model, no transport and no thread. It is told what a frame holds (``frame``), what was heard (``heard``),
-whether the turn sounds finished (``judged``) and whether an answer can be heard (``sounding``); it returns what is to
-be done. Its clock is the one in the frames, so an hour of talk takes as long as its arithmetic.
+whether the turn sounds finished (``end_of_turn``) and whether an answer can be heard (``sounding``); it returns what is
+to be done. Its clock is the one in the frames, so an hour of talk takes as long as its arithmetic.
 
-A pause is a soft end: the words are transcribed and an answer is begun at once, to be thrown away if the speaker goes
-on. The turn is over when the silence has lasted as long as ``core.turn_taking.text.patience`` asks for: a moment after
-what sounds finished, up to two seconds after "and, um"; in so long a silence they are nodded to. Speech over an answer
-makes it quiet at once and ends it when it is words that are meant: not a cough, not "uh-huh", not the answer itself
-coming back through the microphone.
+A pause begins a speculative answer: the words are transcribed, and it is discarded if the speaker goes on. The turn is
+over when the silence has lasted as long as ``core.turn_taking.text.patience`` asks for: a moment after what sounds
+finished, up to two seconds after "and, um"; so long a silence gets a backchannel. Speech over an answer makes it quiet
+at once and ends it when it is words that are meant: not a cough, not "uh-huh", not the answer itself coming back
+through the microphone.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from core.turn_taking.actions import (
     FRAME,
     Action,
     Asked,
+    Backchannelled,
     Began,
     Committed,
     Dropped,
@@ -26,7 +27,6 @@ from core.turn_taking.actions import (
     Ended,
     Frame,
     Hushed,
-    Nodded,
     Reopened,
 )
 from core.turn_taking.text import agrees, echoes, murmurs, patience
@@ -39,7 +39,7 @@ STAY = 0.35
 
 BEGIN = 0.096  # seconds of speech that begin a turn: 0.064 begins as many in noise, 0.16 a third, 64 ms later
 REOPEN = 0.064  # seconds of speech that take a pause back: 0.032 to 0.16 are the same
-SOFT_END = 0.128  # seconds without speech until an answer is begun; thrown away 0.50 times a turn, at 0.064 s 0.73
+SPECULATE = 0.128  # seconds without speech until an answer is begun; thrown away 0.50 times a turn, at 0.064 s 0.73
 
 # Silero's score stays up for 0.1 s after the last sound. What is this much quieter than the loudest of the turn is its
 # end already: 132 ms after it, and without this rule 180. With a FINISHED of 0.5, 15 % of the turns are taken for two
@@ -58,7 +58,7 @@ ECHO = 0.6
 
 PARTIAL = 0.6  # seconds between two captions while somebody speaks
 AGAIN = 0.7  # seconds of silence at least, once a turn that was taken for finished has gone on
-NOD = 0.9  # seconds of silence after which a person wonders whether they are listened to
+BACKCHANNEL = 0.9  # seconds of silence after which a person wonders whether they are listened to
 LONGEST = 24.0  # seconds in one piece of a turn: Whisper takes 30
 PIECE = 8.0  # seconds: a piece as long as this is kept when the speaker goes on after SETTLED of silence
 SETTLED = 0.5  # seconds
@@ -87,10 +87,10 @@ class TurnTaking:
         self._next = 0.0  # clock at which words are to be asked for
         self._text: str | None = None  # heard at the current end; None until it is
         self._language = ""
-        self._finished: float | None = None  # judged at the current end
-        self._nodded = False  # at the current end
+        self._finished: float | None = None  # by the turn detector, at the current end
+        self._backchannelled = False  # at the current end
         self._again = False  # the turn was taken for finished before, and went on
-        self._final = False  # the turn is over once it is heard, whatever is judged of it
+        self._final = False  # the turn is over once it is heard, whatever is detected
         self._sounding = ""  # what can be heard of an answer, empty when nothing is
         self._left = 0.0  # seconds of it still to come
         self._over = False  # this turn began over an answer, which still sounds
@@ -130,7 +130,7 @@ class TurnTaking:
             return []
         return self._take()
 
-    def judged(self, number: int, finished: float) -> list[Action]:
+    def end_of_turn(self, number: int, finished: float) -> list[Action]:
         """How likely the speaker has finished at end ``number``, 0 to 1."""
         if number != self._number or self.state != "pause":
             return []
@@ -198,7 +198,7 @@ class TurnTaking:
     def _follow(self, voiced: bool) -> list[Action]:
         self._piece += FRAME
         self._voiced += FRAME * voiced
-        if self._gap >= SOFT_END and not self.push:
+        if self._gap >= SPECULATE and not self.push:
             return self._end()
         if self._piece >= LONGEST:
             return [*self._end(), *self._reopen()]
@@ -216,7 +216,7 @@ class TurnTaking:
         self.state, self._ended = "pause", self.voiced_until
         self._number += 1
         self._text = self._finished = None
-        self._nodded = False
+        self._backchannelled = False
         return [Ended(self._number)]
 
     def _reopen(self) -> list[Action]:
@@ -240,15 +240,15 @@ class TurnTaking:
             taken = self._take()
         least = AGAIN if self._again else 0.0
         if not self._final and self._gap < max(least, patience(self._finished, self._text, self._language)):
-            return [*taken, *self._nod()]
+            return [*taken, *self._backchannel()]
         self.state = "answer"
         return [*taken, Committed(self._number)]
 
-    def _nod(self) -> list[Action]:
-        if self._nodded or self._gap < NOD:
+    def _backchannel(self) -> list[Action]:
+        if self._backchannelled or self._gap < BACKCHANNEL:
             return []
-        self._nodded = True
-        return [Nodded()]
+        self._backchannelled = True
+        return [Backchannelled()]
 
     def _beside(self, text: str) -> bool:
         """Whether words over an answer leave it the floor: agreement or a murmur, or its own echo.

@@ -1,4 +1,4 @@
-"""What engines give back: speech segments, answers' usage, pictures, embeddings; and how an answer is sampled."""
+"""Generation values: sampling, and what engines give back (speech segments, usage, pictures, embeddings)."""
 
 from __future__ import annotations
 

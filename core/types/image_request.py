@@ -1,4 +1,4 @@
-"""What to paint: one value from the person's wish to the painter and back into the picture's file."""
+"""What to paint: one value from the person's request to the painter and back into the picture's file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ImageRequest:
 
 
 def from_values(values: Mapping[str, object]) -> ImageRequest:
-    """The painting that ``values`` (from a file, from an imported conversation) tell of, by the fields' names.
+    """The request that ``values`` (from a file, from an imported conversation) tell of, by the fields' names.
 
     What is missing or of another type is left to the model: nobody can be sure of what lies in a file.
     """

@@ -1,11 +1,11 @@
-"""What is said in a conversation: frozen values without identity, so they compare, hash, pickle and replay.
+"""Messages: what is said in a conversation, frozen values that compare, hash, pickle and replay.
 
 Audio is signed 16-bit little-endian mono PCM; times are seconds; a picture is an encoded file (PNG, JPEG, ...).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -41,6 +41,11 @@ class Audio:
     @property
     def seconds(self) -> float:
         return len(self.pcm) / 2 / self.rate
+
+
+def concatenate(sounds: Sequence[Audio]) -> Audio:
+    """At least one sound, one after another; all of the rate of the first."""
+    return Audio(b"".join(sound.pcm for sound in sounds), sounds[0].rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +120,12 @@ class Turn:
     """What a person hands over at once.
 
     ``draw`` forces (True) or forbids (False) a picture; None lets the router judge. ``speak`` asks for the answer's
-    sound. ``language`` (``en``, ``zh``) asks for an answer in it; empty leaves that to the model. ``painting`` says how
-    a picture is to be made; with a prompt in it, that prompt is used as it stands.
+    sound. ``language`` (``en``, ``zh``) asks for an answer in it; empty leaves that to the model. ``image_request``
+    says how a picture is to be made; with a prompt in it, that prompt is used as it stands.
     """
 
     parts: tuple[Part, ...]
     draw: bool | None = None
     speak: bool = False
     language: str = ""
-    painting: ImageRequest | None = None
+    image_request: ImageRequest | None = None

@@ -1,17 +1,19 @@
-"""What made an answer: enough to make it again."""
+"""Provenance and metrics of an answer: what made it, enough to make it again, and what it cost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 Scalar = str | int | float | bool
+Stage = Literal["load", "listen", "read", "look", "chat", "prompt", "paint", "speak"]  # of a turn
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """One model's part in an answer.
 
-    ``stage`` is ``listen``, ``read``, ``chat``, ``prompt``, ``paint`` or ``speak``; ``sha256`` is the digest of the
+    ``stage`` is a ``Stage`` in what this app made; an imported file may name others. ``sha256`` is the digest of the
     model's main weights file; ``settings`` are the sampling or voice settings in force, sorted by name.
     """
 
@@ -25,7 +27,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What an answer cost. Times in seconds; ``seconds`` holds (stage, time) in the order the stages ran."""
+    """What an answer cost. Times in seconds; ``seconds`` holds (stage, time) in the order the stages first ended."""
 
     seconds: tuple[tuple[str, float], ...] = ()
     first_token_seconds: float | None = None

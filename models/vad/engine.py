@@ -93,7 +93,7 @@ class SileroLive:
     def _begin(self) -> None:
         self._rest = b""
         self._gain, self._offset = FIRST, 0.0
-        self._background = Background()
+        self._background = NoiseFloor()
         self._forget()
 
     def _forget(self) -> None:
@@ -135,7 +135,7 @@ class SileroLive:
         return levelled
 
 
-class Background:
+class NoiseFloor:
     """What lies behind the voice: the frames of the last seconds, their levels and how much they sound like speech."""
 
     def __init__(self) -> None:

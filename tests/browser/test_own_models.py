@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.media.png_metadata import read
+from core.media.png_metadata import read_png_metadata
 from tests.support.browser import Watch, answered, answers, conversation, press, send, settle, visit
 from tests.support.served import QUICK, ROOT, Served, Serving
 
@@ -126,11 +126,11 @@ def test_a_picture_grows_in_its_place_and_says_how_it_was_made(
     answered(page)
     node = own.store().path(conversation(page))[-1]
     (image,) = node.message.images
-    painting, model = read(image.data, "drawn.png")
+    request, model = read_png_metadata(image.data, "drawn.png")
     assert model == "tiny-painter"
     told = page.locator(f".st-key-made-{node.id}-0")
-    expect(told).to_contain_text(f"64×64 · {painting.steps} steps")
-    expect(told).to_contain_text(f"seed {painting.seed} · tiny-painter")
+    expect(told).to_contain_text(f"64×64 · {request.steps} steps")
+    expect(told).to_contain_text(f"seed {request.seed} · tiny-painter")
     with page.expect_download() as saved:
         told.get_by_role("button").click()
     assert Path(saved.value.path()).read_bytes() == image.data

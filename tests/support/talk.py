@@ -10,9 +10,9 @@ from pathlib import Path
 
 from core.catalogue.load import load as load_catalogue
 from core.media.audio import RATE, resampled, wav
-from core.runtime.lease import leased
+from core.runtime.lease import acquire
 from core.runtime.pool import Pool
-from core.settings import Settings
+from core.settings import MemorySettings, Settings
 from core.types.messages import Audio
 
 VOICES = ("am_michael", "zm_yunjian")  # not those that answer
@@ -26,7 +26,7 @@ def spoken(models: Path, *sentences: str, voices: tuple[str, ...] = VOICES) -> t
 @functools.cache
 def _spoken(models: Path, sentence: str, voices: tuple[str, ...]) -> Audio:
     speaker = load_catalogue().by_task("speak")[0]
-    with leased(_pool(models), speaker) as worker, worker.call("speak", sentence, voices, "", 1.0) as call:
+    with acquire(_pool(models), speaker) as worker, worker.call("speak", sentence, voices, "", 1.0) as call:
         sounds = [item for item in call if isinstance(item, Audio)]
     pcm = resampled(Audio(b"".join(sound.pcm for sound in sounds), sounds[0].rate), RATE).pcm.rstrip(b"\0")
     return Audio(pcm + bytes(len(pcm) % 2), RATE)
@@ -37,7 +37,7 @@ def _pool(models: Path) -> Pool:
     """One speaker for all, which stays loaded as long as a next sentence is likely to follow."""
     home = Path(tempfile.mkdtemp(prefix="parlor-talk-"))
     (home / "models").symlink_to(models, target_is_directory=True)
-    pool = Pool(Settings(home=home, keep_minutes=0.5))
+    pool = Pool(Settings(home=home, memory=MemorySettings(keep_minutes=0.5)))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     atexit.register(pool.close)
     return pool

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image as Pillow
 from streamlit.testing.v1 import AppTest
 
-from core.app.app import App, made, parlor
+from core.app.app import App, make_app, parlor
 from core.types.messages import Audio, Image, Message, Reading, Text, TextLine, Transcript
 from core.types.provenance import Metrics, Provenance
 from ui.chat.actions import details
@@ -28,10 +28,10 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     """The app of this process on an empty data folder, with no model installed."""
     monkeypatch.setenv("PARLOR_HOME", str(tmp_path))
     monkeypatch.setenv("PARLOR_OFFLINE", "1")
-    made.cache_clear()
+    make_app.cache_clear()
     yield parlor()
     parlor().close()
-    made.cache_clear()
+    make_app.cache_clear()
 
 
 def opened(page: str = "Home.py", **address: str) -> AppTest:
@@ -146,7 +146,7 @@ def test_a_long_conversation_shows_its_end_first(app: App) -> None:
 def test_a_setting_is_kept_at_once(app: App) -> None:
     test = settings()
     next(slider for slider in test.slider if slider.label == "Temperature").set_value(0.25).run()
-    assert tomllib.loads(app.settings.file.read_text("utf-8"))["temperature"] == 0.25
+    assert tomllib.loads(app.settings.file.read_text("utf-8"))["sampling"]["temperature"] == 0.25
 
 
 def test_the_language_changes_at_once(app: App) -> None:
@@ -290,9 +290,9 @@ def test_only_the_last_block_of_a_growing_text_changes() -> None:
 
 
 def test_the_details_name_model_speed_and_seed(app: App) -> None:
-    made = Provenance("chat", "some-model", "r1", "ab" * 32, (("temperature", 0.7),), seed=7)
+    make_app = Provenance("chat", "some-model", "r1", "ab" * 32, (("temperature", 0.7),), seed=7)
     figures = Metrics((("chat", 1.5),), 0.21, 40, 31.25, 900, 800)
-    rows = dict(details(Message("assistant", (Text("x"),), (made,), figures)))
+    rows = dict(details(Message("assistant", (Text("x"),), (make_app,), figures)))
     assert rows["Model"] == "some-model (Writing)"
     assert rows["Speed"] == "31.2 tokens/s"
     assert rows["Prompt"] == "900 tokens, 800 reused"

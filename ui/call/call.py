@@ -50,7 +50,7 @@ def call_page(conversation: str) -> tuple[Carrier, Call | None, str]:
             "transport": _transport(),
             "watch": held.id if held else None,
             "voices": {code: _voices(code) for code in ("en", "zh")},
-            "settings": {"en": parlor().settings.voice_en, "zh": parlor().settings.voice_zh},
+            "settings": {"en": parlor().settings.speech.voice_en, "zh": parlor().settings.speech.voice_zh},
         }
         drawn = _call(key="call", data=data, height="content", on_ask_change=_asked, on_transport_change=lambda: None)
     _leave(drawn.ask)
@@ -73,7 +73,7 @@ def _models() -> bool:
     """Offer what a call needs and is not there; whether all of it is."""
     app = parlor()
     try:
-        choice = app.runs.choice()
+        choice = app.services.choice()
     except ParlorError:  # a chosen model that is gone is told above the page
         return False
     chosen = {"hear": choice.listen, "speak": choice.speak, "chat": choice.chat}
@@ -87,7 +87,7 @@ def _models() -> bool:
 def _voices(code: str) -> list[tuple[str, str]]:
     """The voices to choose from, as id and name; none where the model that speaks has its own."""
     try:
-        spec: ModelSpec | None = parlor().runs.choice().speak
+        spec: ModelSpec | None = parlor().services.choice().speak
     except ParlorError:
         spec = None
     return list(voice_names(code).items()) if spec and spec.engine == "kokoro" else []

@@ -58,7 +58,7 @@ def _parts(sent: st.ChatInputValue) -> tuple[list[Part], list[BadInput]]:  # typ
 
 def _send(conversation: str, parts: tuple[Part, ...], text: str) -> None:
     app = parlor()
-    spoken = app.settings.speak_replies and any(isinstance(part, Audio) for part in parts)
+    spoken = app.settings.speech.speak_replies and any(isinstance(part, Audio) for part in parts)
     try:
         conversation = conversation or app.store.create()
         run = app.runs.start(conversation, Turn(parts, speak=spoken))

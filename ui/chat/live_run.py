@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.app.app import parlor
 from core.app.runs import Run
-from core.types.events import Delta, Heard, Picture, Progress, Prompt, Sound, Understood
+from core.types.events import Delta, Heard, Notice, Picture, Progress, Prompt, Sound, Understood
 from core.types.image_request import ImageRequest
 from core.types.messages import Image
 from ui.chat.pictures import canvas
@@ -26,8 +26,8 @@ class RunView:
     at: int = 0
     text: str = ""
     doing: Progress = field(default_factory=lambda: Progress("start"))
-    notes: list[Progress] = field(default_factory=list)
-    painting: ImageRequest | None = None
+    notes: list[Notice] = field(default_factory=list)
+    request: ImageRequest | None = None
     pictures: list[Image] = field(default_factory=list)
     preview: Image | None = None
     understood: bool = False
@@ -43,12 +43,12 @@ class RunView:
                     self.understood, self.doing = True, Progress("chat")
                 case Heard():
                     self.doing = Progress("start")
-                case Progress(stage="note"):
+                case Notice():
                     self.notes.append(event)
                 case Progress(preview=preview):
                     self.doing, self.preview = event, preview or self.preview
-                case Prompt(painting=painting):
-                    self.painting = painting
+                case Prompt(request=request):
+                    self.request = request
                 case Picture(image=image):
                     self.pictures.append(image)
                     self.preview = None
@@ -88,8 +88,8 @@ def draw(seen: RunView, written: list[str]) -> None:
     with st.container(key="writing"):
         for block in written:
             st.markdown(safe(block))
-    if seen.painting:
-        canvas(seen.pictures, seen.preview, seen.painting)
+    if seen.request:
+        canvas(seen.pictures, seen.preview, seen.request)
     doing(seen)
 
 
@@ -125,11 +125,11 @@ def doing(seen: RunView) -> None:
         st.markdown(literal(said))
 
 
-def notes() -> dict[int, list[Progress]]:
+def notes() -> dict[int, list[Notice]]:
     """What was said beside answers since the server began, by answer: no part of them, so the store has no place."""
     return _notes(str(parlor().settings.home))
 
 
 @st.cache_resource(show_spinner=False)
-def _notes(home: str) -> dict[int, list[Progress]]:
+def _notes(home: str) -> dict[int, list[Notice]]:
     return {}

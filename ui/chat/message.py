@@ -124,7 +124,7 @@ def _answer(node: Node, idle: bool) -> None:
                 st.markdown(f":material/stop_circle: {say('cut' if node.message.parts else 'cut_empty')}")
         for number, note in enumerate(notes().get(node.id, ())):
             with st.container(key=f"note-{node.id}-{number}"):
-                st.text(note.note_zh if language() == "zh" else note.note)
+                st.text(note.zh if language() == "zh" else note.en)
         if st.session_state.get("listening") == node.id and not spoken:
             listen(node.message)
         if node.message.parts or not failed:

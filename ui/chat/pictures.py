@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from core.app.app import parlor
-from core.pipeline.draw import other, painting_of
+from core.pipeline.draw import repaint_request, request_of
 from core.store.store import Node
 from core.types.image_request import MOST_GUIDANCE, MOST_STEPS, OWN_GUIDANCE, ImageRequest
 from core.types.messages import Image
@@ -23,14 +23,14 @@ VARIATIONS = 4
 PAGE_SEEDS = 2**53 - 1  # what a number in a browser can hold
 
 
-def canvas(finished: list[Image], preview: Image | None, painting: ImageRequest | None) -> None:
+def canvas(finished: list[Image], preview: Image | None, request: ImageRequest | None) -> None:
     """The pictures of a turn under way: those that are done, and the one that is growing, in the same place."""
-    several = painting is not None and painting.count > 1
+    several = request is not None and request.count > 1
     with st.container(key="canvas", horizontal=several):
         for image in (*finished, *([preview] if preview else [])):
             picture(image.data, SMALL if several else WIDE)
-        if painting:
-            st.text(painting.prompt)
+        if request:
+            st.text(request.prompt)
 
 
 def drawn(node: Node) -> None:
@@ -50,7 +50,7 @@ def drawn(node: Node) -> None:
         with st.container(key=f"prompt-{node.id}"):
             st.text(str(dict(made[0].settings).get("prompt", "")))
     if made and st.session_state.get("repainting") == node.id:
-        _edit(node, painting_of(made[0]))
+        _edit(node, request_of(made[0]))
 
 
 def again(node: Node, kind: str) -> None:
@@ -59,18 +59,18 @@ def again(node: Node, kind: str) -> None:
     if kind == "prompt":
         st.session_state["repainting"] = None if st.session_state.get("repainting") == node.id else node.id
     elif kind == "variations" and made:
-        painting = other(node.message, parlor().runs.choice().paint, VARIATIONS)
-        begin(partial(parlor().runs.again, node.id, painting=painting))
+        request = repaint_request(node.message, parlor().services.choice().paint, VARIATIONS)
+        begin(partial(parlor().runs.again, node.id, request=request))
     else:
         begin(partial(parlor().runs.again, node.id))
 
 
 def settings_line(made_by: Provenance) -> str:
     """``512x512 · 25 steps · guidance 7.5 · Euler · seed 7 · sd-turbo``."""
-    painting = painting_of(made_by)
-    told = [f"{painting.width}×{painting.height}", say("p_steps", count=painting.steps)]
-    told += [say("p_guidance", value=f"{painting.guidance:g}")] if painting.guidance > 0 else []
-    told += [painting.scheduler.removesuffix("Scheduler"), say("p_seed", seed=painting.seed), made_by.model]
+    request = request_of(made_by)
+    told = [f"{request.width}×{request.height}", say("p_steps", count=request.steps)]
+    told += [say("p_guidance", value=f"{request.guidance:g}")] if request.guidance > 0 else []
+    told += [request.scheduler.removesuffix("Scheduler"), say("p_seed", seed=request.seed), made_by.model]
     return " · ".join(filter(None, told))
 
 
@@ -89,34 +89,32 @@ def _below(node: Node, number: int, image: Image, made_by: Provenance) -> None:
         )
 
 
-def _edit(node: Node, painting: ImageRequest) -> None:
+def _edit(node: Node, request: ImageRequest) -> None:
     """The prompt and settings of an answer's pictures, to be drawn anew from what is written here."""
     with st.form(f"repaint-{node.id}", border=True):
-        prompt = st.text_area(say("p_prompt"), painting.prompt, key=f"repaint-prompt-{node.id}")
-        negative = st.text_input(say("p_negative"), painting.negative, key=f"repaint-negative-{node.id}")
+        prompt = st.text_area(say("p_prompt"), request.prompt, key=f"repaint-prompt-{node.id}")
+        negative = st.text_input(say("p_negative"), request.negative, key=f"repaint-negative-{node.id}")
         columns = st.columns(3)
         steps = columns[0].number_input(
-            say("p_steps_label"), 1, MOST_STEPS, min(MOST_STEPS, max(1, painting.steps)), key=f"rs-{node.id}"
+            say("p_steps_label"), 1, MOST_STEPS, min(MOST_STEPS, max(1, request.steps)), key=f"rs-{node.id}"
         )
         guidance = columns[1].number_input(
             say("p_guidance_label"),
             0.0,
             MOST_GUIDANCE,
-            min(MOST_GUIDANCE, max(0.0, painting.guidance)),
+            min(MOST_GUIDANCE, max(0.0, request.guidance)),
             0.5,
             key=f"rg-{node.id}",
         )
-        seed = columns[2].number_input(
-            say("d_seed"), 0, PAGE_SEEDS, min(PAGE_SEEDS, painting.seed), key=f"rd-{node.id}"
-        )
+        seed = columns[2].number_input(say("d_seed"), 0, PAGE_SEEDS, min(PAGE_SEEDS, request.seed), key=f"rd-{node.id}")
         with st.container(horizontal=True, horizontal_alignment="right"):
             cancel = st.form_submit_button(say("cancel"), type="tertiary")
             paint = st.form_submit_button(say("p_draw"), type="primary", icon=":material/brush:")
     if cancel or (paint and prompt.strip()):
         st.session_state.pop("repainting", None)
     if paint and prompt.strip():
-        wanted = replace(painting, prompt=prompt.strip(), negative=negative.strip(), steps=int(steps), seed=int(seed))
-        guidance = float(guidance) if guidance != painting.guidance else max(painting.guidance, OWN_GUIDANCE)
-        begin(partial(parlor().runs.again, node.id, painting=replace(wanted, guidance=guidance)))
+        wanted = replace(request, prompt=prompt.strip(), negative=negative.strip(), steps=int(steps), seed=int(seed))
+        guidance = float(guidance) if guidance != request.guidance else max(request.guidance, OWN_GUIDANCE)
+        begin(partial(parlor().runs.again, node.id, request=replace(wanted, guidance=guidance)))
     if cancel or paint:
         st.rerun()

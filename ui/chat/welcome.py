@@ -36,7 +36,7 @@ def _models() -> None:
     """One quiet line of what is ready, and an offer for each task that has no model yet."""
     folder = parlor().settings.models
     try:
-        choice = parlor().runs.choice()
+        choice = parlor().services.choice()
     except BadInput:  # told above the page
         return
     chosen = [spec for spec in (choice.chat, choice.listen, choice.read, choice.speak) if spec]

@@ -26,7 +26,7 @@ def sample(spoken: Language) -> None:
     app = parlor()
     words = Message("assistant", (Text(say(f"s_try_{spoken}")),))
     try:
-        spec = app.runs.choice().speak
+        spec = app.services.choice().speak
         if spec is None or not offer(spec, "sample-"):
             return
         with st.spinner(say("doing_speak")):

@@ -114,7 +114,7 @@ def _chosen(spec: ModelSpec) -> None:
 
 def _use(spec: ModelSpec) -> None:
     fresh = {"adapter": ""} if spec.task == "see" else {}  # an adapter belongs to one model
-    install.attempt(partial(parlor().change, **{spec.task: spec.id, **fresh}))
+    install.attempt(partial(parlor().change, {spec.task: spec.id, **fresh}))
 
 
 def _fit(spec: ModelSpec) -> str:

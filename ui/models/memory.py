@@ -82,5 +82,5 @@ def _unload(id: str) -> None:
 
 
 def _pin(id: str, keep: bool) -> None:
-    kept = [each for each in parlor().settings.pinned.split() if each != id]
-    attempt(partial(parlor().change, pinned=" ".join([*kept, id] if keep else kept)))
+    kept = [each for each in parlor().settings.memory.pinned if each != id]
+    attempt(partial(parlor().change, {"memory.pinned": [*kept, id] if keep else kept}))

@@ -13,15 +13,15 @@ SIZES = ("512x512", "768x512", "512x768", "768x768", "1024x1024", "1152x896", "8
 
 def pictures() -> None:
     st.header(say("s_pictures"), anchor=False)
-    switch("enhance", say("s_enhance"), say("s_enhance_help"))
+    switch("image.enhance", say("s_enhance"), say("s_enhance_help"))
     left, right = st.columns(2, gap="medium")
     with left:
         zh = language() == "zh"
         styles = {"": say("s_paint_no_style")} | {style.id: style.zh if zh else style.en for style in STYLES}
-        choose("paint_style", say("s_paint_style"), styles)
-        number("paint_steps", say("s_paint_steps"), 0, 150, 1)
+        choose("image.style", say("s_paint_style"), styles)
+        number("image.steps", say("s_paint_steps"), 0, 150, 1)
     with right:
         sizes = {"": say("s_paint_own")} | {size: size.replace("x", " × ") for size in SIZES}
-        choose("paint_size", say("s_paint_size"), sizes)
-        number("paint_guidance", say("s_paint_guidance"), -1.0, 30.0, 0.5, say("s_paint_guidance_help"))
-    write_line("paint_negative", say("p_negative"))
+        choose("image.size", say("s_paint_size"), sizes)
+        number("image.guidance", say("s_paint_guidance"), -1.0, 30.0, 0.5, say("s_paint_guidance_help"))
+    write_line("image.negative", say("p_negative"))

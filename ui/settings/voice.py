@@ -24,15 +24,15 @@ def voice() -> None:
         _speakers(spec)
     if spec and spec.clones:
         _references()
-    slide("speed", say("s_speed"), 0.5, 2.0, 0.05)
-    switch("speak_replies", say("s_speak"))
-    switch("openers", say("s_openers"), say("s_openers_help"))
+    slide("speech.speed", say("s_speed"), 0.5, 2.0, 0.05)
+    switch("speech.speak_replies", say("s_speak"))
+    switch("call.fillers", say("s_openers"), say("s_openers_help"))
     choose("script", say("s_script"), {"simplified": say("s_simplified"), "traditional": say("s_traditional")})
 
 
 def _speaking() -> ModelSpec | None:
     try:
-        return parlor().runs.choice().speak
+        return parlor().services.choice().speak
     except ParlorError:  # a chosen model that is gone is told above the page
         return None
 
@@ -40,7 +40,7 @@ def _speaking() -> ModelSpec | None:
 def _kokoro() -> None:
     for spoken in ("en", "zh"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            choose(f"voice_{spoken}", say(f"s_voice_{spoken}"), voice_names(spoken))
+            choose(f"speech.voice_{spoken}", say(f"s_voice_{spoken}"), voice_names(spoken))
             wanted = st.button(say("s_try"), key=f"try-{spoken}", icon=":material/volume_up:")
         if wanted:
             sample(spoken)
@@ -50,7 +50,7 @@ def _speakers(spec: ModelSpec) -> None:
     """The speakers inside another model, where it has more than one."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if len(spec.voices) > 1:
-            choose("speaker", say("s_speaker"), {"": say("s_best")} | {name: name for name in spec.voices})
+            choose("speech.speaker", say("s_speaker"), {"": say("s_best")} | {name: name for name in spec.voices})
         spoken = "zh" if "zh" in spec.languages and language() == "zh" else "en"
         wanted = st.button(say("s_try"), key="try-own", icon=":material/volume_up:")
     if wanted:
@@ -61,7 +61,9 @@ def _references() -> None:
     """The voices of recordings: which one is used, and adding one with its owner's consent."""
     home = parlor().settings.home
     known = references.load_all(home)
-    choose("reference", say("s_reference"), {"": say("s_reference_none")} | {one.name: one.name for one in known})
+    choose(
+        "speech.reference", say("s_reference"), {"": say("s_reference_none")} | {one.name: one.name for one in known}
+    )
     with st.expander(say("s_reference_add"), icon=":material/record_voice_over:"):
         st.caption(say("s_reference_about"))
         name = st.text_input(say("s_reference_name"), key="reference-name", max_chars=60)
@@ -72,12 +74,12 @@ def _references() -> None:
             try:
                 audio = open_audio(file.getvalue(), file.name)
                 kept = references.save(home, name, audio, say("s_reference_consent"))
-                parlor().change(reference=kept.name)
+                parlor().change({"speech.reference": kept.name})
                 st.rerun()
             except ParlorError as error:
                 st.warning(literal(error.said(language())))
-        chosen = next((one for one in known if one.name == parlor().settings.reference), None)
+        chosen = next((one for one in known if one.name == parlor().settings.speech.reference), None)
         if chosen and st.button(say("s_reference_remove"), type="tertiary", icon=":material/delete:"):
             references.remove(home, chosen.name)
-            parlor().change(reference="")
+            parlor().change({"speech.reference": ""})
             st.rerun()

@@ -17,7 +17,7 @@ def notices(settings_page: str) -> bool:
             st.text(app.store.trouble.said(language()))
             st.button(say("understood"), key="understood", on_click=_understood)
     try:
-        app.runs.choice()
+        app.services.choice()
     except BadInput as error:
         with st.container(key="trouble-choice"):
             st.text(f"{say('unknown_model')} {error.said(language())}")

@@ -32,12 +32,12 @@ class Mounted:
 
     call: str
     microphone: str
-    line: WebRtcTransport
+    transport: WebRtcTransport
     key: str = field(default_factory=lambda: f"webrtc-{uuid.uuid4().hex[:12]}")
 
 
 def webrtc_line(call: Call, microphone: str = "") -> bool:
-    """Draw the component, which begins by itself, and keep ``call`` on its line; True while they are connected.
+    """Draw the component, which begins by itself, and keep ``call`` on its transport; True while they are connected.
 
     ``microphone`` is a browser's ``deviceId``, empty for its default one. Libraries are loaded here, not with the page.
     """
@@ -54,10 +54,10 @@ def webrtc_line(call: Call, microphone: str = "") -> bool:
     # connection with it.
     if mounted is None or said not in st.session_state or (mounted.call, mounted.microphone) != (call.id, microphone):
         if mounted:
-            mounted.line.hang_up()
+            mounted.transport.hang_up()
         mounted = st.session_state["webrtc"] = Mounted(call.id, microphone, WebRtcTransport(call))
-    elif mounted.line.closed:
-        mounted.line = WebRtcTransport(call)
+    elif mounted.transport.closed:
+        mounted.transport = WebRtcTransport(call)
     with st.container(key="webrtc_line"):
         streamer = webrtc_streamer(
             mounted.key,
@@ -65,14 +65,14 @@ def webrtc_line(call: Call, microphone: str = "") -> bool:
             frontend_rtc_configuration=NOWHERE,
             server_rtc_configuration=NOWHERE,
             media_stream_constraints=constraints(microphone),
-            source_audio_track=mounted.line.loudspeaker,
-            sink_audio_track=mounted.line.microphone,
+            source_audio_track=mounted.transport.loudspeaker,
+            sink_audio_track=mounted.transport.microphone,
             sendback_video=False,
             audio_html_attrs={"autoPlay": True, "controls": False},
             translations=cast("Translations", texts(TEXTS)),
         )
         if worker := streamer._get_worker():
-            mounted.line.end = worker.stop
+            mounted.transport.end = worker.stop
     _starter(key="webrtc_starter", data={"key": mounted.key, "words": texts(STARTED)})
     return streamer.state.playing
 

@@ -25,7 +25,7 @@ Heard = tuple[int, float]  # turn, seconds of its answer that have left
 
 
 class Playout:
-    """The queue of one line. ``underruns`` counts the gaps inside an answer: its next clause came after silence had."""
+    """The queue of one transport. ``underruns`` counts the gaps inside an answer: its next clause came late."""
 
     def __init__(self) -> None:
         self.underruns = 0

@@ -1,4 +1,4 @@
-"""One browser's loudspeaker and microphone over WebRTC, as the line of a call. Runs on the server's event loop."""
+"""One browser's loudspeaker and microphone over WebRTC, as the transport of a call. Runs on the server's event loop."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class WebRtcTransport:
         self._came = time.monotonic()
         if not self._up and not self.closed:
             self._set(True)
-        if self.call.line is self:
+        if self.call.transport is self:
             self.call.listen(pcm, RATE)
 
     def spoken(self) -> av.AudioFrame:
@@ -97,13 +97,13 @@ class WebRtcTransport:
 
 
 class Loudspeaker(MediaStreamTrack):
-    """A track that asks its line for every frame at the moment the frame is due."""
+    """A track that asks its transport for every frame at the moment the frame is due."""
 
     kind = "audio"
 
-    def __init__(self, line: WebRtcTransport) -> None:
+    def __init__(self, transport: WebRtcTransport) -> None:
         super().__init__()
-        self._line = line
+        self._transport = transport
         self._due: float | None = None  # time.monotonic
         self._sent = 0  # samples
 
@@ -114,7 +114,7 @@ class Loudspeaker(MediaStreamTrack):
         await asyncio.sleep(max(0.0, self._due - now))
         if self.readyState != "live":
             raise MediaStreamError
-        frame = self._line.spoken()
+        frame = self._transport.spoken()
         frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), self._sent
         self._due += FRAME / RATE
         self._sent += FRAME
@@ -122,10 +122,10 @@ class Loudspeaker(MediaStreamTrack):
 
 
 class Microphone:
-    """streamlit-webrtc's ``MediaSink``: takes every frame of the browser's track; its end is the line's end."""
+    """streamlit-webrtc's ``MediaSink``: takes every frame of the browser's track; its end is the transport's end."""
 
-    def __init__(self, line: WebRtcTransport) -> None:
-        self._line = line
+    def __init__(self, transport: WebRtcTransport) -> None:
+        self._transport = transport
         self._track: MediaStreamTrack | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -144,7 +144,7 @@ class Microphone:
         if self._task:
             with contextlib.suppress(RuntimeError):  # the server has stopped, and its loop with it
                 self._task.get_loop().call_soon_threadsafe(self._task.cancel)
-        self._line.close()
+        self._transport.close()
 
     async def _take(self, track: MediaStreamTrack) -> None:
         """Sound as it comes, with silence for what was lost, so that the times of words stay true."""
@@ -156,8 +156,8 @@ class Microphone:
                 at = frame.pts or 0
                 missing = at - due if due is not None else 0
                 if 0 < missing <= GAP:
-                    self._line.heard(bytes(2 * missing))
+                    self._transport.heard(bytes(2 * missing))
                 due = at + frame.samples
-                self._line.heard(frame.to_ndarray()[0, :: len(frame.layout.channels)].tobytes())
+                self._transport.heard(frame.to_ndarray()[0, :: len(frame.layout.channels)].tobytes())
         except MediaStreamError:
-            self._line.close()
+            self._transport.close()

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from core.app.runs import Run, Runs
+from core.app.services import Services
 from core.catalogue.spec import Catalogue, File, ModelSpec
 from core.errors import BadInput, NotInstalled, WorkerDied
 from core.runtime.pool import Pool
-from core.settings import Settings
+from core.settings import MemorySettings, Settings
 from core.store.store import Store
 from core.types.events import Delta, Done, Progress, Understood
 from core.types.generation import Sampling
@@ -33,10 +34,11 @@ class RunsApp:
     """Runs over a store of its own and a tiny chat model."""
 
     def __init__(self, home: Path) -> None:
-        self.settings = Settings(home=home, memory_gb=2, context_tokens=2048, threads=1)
-        self.store = Store(self.settings.database, self.settings.media)
-        self.pool = Pool(self.settings)
-        self.runs = Runs(self.store, self.pool, lambda: Catalogue((tiny(home / "models"),)), lambda: self.settings)
+        settings = Settings(home=home, memory=MemorySettings(ram_gb=2), context_tokens=2048, threads=1)
+        self.store = Store(settings.database, settings.media)
+        self.pool = Pool(settings)
+        self.services = Services(settings, Catalogue((tiny(home / "models"),)), self.store, self.pool)
+        self.runs = Runs(self.services)
         self.conversation = self.store.create()
 
     def close(self) -> None:
@@ -135,7 +137,7 @@ def test_a_conversation_being_answered_takes_no_second_question(app: RunsApp) ->
 
 
 def test_a_model_that_does_not_exist_is_told_before_anything_is_kept(app: RunsApp) -> None:
-    app.settings = replace(app.settings, chat="gone")
+    app.services.settings = replace(app.services.settings, chat="gone")
     with pytest.raises(BadInput, match="gone"):
         app.runs.start(app.conversation, said("hello"))
     assert app.store.path(app.conversation) == []
@@ -209,9 +211,9 @@ def test_a_title_comes_from_the_first_words(app: RunsApp) -> None:
 SERVER = """
 import sys, time
 from pathlib import Path
-from core.app import runs
+from core.app import answer_writer
 from tests.core.app.test_runs import RunsApp, LONG, said, speaking
-runs.SAVE_EVERY = 0.0  # the tiny model is done in half a second
+answer_writer.SAVE_EVERY = 0.0  # the tiny model is done in half a second
 app = RunsApp(Path(sys.argv[1]))
 run = speaking(app.runs.start(app.conversation, said("hello"), LONG))
 while not app.store.path(app.conversation)[-1].message.text:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from core.call.events import Drawing, as_json
-from core.call.playback import PlayedAnswer, spread
 from core.call.recorder import RATE, CallRecorder, recover
-from core.call.user_turn import UserTurn
 from core.store.store import Store
 from core.turn_taking.echo import Echo, correlation
+from core.turn_taking.playback import PlayedAnswer, spread
+from core.turn_taking.user_turn import UserTurn
 from core.types.messages import Audio, Message, Text, Transcript, Word
 
 
@@ -30,10 +30,10 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_what_was_heard_is_the_words_that_had_sounded() -> None:
-    said = PlayedAnswer()
-    said.add("The capital of France is Paris.", sound(2.0))
-    said.add("It lies on the Seine.", sound(1.5))
-    text, heard, words = said.until(2.6)
+    answer = PlayedAnswer()
+    answer.add("The capital of France is Paris.", sound(2.0))
+    answer.add("It lies on the Seine.", sound(1.5))
+    text, heard, words = answer.until(2.6)
     assert text.startswith("The capital of France is Paris. It lies")
     assert "Seine" not in text
     assert heard is not None
@@ -47,18 +47,18 @@ def test_chinese_words_are_characters_with_their_punctuation() -> None:
 
 
 def test_a_second_sound_of_a_clause_belongs_to_its_words() -> None:
-    said = PlayedAnswer()
-    said.add("A clause in two sounds.", sound(1.0))
-    said.add("", sound(1.0))
-    assert said.seconds == pytest.approx(2.0)
-    assert said.until(2.0)[0] == "A clause in two sounds."
-    assert "two" not in said.until(0.7)[0]
+    answer = PlayedAnswer()
+    answer.add("A clause in two sounds.", sound(1.0))
+    answer.add("", sound(1.0))
+    assert answer.seconds == pytest.approx(2.0)
+    assert answer.until(2.0)[0] == "A clause in two sounds."
+    assert "two" not in answer.until(0.7)[0]
 
 
 def test_the_whole_answer_is_kept_whole() -> None:
-    said = PlayedAnswer()
-    said.add("Hello.", sound(1.0))
-    text, heard, words = said.until(float("inf"))
+    answer = PlayedAnswer()
+    answer.add("Hello.", sound(1.0))
+    text, heard, words = answer.until(float("inf"))
     assert (text, heard, words[-1].end) == ("Hello.", sound(1.0), 1.0)
 
 
@@ -85,7 +85,7 @@ def test_somebody_as_loud_as_the_echo_is_no_echo() -> None:
     assert correlation(person.pcm[16_000:24_192], played.pcm[: 2 * 16_000]) < 0.1
 
 
-def test_the_ear_is_told_of_an_echo_only_while_something_is_played() -> None:
+def test_an_echo_is_told_of_only_while_something_is_played() -> None:
     echo, played = Echo(), sound(3.0)
     assert echo.share(bytes(1024), 0.0, 0.9) == 0.0
     echo.play(1, played)
@@ -147,10 +147,10 @@ def test_silence_before_the_first_word_is_no_part_of_a_turn_with_a_key() -> None
 def test_what_was_being_said_when_the_app_was_killed_is_found_again(store: Store, tmp_path: Path) -> None:
     conversation = store.create()
     first = store.add(conversation, Message("user", (Text("Hello."),)), None)
-    keeper = CallRecorder(store, conversation, tmp_path / "calls")
+    recorder = CallRecorder(store, conversation, tmp_path / "calls")
     speech = bytearray(sound(1.7, RATE).pcm)
     for end in range(0, len(speech), 1024):
-        keeper.speaking(speech[:end])
+        recorder.speaking(speech[:end])
     # the app is gone here: nothing was closed or flushed
     assert recover(store, tmp_path / "calls") == 1
     last = store.path(conversation)[-1]
@@ -163,18 +163,18 @@ def test_what_was_being_said_when_the_app_was_killed_is_found_again(store: Store
 
 
 def test_a_turn_that_was_kept_leaves_nothing_behind(store: Store, tmp_path: Path) -> None:
-    keeper = CallRecorder(store, store.create(), tmp_path / "calls")
-    keeper.speaking(sound(1.0, RATE).pcm)
-    keeper.question((Text("Hello."),), None)
-    keeper.forget()
+    recorder = CallRecorder(store, store.create(), tmp_path / "calls")
+    recorder.speaking(sound(1.0, RATE).pcm)
+    recorder.question((Text("Hello."),), None)
+    recorder.forget()
     assert not list((tmp_path / "calls").iterdir())
 
 
 def test_a_question_that_went_on_is_the_same_message(store: Store, tmp_path: Path) -> None:
     conversation = store.create()
-    keeper = CallRecorder(store, conversation, tmp_path / "calls")
-    first = keeper.question((Text("I would like"),), None)
-    assert keeper.question((Text("I would like some tea."),), first) == first
+    recorder = CallRecorder(store, conversation, tmp_path / "calls")
+    first = recorder.question((Text("I would like"),), None)
+    assert recorder.question((Text("I would like some tea."),), first) == first
     assert [node.message.text for node in store.path(conversation)] == ["I would like some tea."]
 
 

@@ -233,7 +233,9 @@ def test_words_over_an_answer_end_it_and_the_history_keeps_what_was_heard(
 
 def test_agreement_beside_an_answer_leaves_it_alone(app: App, say: Callable[[str], Audio]) -> None:
     few = app.settings
-    app.settings = replace(few, max_tokens=60)  # beside the end of an answer, agreement is an answer to it
+    app.settings = replace(
+        few, sampling=replace(few.sampling, max_tokens=60)
+    )  # beside the end of an answer, agreement is an answer to it
     try:
         held = Held(app, still=True).over(0.5, say(STORY), answering, say("Yeah."), 1.0, say("Okay."))
     finally:
@@ -308,7 +310,9 @@ def test_a_picture_is_drawn_while_the_talk_goes_on(app: App, say: Callable[[str]
     with_tiny_painter(app.settings.home)
     app.reload()
     before = app.settings
-    app.settings = replace(before, paint=TINY_PAINTER.id, paint_steps=3, paint_size="64x64", enhance=False)
+    app.settings = replace(
+        before, paint=TINY_PAINTER.id, image=replace(before.image, steps=3, size=(64, 64), enhance=False)
+    )
     held = Held(app).over(0.5, say("Please draw a red fox."), answering, idle, say(FRANCE))
     app.settings = before
     assert [event for event in held.all(Drawing) if event.image]
@@ -351,10 +355,10 @@ def test_words_said_before_hanging_up_are_kept_and_the_next_call_can_begin_at_on
 
 def test_a_lost_line_holds_the_call_and_keeps_what_was_said(app: App, say: Callable[[str], Audio]) -> None:
     def lose(held: Held) -> None:
-        line = held.call.line
-        assert line
-        held.call.disconnect(line)
-        held.call.connect(line)
+        transport = held.call.transport
+        assert transport
+        held.call.disconnect(transport)
+        held.call.connect(transport)
 
     held = Held(app).over(0.5, say(STORY), answering, do(lose), idle, say(FRANCE))
     assert "held" in [phased.phase for phased in held.all(PhaseChanged)]

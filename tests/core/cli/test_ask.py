@@ -54,7 +54,7 @@ def test_a_chinese_question_is_answered_in_chinese(home: Path) -> None:
 def test_json_tells_every_event_and_what_made_the_answer(home: Path) -> None:
     told = events(ask("Say hello.", *SMALL, "--json", "--seed", "7", "--max-tokens", "12"))
     done = told[-1]
-    assert {event["event"] for event in told} <= {"progress", "delta", "done"}
+    assert {event["event"] for event in told} <= {"progress", "notice", "delta", "done"}
     assert "".join(event["text"] for event in told if event["event"] == "delta") == done["text"] != ""
     made = done["made_by"]
     assert (made["model"], made["seed"], made["settings"]["max_tokens"]) == ("smollm2-135m-instruct", 7, 12)
@@ -238,7 +238,7 @@ def test_the_starter_set_draws_and_sees_what_it_drew(
     assert seen[-1]["made_by"]["model"] == "starter-eyes"
     assert colour in seen[-1]["text"].lower()
     for told, name in ((drawn, "starter brush"), (seen, "starter eyes")):
-        assert any(name in event["text"] for event in told if event["event"] == "progress")
+        assert any(name in event["note"] for event in told if event["event"] == "notice")
 
 
 @pytest.mark.parametrize(
@@ -265,4 +265,4 @@ def test_the_chat_model_is_told_what_the_starter_eyes_see(
     [look] = [entry for entry in made["with"] if entry["stage"] == "look"]
     assert word in look["settings"]["seen"].lower()
     assert re.search(use, told[-1]["text"].lower())
-    assert any("starter eyes" in event["text"] for event in told if event["event"] == "progress")
+    assert any("starter eyes" in event["note"] for event in told if event["event"] == "notice")

@@ -19,7 +19,7 @@ from core.cli import main as cli
 from core.errors import BadInput, DownloadFailed
 from core.manage.remove import remove
 from core.server.launch import claim
-from core.settings import Settings, load
+from core.settings import Settings, SpeechSettings, load
 from tests.support.hub_server import BODY, COMMIT, HUB, ON_HUB, Fault, HubServer, left, serving, tiny
 from tests.support.leases import chat_model
 from tests.tiny.tiny_gguf import write_tiny_gguf
@@ -153,8 +153,8 @@ def test_a_model_added_by_file_is_used_at_once_and_after_a_restart(app: App, tmp
     ended(app, "add")
     assert app.jobs.trouble("add") is None
     assert app.jobs.added() == "talk"
-    app.change(chat="talk")
-    chosen = app.runs.choice().chat
+    app.change({"chat": "talk"})
+    chosen = app.services.choice().chat
     assert chosen
     assert chosen == app.catalogue.find("talk")
     again = App(app.settings)
@@ -166,12 +166,12 @@ def test_a_model_added_by_file_is_used_at_once_and_after_a_restart(app: App, tmp
 def test_a_removed_model_of_ones_own_is_forgotten(app: App, tmp_path: Path) -> None:
     app.jobs.add(write_tiny_gguf(tmp_path / "talk.gguf"))
     ended(app, "add")
-    app.change(chat="talk", pinned="kokoro talk")
+    app.change({"chat": "talk", "memory.pinned": ("kokoro", "talk")})
     app.remove(app.catalogue.find("talk"))
     with pytest.raises(BadInput, match="no model called 'talk'"):
         app.catalogue.find("talk")
-    assert (app.settings.chat, app.settings.pinned) == ("", "kokoro")
-    assert load({"PARLOR_HOME": str(app.settings.home)}).pinned == "kokoro"
+    assert (app.settings.chat, app.settings.memory.pinned) == ("", ("kokoro",))
+    assert load({"PARLOR_HOME": str(app.settings.home)}).memory.pinned == ("kokoro",)
     assert left(app.settings) == []
     assert (tmp_path / "talk.gguf").exists(), "the person's own file is not ours to delete"
 
@@ -189,7 +189,9 @@ def test_a_model_that_is_being_loaded_is_not_removed(app: App) -> None:
 
 
 def test_a_removed_model_takes_its_adapter_and_nothing_else_out_of_the_settings(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path, see="zh", chat="zh", language="zh", adapter="poet", speaker="zh")
+    settings = Settings(
+        home=tmp_path, see="zh", chat="zh", language="zh", adapter="poet", speech=SpeechSettings(speaker="zh")
+    )
     (settings.models / "zh" / "adapters" / "poet").mkdir(parents=True)
     spec = replace(tiny(HUB), id="zh")
     assert remove(replace(spec, id="other"), settings) == {}
@@ -215,14 +217,14 @@ def test_while_the_app_is_open_the_command_line_leaves_its_models_alone(
     monkeypatch.setenv("LC_ALL", "C")
     for name in ("tiny", "kokoro"):
         (app.settings.models / name).mkdir(parents=True)
-    app.change(pinned="kokoro tiny")
+    app.change({"memory.pinned": ("kokoro", "tiny")})
     lock = claim(app.settings.home)
     assert lock
     assert cli.main(["models", "remove", "tiny"]) == 2
     lock.release()
     assert "Parlor is open. Remove models on its Models page" in capsys.readouterr().err
     assert cli.main(["models", "remove", "tiny", "kokoro"]) == 0
-    assert load().pinned == ""
+    assert load().memory.pinned == ()
 
 
 @pytest.mark.parametrize("command", ["add", "move"])
@@ -253,7 +255,7 @@ def test_a_file_that_is_no_model_is_told(app: App, tmp_path: Path) -> None:
 
 def test_a_model_is_added_from_the_hub_and_fetched(server: HubServer, app: App) -> None:
     server.add_repo("someone/talk", {"talk-Q4_K_M.gguf": BODY}, gguf={"architecture": "llama"})
-    app.jobs.add_from_hub("someone/talk", id="mine")
+    app.jobs.add_from_hub("someone/talk", model="mine")
     ended(app, "add")
     assert app.jobs.trouble("add") is None
     assert app.jobs.added() == "mine"
@@ -265,7 +267,7 @@ def test_adding_from_the_hub_paused_goes_on_as_a_download_and_cancelled_is_undon
     weights = f"/someone/talk/resolve/{COMMIT}/talk-Q4_K_M.gguf"
     for stop in (app.jobs.pause, app.jobs.cancel):
         server.fail(weights, Fault(hold=500_000))
-        app.jobs.add_from_hub("someone/talk", id="mine")
+        app.jobs.add_from_hub("someone/talk", model="mine")
         if stop == app.jobs.pause:
             with pytest.raises(BadInput, match="Another model is being added"):
                 app.jobs.add_from_hub("someone/else")

@@ -9,7 +9,7 @@ import pytest
 from core.catalogue.spec import ModelSpec, Task
 from core.errors import BadInput
 from core.pipeline.route import Choice, Plan, route, wants_picture
-from core.pipeline.starter_vision import asked, look, told
+from core.pipeline.starter_vision import description_prompt, insert_description, question_prompt
 from core.types.messages import Audio, Image, Message, Reading, Text, TextLine, Transcript, Turn
 
 CASES = tomllib.loads(Path(__file__).with_name("router_cases.toml").read_text("utf-8"))
@@ -145,10 +145,10 @@ def test_miniature_eyes_answer_what_they_can_and_tell_the_chat_model_what_they_s
 def test_what_miniature_eyes_saw_stands_where_the_picture_stood() -> None:
     first, second = Image(b"first", "image/png"), Image(b"second", "image/png")
     question = Message("user", (first, WORDED, second, WORDLESS, Text("Write a poem about it.")))
-    assert look(question, chinese=False) == Message("user", (second, Text("Describe the picture.")))
+    assert description_prompt(question, chinese=False) == Message("user", (second, Text("Describe the picture.")))
     seen, asked_for = "Two cats on a red background.", Text("Write a poem about it.")
     words = Text(f"[Picture: {seen}]")
-    assert told(question, seen).parts == (first, WORDED, words, asked_for)
+    assert insert_description(question, seen).parts == (first, WORDED, words, asked_for)
 
 
 def test_miniature_eyes_that_were_chosen_to_chat_answer_everything() -> None:
@@ -161,10 +161,10 @@ def test_miniature_eyes_that_were_chosen_to_chat_answer_everything() -> None:
 )
 def test_miniature_eyes_get_one_picture_and_one_question(said: tuple[Text, ...], language: str, question: str) -> None:
     other = Image(b"another", "image/png")
-    assert asked(Turn((*said, other)), SEEN, language) == Message("user", (other, Text(question)))
-    assert asked(Turn(said), SEEN, language) == Message("user", (PHOTO, Text(question)))
+    assert question_prompt(Turn((*said, other)), SEEN, language) == Message("user", (other, Text(question)))
+    assert question_prompt(Turn(said), SEEN, language) == Message("user", (PHOTO, Text(question)))
 
 
 def test_miniature_eyes_without_a_picture_say_what_they_need() -> None:
     with pytest.raises(BadInput, match="picture"):
-        asked(Turn((Text("hello"),)), (), "")
+        question_prompt(Turn((Text("hello"),)), (), "")

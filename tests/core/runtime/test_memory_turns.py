@@ -17,7 +17,7 @@ import pytest
 from core.catalogue.spec import File, ModelSpec, Task
 from core.runtime.forecast import GB
 from core.runtime.pool import Pool
-from core.settings import Settings
+from core.settings import MemorySettings, Settings
 from core.types.events import Progress, Tick
 from core.types.generation import ImageResult, Sampling, Usage
 from core.types.image_request import ImageRequest
@@ -68,12 +68,12 @@ def specs(home: Path) -> dict[str, ModelSpec]:
 @pytest.fixture(scope="module")
 def cramped(home: Path, specs: dict[str, ModelSpec]) -> Iterator[Pool]:
     """A pool that knows what each takes on this machine, and holds the two largest of the four and no third."""
-    plenty = Settings(home, memory_gb=64, context_tokens=512, keep_minutes=0)
+    plenty = Settings(home, memory=MemorySettings(ram_gb=64, keep_minutes=0), context_tokens=512)
     pool = Pool(plenty, gpu_free=lambda: 0)
     for spec in specs.values():
         assert taken_turn(pool, spec)[0], spec.id
     peaks = sorted(loaded.bytes for loaded in pool.loaded())
-    pool.change(replace(plenty, memory_gb=1.02 * sum(peaks[-2:]) / GB))
+    pool.change(replace(plenty, memory=replace(plenty.memory, ram_gb=1.02 * sum(peaks[-2:]) / GB)))
     yield pool
     pool.close()
 

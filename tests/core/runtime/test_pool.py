@@ -16,7 +16,7 @@ import pytest
 
 from core.errors import EngineFailed, NotEnoughMemory, NotInstalled, WorkerDied
 from core.runtime.pool import Pool
-from core.settings import Settings
+from core.settings import MemorySettings, Settings
 from core.types.events import Progress, Tick
 from core.types.generation import Sampling, Usage
 from models.llama import engine as llama
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.engines
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path, memory_gb=2.5, context_tokens=512, threads=1)
+    return Settings(home=tmp_path, memory=MemorySettings(ram_gb=2.5), context_tokens=512, threads=1)
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ def test_more_is_set_aside_for_a_model_that_the_system_killed(pool: Pool, settin
 
 
 def test_a_model_that_took_more_than_was_set_aside_is_counted_with_what_it_took(settings: Settings) -> None:
-    pool = Pool(replace(settings, memory_gb=0.1))
+    pool = Pool(replace(settings, memory=replace(settings.memory, ram_gb=0.1)))
     a, b = chat_model(settings, "a", memory=1000), chat_model(settings, "b", memory=1000)
     for spec in (a, b):
         lease, _ = taken(pool.use(spec))
@@ -227,12 +227,12 @@ def test_a_model_that_took_more_than_was_set_aside_is_counted_with_what_it_took(
 
 
 def test_a_pinned_model_stays_and_the_next_one_leaves_in_its_place(settings: Settings) -> None:
-    pool = Pool(replace(settings, pinned="a"))
+    pool = Pool(replace(settings, memory=replace(settings.memory, pinned=("a",))))
     a, b, c = (chat_model(settings, name) for name in "abc")
     for spec in (a, b, c):
         taken(pool.use(spec))[0].release()
     assert {loaded.spec.id: loaded.pinned for loaded in pool.loaded()} == {"a": True, "c": False}
-    pool.change(replace(settings, pinned="a c"))
+    pool.change(replace(settings, memory=replace(settings.memory, pinned=("a", "c"))))
     assert pool.outlook(b).fits == "never"
     with pytest.raises(NotEnoughMemory, match=r"Model A \(\d\.\d GB, pinned\), Model C \(\d\.\d GB, pinned\)"):
         taken(pool.use(b))
@@ -243,23 +243,23 @@ def test_a_pinned_model_stays_and_the_next_one_leaves_in_its_place(settings: Set
 
 def test_a_model_that_nobody_uses_is_unloaded_after_a_while_but_never_a_busy_one(settings: Settings) -> None:
     before = set(threading.enumerate())
-    pool = Pool(replace(settings, keep_minutes=0.001))
+    pool = Pool(replace(settings, memory=replace(settings.memory, keep_minutes=0.001)))
     a, b = (chat_model(settings, name) for name in "ab")
     busy, _ = taken(pool.use(a))
     taken(pool.use(b))[0].release()
     eventually(lambda: [loaded.spec.id for loaded in pool.loaded()] == ["a"])
     assert isinstance(reply(busy)[-1], Usage)
-    pool.change(replace(pool.settings, keep_minutes=60))
+    pool.change(replace(pool.settings, memory=replace(pool.settings.memory, keep_minutes=60)))
     busy.release()
     assert [loaded.busy for loaded in pool.loaded()] == [False]
-    pool.change(replace(pool.settings, keep_minutes=0.001))
+    pool.change(replace(pool.settings, memory=replace(pool.settings.memory, keep_minutes=0.001)))
     eventually(lambda: pool.loaded() == ())
     pool.close()
     assert not [thread for thread in set(threading.enumerate()) - before if thread.name == "keep-alive"]
 
 
 def test_a_pool_that_is_closed_while_it_loads_a_model_keeps_neither_process_nor_thread(settings: Settings) -> None:
-    pool = Pool(replace(settings, keep_minutes=1))
+    pool = Pool(replace(settings, memory=replace(settings.memory, keep_minutes=1)))
     loading = pool.use(chat_model(settings, "a"))
     next(said for said in loading if isinstance(said, Progress))
     pool.close()
@@ -298,7 +298,7 @@ def test_an_engine_is_told_where_to_compute_and_with_how_much(settings: Settings
 def test_a_smaller_budget_makes_idle_models_leave(pool: Pool, settings: Settings) -> None:
     for name in "ab":
         taken(pool.use(chat_model(settings, name)))[0].release()
-    pool.change(replace(settings, memory_gb=1.5))
+    pool.change(replace(settings, memory=replace(settings.memory, ram_gb=1.5)))
     assert len(pool.loaded()) == 1
 
 

@@ -12,7 +12,7 @@ from core.errors import NotEnoughMemory
 from core.host.hardware import gpu_free, gpu_taken, nvidia_gpus
 from core.runtime.memory import Memory
 from core.runtime.scheduler import LoadedModel, Scheduler, Waiter
-from core.settings import Settings
+from core.settings import MemorySettings, Settings
 
 GB = 10**9
 
@@ -26,7 +26,7 @@ class Clock:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path, memory_gb=10)
+    return Settings(home=tmp_path, memory=MemorySettings(ram_gb=10))
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_one_that_must_not_wait_is_refused_while_another_waits_for_the_room(rost
 
 def test_what_can_never_fit_is_refused_at_once_and_says_why(roster: Scheduler) -> None:
     full(roster, 3, 3)
-    roster.settings = replace(roster.settings, pinned="a")
+    roster.settings = replace(roster.settings, memory=replace(roster.settings.memory, pinned=("a",)))
     with pytest.raises(NotEnoughMemory, match=r"Huge needs 11.0 GB of memory and Parlor may use 10.0 GB") as refused:
         roster.admit(Waiter(model("huge", 11), wait=True))
     assert "Huge 需要 11.0 GB 内存，而 Parlor 只能使用 10.0 GB" in refused.value.zh
@@ -176,7 +176,7 @@ def test_a_model_goes_to_the_gpu_when_it_fits_there_and_else_to_the_cpu(settings
 
 
 def test_the_gpu_has_a_budget_of_its_own(settings: Settings) -> None:
-    roster = Scheduler(replace(settings, gpu_gb=6), gpu_free=lambda: 8 * GB)
+    roster = Scheduler(replace(settings, memory=replace(settings.memory, gpu_gb=6)), gpu_free=lambda: 8 * GB)
     ears = asks(roster, "ears", 4)
     painter, eyes = Waiter(model("painter", 5, gpu=4), True), Waiter(model("eyes", 5, gpu=4), True)
     assert enters(roster, ears) == []
@@ -209,7 +209,7 @@ def test_more_is_set_aside_for_who_ran_out_of_memory_but_never_more_than_there_i
 
 
 def test_who_ran_out_of_all_the_gpu_computes_on_the_cpu(settings: Settings) -> None:
-    roster = Scheduler(replace(settings, gpu_gb=6), gpu_free=lambda: 8 * GB)
+    roster = Scheduler(replace(settings, memory=replace(settings.memory, gpu_gb=6)), gpu_free=lambda: 8 * GB)
     spec = model("eyes", 4, gpu=5)
     roster.ran_short(LoadedModel(spec, "cuda", roster.outlook(spec).need))
     assert (roster.outlook(spec).device, roster.outlook(spec).need.gpu) == ("cuda", 6 * GB)
@@ -218,7 +218,7 @@ def test_who_ran_out_of_all_the_gpu_computes_on_the_cpu(settings: Settings) -> N
 
 
 def test_what_ran_on_the_gpu_stays_there_though_it_took_a_little_more_than_planned(settings: Settings) -> None:
-    roster = Scheduler(replace(settings, gpu_gb=6), gpu_free=lambda: 8 * GB)
+    roster = Scheduler(replace(settings, memory=replace(settings.memory, gpu_gb=6)), gpu_free=lambda: 8 * GB)
     spec = model("eyes", 4, gpu=5)
     roster.keep(LoadedModel(spec, "cuda", Memory(GB, round(6.2 * GB))))
     assert (roster.outlook(spec).device, roster.outlook(spec).need) == ("cuda", Memory(GB, 6 * GB))
@@ -260,7 +260,9 @@ def test_idle_models_leave_when_another_took_more_than_was_set_aside(roster: Sch
 
 
 def test_an_idle_model_outstays_its_time_unless_it_is_pinned_or_in_use(roster: Scheduler, clock: Clock) -> None:
-    roster.settings = replace(roster.settings, keep_minutes=2, pinned="c d")
+    roster.settings = replace(
+        roster.settings, memory=replace(roster.settings.memory, keep_minutes=2, pinned=("c", "d"))
+    )
     full(roster, 1, 1, 1)
     rests(roster, "a", "c")
     assert roster.outstayed() == ((), 120.0)
@@ -269,12 +271,14 @@ def test_an_idle_model_outstays_its_time_unless_it_is_pinned_or_in_use(roster: S
     clock.seconds += 1
     over, left = roster.outstayed()
     assert ([held.spec.id for held in over], left) == (["a"], None)
-    roster.settings = replace(roster.settings, keep_minutes=0)
+    roster.settings = replace(roster.settings, memory=replace(roster.settings.memory, keep_minutes=0))
     assert roster.outstayed() == ((), None)
 
 
 def test_what_is_loaded_is_told_with_all_that_a_page_shows(settings: Settings, clock: Clock) -> None:
-    roster = Scheduler(replace(settings, pinned="painter"), gpu_free=lambda: 8 * GB, clock=clock)
+    roster = Scheduler(
+        replace(settings, memory=replace(settings.memory, pinned=("painter",))), gpu_free=lambda: 8 * GB, clock=clock
+    )
     painter = Waiter(model("painter", 5, gpu=4), True)
     roster.waiting.append(painter)
     enters(roster, painter)

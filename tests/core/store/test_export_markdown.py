@@ -24,6 +24,7 @@ def test_markdown_keeps_any_text_exactly(store: Store, text: str, language: str)
         answer(Text("ok")),
         user(Text("x"), Text(text), Text(text)),
         Message("assistant", (), cut=True),
+        Message("assistant", (Text(text),), cut=True),
     ]
     conversation = say(store, *said, title="标题 # one --> two")
     data = to_markdown(store, conversation, language)

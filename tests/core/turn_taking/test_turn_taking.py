@@ -10,6 +10,7 @@ from core.turn_taking.actions import (
     FRAME,
     Action,
     Asked,
+    Backchannelled,
     Began,
     Committed,
     Dropped,
@@ -17,13 +18,12 @@ from core.turn_taking.actions import (
     Ended,
     Frame,
     Hushed,
-    Nodded,
     Reopened,
 )
-from core.turn_taking.turn_taking import AGAIN, BEGIN, LONGEST, NOD, SOFT_END, TurnTaking
+from core.turn_taking.turn_taking import AGAIN, BACKCHANNEL, BEGIN, LONGEST, SPECULATE, TurnTaking
 
 HEARING = 0.2  # seconds that the simulated transcriber takes
-JUDGING = 0.06
+DETECTING = 0.06
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Talk:
             self.done.append((self.now, action))
             match action:
                 case Ended(number):
-                    self.waiting += [(self.now + JUDGING, "judged", number), (self.now + HEARING, "heard", number)]
+                    self.waiting += [(self.now + DETECTING, "detected", number), (self.now + HEARING, "heard", number)]
                 case Asked():
                     self.waiting.append((self.now + HEARING, "overheard", 0))
                 case Hushed():
@@ -65,8 +65,8 @@ class Talk:
             )
             for _, kind, number in sorted(due):
                 text = self.says if self.beside is None or not self.answer else self.beside
-                if kind == "judged":
-                    self.act(self.floor.judged(number, self.finished))
+                if kind == "detected":
+                    self.act(self.floor.end_of_turn(number, self.finished))
                 elif kind == "heard":
                     self.act(self.floor.heard(number, text, "en"))
                 else:
@@ -97,14 +97,14 @@ def test_a_turn_that_sounds_and_reads_finished_is_over_as_soon_as_it_is_heard() 
     ended = talk.now
     talk.run(1.0)
     assert (talk.count(Began), talk.count(Ended), talk.count(Committed)) == (1, 1, 1)
-    assert talk.all(Committed)[0] - ended == pytest.approx(SOFT_END + HEARING, abs=2 * FRAME)
+    assert talk.all(Committed)[0] - ended == pytest.approx(SPECULATE + HEARING, abs=2 * FRAME)
 
 
 def test_the_answer_is_begun_before_the_turn_is_known_to_be_over() -> None:
     talk = Talk(finished=0.1).speak(2.0)
     stopped = talk.now
     talk.run(2.5)
-    assert talk.all(Ended)[0] - stopped == pytest.approx(SOFT_END, abs=FRAME)
+    assert talk.all(Ended)[0] - stopped == pytest.approx(SPECULATE, abs=FRAME)
     assert talk.all(Committed)[0] - stopped == pytest.approx(1.0, abs=2 * FRAME)
 
 
@@ -130,8 +130,8 @@ def test_in_a_long_silence_a_speaker_is_nodded_to_once_and_a_finished_turn_is_no
     talk = Talk(says="I would like to", finished=0.1).speak(1.5)
     stopped = talk.now
     talk.run(3.0)
-    assert [at - stopped for at in talk.all(Nodded)] == pytest.approx([NOD], abs=2 * FRAME)
-    assert not Talk().speak(1.5).run(3.0).count(Nodded)
+    assert [at - stopped for at in talk.all(Backchannelled)] == pytest.approx([BACKCHANNEL], abs=2 * FRAME)
+    assert not Talk().speak(1.5).run(3.0).count(Backchannelled)
 
 
 def test_whoever_went_on_after_what_sounded_finished_is_given_more_time() -> None:
@@ -246,7 +246,7 @@ def test_one_short_word_ends_an_answer() -> None:
     assert talk.count(Hushed) == 1
 
 
-# a key instead of a judge
+# a key instead of a turn detector
 
 
 def test_with_a_key_nothing_but_the_key_begins_and_ends_a_turn() -> None:

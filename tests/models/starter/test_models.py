@@ -21,7 +21,7 @@ from PIL import Image as Pillow
 
 from core.catalogue.load import SHIPPED, load
 from core.catalogue.spec import ModelSpec
-from core.pipeline.starter_vision import UNASKED
+from core.pipeline.starter_vision import DEFAULT_QUESTION
 from core.types.events import Progress
 from core.types.generation import ImageResult, Sampling
 from core.types.image_request import ImageRequest
@@ -258,7 +258,7 @@ def test_what_shows_nothing_is_not_named_as_a_thing(look: Look, side: int) -> No
     blank = Pillow.new("RGB", (side, side), "white")
     for picture in (noise, blank):
         for language, honest in (("en", ("not sure", "Nothing but")), ("zh", ("不确定", "什么都没有"))):
-            said = look(picture, UNASKED[language])
+            said = look(picture, DEFAULT_QUESTION[language])
             assert any(each in said for each in honest), said
 
 

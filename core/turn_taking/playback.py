@@ -7,11 +7,12 @@ from bisect import bisect
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from core.pipeline.turn_context import joined
-from core.types.messages import Audio, Word
+from core.text.script import HAN, KANA
+from core.types.messages import Audio, Word, concatenate
 
 # A word of a language with spaces, or one character of one without, with what follows it.
-_WORD = re.compile(r"\s*(?:[㐀-䶿一-鿿豈-﫿぀-ヿ]|[^\s㐀-䶿一-鿿豈-﫿぀-ヿ]+)[^\w\s㐀-䶿一-鿿豈-﫿぀-ヿ]*")
+_UNSPACED = f"{HAN}{KANA}"
+_WORD = re.compile(rf"\s*(?:[{_UNSPACED}]|[^\s{_UNSPACED}]+)[^\w\s{_UNSPACED}]*")
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ class PlayedAnswer:
             words += [word for word in spread(text, at, at + length) if (word.start + word.end) / 2 <= seconds]
             at += length
         text = "".join(word.text for word in words).strip()
-        sound = joined([sound for _, sounds in self.clauses for sound in sounds]) if self.clauses else None
+        sound = concatenate([sound for _, sounds in self.clauses for sound in sounds]) if self.clauses else None
         if sound and seconds < sound.seconds:
             sound = Audio(sound.pcm[: 2 * round(seconds * sound.rate)], sound.rate)
         return text, sound, tuple(words)
