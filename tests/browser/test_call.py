@@ -212,8 +212,8 @@ def test_another_page_leaves_the_call_as_it_is_and_a_pill_leads_back(app: Served
     pill.get_by_role("button", name="Unmute").wait_for()
     pill.get_by_title("Back to the call").click()
     expect(you(page, 1)).to_have_text(STORY)
-    expect(page.get_by_role("button", name="Unmute")).to_be_visible()
     expect(pill).to_have_count(0)
+    expect(page.get_by_role("button", name="Unmute")).to_be_visible()
     assert not noted(page, "lost")
 
 
