@@ -98,8 +98,8 @@ def test_what_cannot_be_used_says_why_and_what_to_do(tmp_path: Path) -> None:
     for path, reason in reasons.items():
         with pytest.raises(BadInput, match=reason) as caught:
             inspect(path)
-        assert caught.value.zh
-        assert path.name in caught.value.en
+        assert caught.value.said("zh")
+        assert path.name in str(caught.value)
 
 
 def test_pickled_weights_are_refused(copied: Path) -> None:

@@ -146,7 +146,7 @@ def test_a_changed_json_is_refused_and_adds_nothing(store: Store, elsewhere: Sto
     change(value, path, new)
     with pytest.raises(BadInput) as told:
         from_json(elsewhere, json.dumps(value).encode())
-    assert told.value.zh
+    assert told.value.said("zh")
     assert elsewhere.conversations() == []
 
 

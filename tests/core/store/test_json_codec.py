@@ -80,4 +80,4 @@ def test_a_part_from_the_future_is_refused_by_name() -> None:
     value = {"role": "user", "parts": [{"type": "hologram", "sha256": "x"}]}
     with pytest.raises(BadInput, match="hologram") as told:
         codec.decode(value, lambda name: b"")
-    assert "升级" in told.value.zh
+    assert "升级" in told.value.said("zh")

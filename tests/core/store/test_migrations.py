@@ -56,7 +56,7 @@ def test_a_database_of_a_newer_parlor_is_left_untouched(tmp_path: Path) -> None:
     before = file.read_bytes()
     with pytest.raises(ParlorError, match="newer") as told:
         Store(file, tmp_path / "media")
-    assert "更新版本" in told.value.zh
+    assert "更新版本" in told.value.said("zh")
     assert file.read_bytes() == before
     assert list(tmp_path.glob("parlor.db*")) == [file]
 
@@ -78,7 +78,7 @@ def test_a_full_disk_is_told_and_loses_nothing(store: Store, tmp_path: Path) -> 
     photo = user("photo", Image(bytes(9_000_000), "image/png"))
     with files_no_larger_than(1_000_000), pytest.raises(DiskFull) as told:
         store.add(conversation, photo, first)
-    assert "磁盘" in told.value.zh
+    assert "磁盘" in told.value.said("zh")
     assert texts(store, conversation) == ["before"]
     assert media_files(tmp_path) == []
     store.add(conversation, photo, first)

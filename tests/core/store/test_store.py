@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import BadInput, EngineFailed
+from core.l10n.text import both
 from core.store.store import Store, title_from
 from core.types.messages import Audio, Image, Message, Transcript
 from tests.core.store.conversations import answer, media_files, texts, user

@@ -86,7 +86,7 @@ def test_a_vision_file_cut_short_or_missing_is_refused_with_what_to_do(
         (tmp_path / "mmproj.gguf").write_bytes((files / "mmproj.gguf").read_bytes()[:kept])
     with pytest.raises(EngineFailed, match=r"start\.py models verify") as caught:
         llama.load(vision_spec(), tmp_path)
-    assert "视觉文件" in caught.value.zh
+    assert "视觉文件" in caught.value.said("zh")
 
 
 def test_a_vision_file_of_another_model_is_refused(tmp_path: Path) -> None:
