@@ -20,7 +20,7 @@ from core.types.provenance import Scalar
 from models.common.load_errors import check_files
 from models.common.torch_memory import NATIVE_BFLOAT16, clean, device, granted, out_of_memory
 from models.common.weights import LOAD_ERRORS, weight_counts
-from models.llava.precision import GROUP, LlavaFacts, LlavaPlan, choose_means
+from models.llava.precision import GROUP, LlavaFacts, LlavaPlan, choose_plan
 
 # Families whose language model takes one row of positions and attends from left to right, so that a prompt can be read
 # in pieces with pictures as vectors. Others (Qwen-VL, Gemma) are served as GGUF files by models/llama/engine.py.
@@ -38,7 +38,7 @@ class StillOnevision(transformers.LlavaOnevisionProcessor):
 
 
 def open_model(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> tuple[Any, Any, LlavaPlan]:
-    """The model (in eval mode, on its device), its processor, and the means chosen.
+    """The model (in eval mode, on its device), its processor, and the plan chosen.
 
     Raises EngineFailed when the folder is incomplete, damaged or of another family, NotEnoughMemory when it does not
     fit.
@@ -51,7 +51,7 @@ def open_model(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> tuple
             config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
             if config.model_type not in FAMILIES:
                 raise _unknown(name, config.model_type)
-            means = choose_means(_look(name, folder, config, defaults))
+            plan = choose_plan(_look(name, folder, config, defaults))
             kind: Any = StillOnevision if config.model_type == "llava_onevision" else library.AutoProcessor
             processor = kind.from_pretrained(folder, local_files_only=True)
             model, report = library.AutoModelForImageTextToText.from_pretrained(
@@ -59,9 +59,9 @@ def open_model(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> tuple
                 output_loading_info=True,
                 local_files_only=True,
                 use_safetensors=True,
-                dtype=getattr(torch, means.dtype),
-                device_map=means.device if means.device == "cuda" or means.bits < 16 else None,
-                quantization_config=_quantised(means),
+                dtype=getattr(torch, plan.dtype),
+                device_map=plan.device if plan.device == "cuda" or plan.bits < 16 else None,
+                quantization_config=_quantised(plan),
             )
             if missing := sorted(report["missing_keys"]):  # which transformers would fill with random numbers
                 raise ValueError(f"{len(missing)} weights are missing, {missing[0]} the first")
@@ -69,7 +69,7 @@ def open_model(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> tuple
             if out_of_memory(error):
                 raise
             raise check_files(name, error) from error
-    return model.eval(), processor, means
+    return model.eval(), processor, plan
 
 
 @contextmanager
@@ -107,16 +107,16 @@ def _look(name: str, folder: Path, config: Any, defaults: Mapping[str, Scalar]) 
     )
 
 
-def _quantised(means: LlavaPlan) -> Any:
+def _quantised(plan: LlavaPlan) -> Any:
     """LLM.int8 (arXiv:2208.07339) or NF4 (arXiv:2305.14314) for the language model's layers."""
     settings: Any = transformers.BitsAndBytesConfig
-    if means.bits == 8:
+    if plan.bits == 8:
         return settings(load_in_8bit=True, llm_int8_skip_modules=UNTOUCHED)
-    if means.bits == 4:
+    if plan.bits == 4:
         return settings(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
-            bnb_4bit_compute_dtype=getattr(torch, means.dtype),
+            bnb_4bit_compute_dtype=getattr(torch, plan.dtype),
             llm_int8_skip_modules=UNTOUCHED,
         )
     return None

@@ -58,12 +58,12 @@ def load(spec: ModelSpec, folder: Path) -> Llava:
     defaults = dict(spec.defaults)
     threads = int(defaults.get("threads", 0)) or psutil.cpu_count(logical=False) or 1
     torch.set_num_threads(threads)
-    model, processor, means = open_model(spec.name, folder, defaults)
+    model, processor, plan = open_model(spec.name, folder, defaults)
     trained: int = model.config.text_config.max_position_embeddings
     context = min(int(defaults.get("context_tokens", CONTEXT_TOKENS)), trained)
     sight = ImageEncoder(model, processor, min(int(defaults.get("picture_tokens", PICTURE_TOKENS)), context // 2))
     adapters = Adapters(model, folder / "adapters")
-    return Llava(spec.name, model, processor, means, sight, adapters, context, threads)
+    return Llava(spec.name, model, processor, plan, sight, adapters, context, threads)
 
 
 def build() -> dict[str, str]:
@@ -73,7 +73,7 @@ def build() -> dict[str, str]:
 
 
 class Llava:
-    """A ``core.runtime.protocols.Chat``; ``means`` says how it computes, ``encoded`` how often a picture was encoded.
+    """A ``core.runtime.protocols.Chat``; ``plan`` says how it computes, ``encoded`` how often a picture was encoded.
 
     On a CPU up to ``threads`` threads compute: fewer while other programs want the cores.
     """
@@ -83,13 +83,13 @@ class Llava:
         name: str,
         model: Any,
         processor: Any,
-        means: LlavaPlan,
+        plan: LlavaPlan,
         sight: ImageEncoder,
         adapters: Adapters,
         context: int,
         threads: int,
     ) -> None:
-        self.means = means
+        self.plan = plan
         self._name = name
         self._model: Any = model
         self._sight = sight
@@ -98,7 +98,7 @@ class Llava:
         self._prompter = Prompter(processor, sight, model.config.text_config.model_type)
         self._pasts = KVCaches(PARKED * self._context)
         self._threads = Threads(threads)
-        self._chunk = GPU_CHUNK if means.device == "cuda" else _chunk(model.num_parameters())
+        self._chunk = GPU_CHUNK if plan.device == "cuda" else _chunk(model.num_parameters())
         self._pieces = Pieces(processor.tokenizer)
         self._ends = _ends(model, processor.tokenizer)
 
@@ -136,7 +136,7 @@ class Llava:
 
     def gpu_bytes(self) -> int:
         """The most memory it has held on the GPU so far; 0 on a CPU."""
-        return gpu_bytes(self.means.device)
+        return gpu_bytes(self.plan.device)
 
     def close(self) -> None:
         """Give all memory back."""
