@@ -50,9 +50,9 @@ def random_llava(text: transformers.LlamaConfig, plan: LlavaPlan, threads: int, 
     finally:
         torch.set_default_dtype(standard)
     processor = _processor()
-    sight = ImageEncoder(model.eval(), processor)
+    encoder = ImageEncoder(model.eval(), processor)
     adapters = Adapters(model, Path("adapters"))
-    return Llava("random LLaVA", model, processor, plan, sight, adapters, context, threads)
+    return Llava("random LLaVA", model, processor, plan, encoder, adapters, context, threads)
 
 
 def _text(width: int, inner: int, layers: int, heads: int, pairs: int, words: int) -> transformers.LlamaConfig:

@@ -61,9 +61,9 @@ def load(spec: ModelSpec, folder: Path) -> Llava:
     model, processor, plan = open_model(spec.name, folder, defaults)
     trained: int = model.config.text_config.max_position_embeddings
     context = min(int(defaults.get("context_tokens", CONTEXT_TOKENS)), trained)
-    sight = ImageEncoder(model, processor, min(int(defaults.get("picture_tokens", PICTURE_TOKENS)), context // 2))
+    encoder = ImageEncoder(model, processor, min(int(defaults.get("picture_tokens", PICTURE_TOKENS)), context // 2))
     adapters = Adapters(model, folder / "adapters")
-    return Llava(spec.name, model, processor, plan, sight, adapters, context, threads)
+    return Llava(spec.name, model, processor, plan, encoder, adapters, context, threads)
 
 
 def build() -> dict[str, str]:
@@ -84,7 +84,7 @@ class Llava:
         model: Any,
         processor: Any,
         plan: LlavaPlan,
-        sight: ImageEncoder,
+        encoder: ImageEncoder,
         adapters: Adapters,
         context: int,
         threads: int,
@@ -92,10 +92,10 @@ class Llava:
         self.plan = plan
         self._name = name
         self._model: Any = model
-        self._sight = sight
+        self._encoder = encoder
         self._adapters = adapters
         self._context = context
-        self._prompter = Prompter(processor, sight, model.config.text_config.model_type)
+        self._prompter = Prompter(processor, encoder, model.config.text_config.model_type)
         self._pasts = KVCaches(PARKED * self._context)
         self._threads = Threads(threads)
         self._chunk = GPU_CHUNK if plan.device == "cuda" else _chunk(model.num_parameters())
@@ -105,7 +105,7 @@ class Llava:
     @property
     def encoded(self) -> int:
         """How often a picture has been put through the vision tower."""
-        return self._sight.encoded
+        return self._encoder.encoded
 
     def reply(
         self, messages: tuple[Message, ...], sampling: Sampling, conversation: str = ""
@@ -140,7 +140,7 @@ class Llava:
 
     def close(self) -> None:
         """Give all memory back."""
-        self._model = self._sight = self._adapters = self._prompter = self._pasts = None  # type: ignore[assignment]
+        self._model = self._encoder = self._adapters = self._prompter = self._pasts = None  # type: ignore[assignment]
         clean()
 
     def _read(self, past: KVCache, tokens: list[int]) -> Generator[Progress, None, torch.Tensor]:
@@ -157,10 +157,10 @@ class Llava:
     def _looks(self, past: KVCache, chunk: list[int]) -> Iterator[Progress]:
         """Encode the pictures in ``chunk`` that have not been, a Progress before each of their tiles."""
         for number in sorted({picture_of(token) for token in chunk if token < 0}):
-            done = 1.0 if self._sight.keeps(number, self._adapters.seeing) else 0.0
+            done = 1.0 if self._encoder.keeps(number, self._adapters.seeing) else 0.0
             while done < 1:
                 yield Progress("chat", done or None, "Looking at the picture", "正在看图片")
-                done = self._twice(past, partial(self._sight.encode, number, self._adapters.seeing))
+                done = self._twice(past, partial(self._encoder.encode, number, self._adapters.seeing))
 
     def _write(
         self, past: KVCache, logits: torch.Tensor, sampling: Sampling
@@ -238,7 +238,7 @@ class Llava:
                 (at, offset(token)) for at, token in enumerate(tokens) if token < 0 and picture_of(token) == number
             ]
             places, offsets = (torch.tensor(each, device=device) for each in zip(*cells, strict=True))
-            vectors[0, places] = self._sight.vectors(number, self._adapters.seeing)[offsets].to(vectors.dtype)
+            vectors[0, places] = self._encoder.vectors(number, self._adapters.seeing)[offsets].to(vectors.dtype)
         return vectors
 
 

@@ -48,10 +48,10 @@ class LlavaPrompt:
 class Prompter:
     """Makes prompts for one processor; ``language`` is the model type of its language model (``llama``, ``qwen2``)."""
 
-    def __init__(self, processor: Any, sight: ImageEncoder, language: str) -> None:
+    def __init__(self, processor: Any, encoder: ImageEncoder, language: str) -> None:
         self._processor = processor
         self._tokenizer = processor.tokenizer
-        self._sight = sight
+        self._encoder = encoder
         self._source, self._typed = _template(processor, language)
         self._guard = Guard(_control(processor))
         self._first = self._tokenizer.encode("", add_special_tokens=True)[:1]
@@ -79,7 +79,7 @@ class Prompter:
         """Words veiled, and a character for each picture: pictures first, as the families were taught."""
         seen = as_seen(messages)
         images = [part for _, parts in seen for part in parts if isinstance(part, Image)]
-        shown = self._sight.look(images)
+        shown = self._encoder.look(images)
         self._shown = {_character(each): each for each in shown}
         pictures = iter(shown)
         said = []
