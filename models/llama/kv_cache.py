@@ -84,7 +84,7 @@ class TokenHistory:
         return len(self.tokens) - (self.lags[-1][1] if self.lags else 0)
 
     def first(self, count: int, owner: str) -> TokenHistory:
-        """The past of ``owner``, who goes on from the first ``count`` tokens of this one."""
+        """The history of ``owner``, who goes on from the first ``count`` tokens of this one."""
         marks = [mark for mark in self.marks if mark[1] <= count]
         text = self.text[: marks[-1][0]] if marks else ""
         starts = [start for start in self.starts if start < count]
@@ -94,7 +94,7 @@ class TokenHistory:
 
 
 class SequenceCache:
-    """The live past and the parked ones of one context. ``rewinds``: whether the model's cache can be cut back."""
+    """The live history and the parked ones of one context. ``rewinds``: whether the model's cache can be cut back."""
 
     def __init__(self, context: Context, rewinds: bool = True) -> None:
         self._context = context
@@ -104,9 +104,9 @@ class SequenceCache:
 
     def tokens(self, prompt: str, tokenise: Callable[[str], list[int]]) -> list[int]:
         """The prompt's tokens: cached ones as far as a mark reaches, then ``tokenise`` of the rest."""
-        past = max(self._pasts(), key=lambda past: past.known(prompt))
-        characters, count = past.known(prompt)
-        return past.tokens[:count] + tokenise(prompt[characters:])
+        history = max(self._histories(), key=lambda history: history.known(prompt))
+        characters, count = history.known(prompt)
+        return history.tokens[:count] + tokenise(prompt[characters:])
 
     def open(self, owner: str, tokens: Sequence[int]) -> int:
         """Make ``owner``'s conversation the live one, cut back to what it shares with ``tokens``.
@@ -114,7 +114,7 @@ class SequenceCache:
         Returns how many tokens that is. At least the last of ``tokens`` is left to compute, for its logits; when all of
         them are cached, the last group of them is computed again as it was, so that a seed gives the same answer again.
         """
-        best = max(self._pasts(), key=lambda past: past.common(tokens))
+        best = max(self._histories(), key=lambda history: history.common(tokens))
         count = best.common(tokens)
         if count == len(tokens):
             count = max(start for start in best.starts if start < count)
@@ -162,24 +162,24 @@ class SequenceCache:
         self.live.marks.append((len(text), count))
 
     def empty(self) -> None:
-        """Forget the live past."""
+        """Forget the live history."""
         self._context.forget()
         self.live = TokenHistory(self.live.owner)
 
-    def _pasts(self) -> list[TokenHistory]:
+    def _histories(self) -> list[TokenHistory]:
         return [self.live, *reversed(self._parked.values())]
 
     def _park_live_unless(self, owner: str) -> None:
-        """Keep a copy of the live past for its owner, unless it is ``owner``, who now goes another way."""
+        """Keep a copy of the live history for its owner, unless it is ``owner``, who now goes another way."""
         if self.live.owner == owner or not self.live.tokens:
             return
         self.live.state = self._context.save()
         self._parked.pop(self.live.owner, None)
         self._parked[self.live.owner] = self.live
-        while sum(len(past.tokens) for past in self._parked.values()) > self._context.cells:
+        while sum(len(history.tokens) for history in self._parked.values()) > self._context.cells:
             del self._parked[next(iter(self._parked))]
 
 
-def _state(past: TokenHistory) -> State:
-    assert past.state is not None
-    return past.state
+def _state(history: TokenHistory) -> State:
+    assert history.state is not None
+    return history.state

@@ -96,7 +96,7 @@ class Llava:
         self._adapters = adapters
         self._context = context
         self._prompter = Prompter(processor, encoder, model.config.text_config.model_type)
-        self._pasts = KVCaches(PARKED * self._context)
+        self._caches = KVCaches(PARKED * self._context)
         self._threads = Threads(threads)
         self._chunk = GPU_CHUNK if plan.device == "cuda" else _chunk(model.num_parameters())
         self._pieces = Pieces(processor.tokenizer)
@@ -127,11 +127,11 @@ class Llava:
         if prompt.dropped:
             yield MessagesDropped(prompt.dropped)
         began = perf_counter()
-        past = self._twice(None, lambda: self._pasts.open(conversation, sampling.adapter, prompt.tokens))
-        reused = len(past.tokens)
-        logits = yield from self._read(past, prompt.tokens[reused:])
+        cache = self._twice(None, lambda: self._caches.open(conversation, sampling.adapter, prompt.tokens))
+        reused = len(cache.tokens)
+        logits = yield from self._read(cache, prompt.tokens[reused:])
         read = perf_counter()
-        answered, seconds, finish = yield from self._write(past, logits, sampling)
+        answered, seconds, finish = yield from self._write(cache, logits, sampling)
         yield Usage(len(prompt.tokens), reused, answered, read - began, seconds, finish)
 
     def gpu_bytes(self) -> int:
@@ -140,30 +140,30 @@ class Llava:
 
     def close(self) -> None:
         """Give all memory back."""
-        self._model = self._encoder = self._adapters = self._prompter = self._pasts = None  # type: ignore[assignment]
+        self._model = self._encoder = self._adapters = self._prompter = self._caches = None  # type: ignore[assignment]
         clean()
 
-    def _read(self, past: KVCache, tokens: list[int]) -> Generator[Progress, None, torch.Tensor]:
+    def _read(self, cache: KVCache, tokens: list[int]) -> Generator[Progress, None, torch.Tensor]:
         """Compute the new part of the prompt; returns the last token's logits, [vocabulary]."""
         logits = torch.empty(0)
         for at in range(0, len(tokens), self._chunk):
             chunk = tokens[at : at + self._chunk]
-            yield from self._looks(past, chunk)
+            yield from self._looks(cache, chunk)
             if len(tokens) > self._chunk:
                 yield Progress("chat", at / len(tokens), "Reading the prompt", "正在阅读提示")
-            logits = self._compute(past, chunk)
+            logits = self._compute(cache, chunk)
         return logits
 
-    def _looks(self, past: KVCache, chunk: list[int]) -> Iterator[Progress]:
+    def _looks(self, cache: KVCache, chunk: list[int]) -> Iterator[Progress]:
         """Encode the pictures in ``chunk`` that have not been, a Progress before each of their tiles."""
         for number in sorted({picture_of(token) for token in chunk if token < 0}):
             done = 1.0 if self._encoder.keeps(number, self._adapters.seeing) else 0.0
             while done < 1:
                 yield Progress("chat", done or None, "Looking at the picture", "正在看图片")
-                done = self._twice(past, partial(self._encoder.encode, number, self._adapters.seeing))
+                done = self._twice(cache, partial(self._encoder.encode, number, self._adapters.seeing))
 
     def _write(
-        self, past: KVCache, logits: torch.Tensor, sampling: Sampling
+        self, cache: KVCache, logits: torch.Tensor, sampling: Sampling
     ) -> Generator[str, None, tuple[int, float, str]]:
         """Stream the answer; returns its tokens, the seconds they took without the reader's own, and why it ended."""
         writer, sampler = Writer(sampling.stop), Sampler(sampling)
@@ -186,36 +186,36 @@ class Llava:
                 finish = "stop"
             elif count >= sampling.max_tokens:
                 finish = "length"
-            elif len(past.tokens) >= self._context:
+            elif len(cache.tokens) >= self._context:
                 finish = "context"
             else:
-                logits = self._compute(past, [token])
+                logits = self._compute(cache, [token])
         seconds = perf_counter() - began - waited
         if rest := writer.flush() if started else writer.flush().lstrip():
             yield rest
         return count, seconds, finish
 
-    def _compute(self, past: KVCache, tokens: list[int]) -> torch.Tensor:
-        """Compute ``tokens`` after ``past``; returns the last one's logits, [vocabulary]."""
+    def _compute(self, cache: KVCache, tokens: list[int]) -> torch.Tensor:
+        """Compute ``tokens`` after ``cache``; returns the last one's logits, [vocabulary]."""
         if self._threads.changed():
             torch.set_num_threads(self._threads.now)
-        logits = self._twice(past, partial(self._computed, past, tokens))
-        past.note(tokens)
+        logits = self._twice(cache, partial(self._computed, cache, tokens))
+        cache.note(tokens)
         return logits
 
-    def _computed(self, past: KVCache, tokens: list[int]) -> torch.Tensor:
-        held = len(past.tokens)
-        given = {"past_key_values": past.cache, "use_cache": True, "logits_to_keep": 1}
+    def _computed(self, cache: KVCache, tokens: list[int]) -> torch.Tensor:
+        held = len(cache.tokens)
+        given = {"past_key_values": cache.hf_cache, "use_cache": True, "logits_to_keep": 1}
         try:
             with torch.inference_mode():
                 logits: torch.Tensor = self._model(inputs_embeds=self._embedded(tokens), **given).logits[0, -1]
         except BaseException:  # also an interrupt leaves some layers further than others
-            past.cut(held)
+            cache.cut(held)
             raise
         return logits
 
-    def _twice(self, past: KVCache | None, work: Callable[[], T]) -> T:
-        """What ``work`` gives. Where memory runs out, once more with no past kept but ``past``.
+    def _twice(self, cache: KVCache | None, work: Callable[[], T]) -> T:
+        """What ``work`` gives. Where memory runs out, once more with no cache kept but ``cache``.
 
         Raises NotEnoughMemory.
         """
@@ -223,7 +223,7 @@ class Llava:
             try:
                 return work()
             except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error) or not self._pasts.forget_others(past):
+                if not out_of_memory(error) or not self._caches.forget_others(cache):
                     raise
             clean()
             return work()
