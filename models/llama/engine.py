@@ -1,9 +1,9 @@
 """Chat with a language model in GGUF, computed by llama.cpp.
 
-A turn costs its new tokens only: each conversation's KV cache is kept (``llama_cache``), and an answer's tokens stand
+A turn costs its new tokens only: each conversation's KV cache is kept (``models.llama.kv_cache``), and an answer's tokens stand
 in the next prompt as they were generated. Long prompts are read in chunks of a fraction of a second, so a reply can be
-closed at any time; the cache stays valid. A model with an ``mmproj`` file beside it sees (``llama_vision``): a picture
-is encoded once, and its cells in the KV cache are reused like any others.
+closed at any time; the cache stays valid. A model with an ``mmproj`` file beside it sees (``models.llama.vision``): a picture
+is encoded once, and its tokens in the KV cache are reused like any others.
 """
 
 from __future__ import annotations
@@ -50,8 +50,10 @@ def load(spec: ModelSpec, folder: Path) -> Llama:
     """
     defaults = dict(spec.defaults)
     names = [file.name for file in spec.files] or sorted(path.name for path in folder.glob("*.gguf"))
-    eyes = str(defaults.get("mmproj", "")) or next((name for name in names if "mmproj" in name.lower()), "mmproj.gguf")
-    weights = [name for name in names if name.endswith(".gguf") and name != eyes and "mmproj" not in name.lower()]
+    mmproj = str(defaults.get("mmproj", "")) or next(
+        (name for name in names if "mmproj" in name.lower()), "mmproj.gguf"
+    )
+    weights = [name for name in names if name.endswith(".gguf") and name != mmproj and "mmproj" not in name.lower()]
     name = next(iter(weights), "model.gguf")
     threads = int(defaults.get("threads", 0)) or psutil.cpu_count(logical=False) or 1
     gpu = on_gpu(defaults)
@@ -59,7 +61,7 @@ def load(spec: ModelSpec, folder: Path) -> Llama:
     model = Model(folder / name, gpu)
     most = int(defaults.get("picture_tokens", PICTURE_TOKENS))
     try:
-        vision = Vision(folder / eyes, model, threads, most) if spec.task == "see" else None
+        vision = Vision(folder / mmproj, model, threads, most) if spec.task == "see" else None
     except ParlorError:
         model.close()
         raise
@@ -190,22 +192,22 @@ class Llama:
             if len(tokens) > self._chunk:
                 yield Progress("chat", at / len(tokens), "Reading the prompt", "正在阅读提示")
             if piece[0] < 0:
-                yield from self._look(piece)
+                yield from self._read_tile(piece)
             elif not self._cache.extend(piece):
                 raise _no_room()
             at += len(piece)
 
-    def _look(self, cells: Sequence[int]) -> Iterator[Progress]:
-        """Compute a tile of a picture, which ``cells`` stand for."""
+    def _read_tile(self, placeholders: Sequence[int]) -> Iterator[Progress]:
+        """Compute a tile of a picture, which ``placeholders`` stand for."""
         assert self._vision
-        tile = self._vision.tile(cells[0])
+        tile = self._vision.tile(placeholders[0])
         embedded = yield from self._vision.embedded(tile, self._cache.live.position)
         at = 0
         for piece in embedded.pieces(self._chunk):
             if at:
                 yield Progress("chat", at / tile.size, "Reading the picture", "正在读取图片")
             end = at + len(piece.vectors)
-            if not self._cache.extend(cells[at:end], piece):
+            if not self._cache.extend(placeholders[at:end], piece):
                 raise _no_room()
             at = end
         self._cache.lag(tile.size - tile.positions)

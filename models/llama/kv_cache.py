@@ -6,7 +6,7 @@ in one context because there every token attends over the cells of all conversat
 another conversation's 2,000 cost 1.3 (Qwen 1.5B) to 1.9 times (SmolLM2 135M) as much a token as alone.
 
 Among the tokens a tile of a picture is a run of placeholders: negative numbers that say which tile, and the how many-th
-cell of it. So comparing tokens compares pictures too, and a cut never goes through one.
+of it. So comparing tokens compares pictures too, and a cut never goes through one.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from itertools import takewhile
 
 from models.llama.bindings import Context, Embedded, State
 
-TILE = 1 << 20  # more cells than any tile has
+TILE = 1 << 20  # more tokens than any tile has
 
 
 def placeholders(tile: int, size: int) -> range:
-    """What stands among the tokens for tile number ``tile`` of ``size`` cells."""
+    """What stands among the tokens for tile number ``tile`` of ``size`` tokens."""
     return range(-1 - tile * TILE, -1 - tile * TILE - size, -1)
 
 
@@ -31,7 +31,7 @@ def tile_of(placeholder: int) -> int:
 
 
 def offset(token: int) -> int:
-    """How many cells of its tile are before a placeholder; 0 for a token of the vocabulary."""
+    """How many tokens of its tile are before a placeholder; 0 for a token of the vocabulary."""
     return (-1 - token) % TILE if token < 0 else 0
 
 
@@ -58,7 +58,7 @@ class TokenHistory:
     They keep an answer's own tokens in the next prompt, which tokenising its words again need not give. ``starts`` are
     the places at which a computation began: the same tokens computed in other groups differ in their last bits.
     ``lags`` are (tokens, positions): with so many first tokens, the next one's position is so much less than their
-    number, because with M-RoPE a picture takes fewer positions than cells.
+    number, because with M-RoPE a picture takes fewer positions than tokens.
     """
 
     owner: str = ""
@@ -151,7 +151,7 @@ class SequenceCache:
         return computed
 
     def lag(self, positions: int) -> None:
-        """The tile that ends the live tokens takes so many positions fewer than it has cells."""
+        """The tile that ends the live tokens takes so many positions fewer than it has tokens."""
         if positions:
             count = len(self.live.tokens)
             self.live.lags.append((count, count - self.live.position + positions))

@@ -3,7 +3,7 @@
 A vision model is two files: the language model and its ``mmproj``, the vision encoder with its projector, computed by
 llama.cpp's libmtmd (https://github.com/ggml-org/llama.cpp/tree/master/tools/mtmd). In the prompt's text a picture is
 one private-use character; among the tokens it is what libmtmd makes of it: tiles, each a run of placeholders
-(``llama_cache``), and tokens of the vocabulary around them.
+(``models.llama.kv_cache``), and tokens of the vocabulary around them.
 """
 
 from __future__ import annotations

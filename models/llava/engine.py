@@ -1,8 +1,8 @@
 """Chat about pictures with a model of the LLaVA family (1.5, 1.6/NeXT, OneVision), computed by transformers.
 
 LLaVA: https://arxiv.org/abs/2304.08485, 1.5: https://arxiv.org/abs/2310.03744, OneVision: https://arxiv.org/abs/2408.03326.
-A question costs its new tokens only: pictures are encoded once (``llava_sight``) and each conversation's KV cache is
-kept (``llava_cache``). The decoding loop is our own, so that a reply can be closed between any two tokens.
+A question costs its new tokens only: pictures are encoded once (``models.llava.vision``) and each conversation's KV cache is
+kept (``models.llava.kv_cache``). The decoding loop is our own, so that a reply can be closed between any two tokens.
 """
 
 from __future__ import annotations
@@ -234,10 +234,10 @@ class Llava:
         words = torch.tensor([[max(token, 0) for token in tokens]], device=device)
         vectors: torch.Tensor = self._model.get_input_embeddings()(words)
         for number in {picture_of(token) for token in tokens if token < 0}:
-            cells = [
+            pairs = [
                 (at, offset(token)) for at, token in enumerate(tokens) if token < 0 and picture_of(token) == number
             ]
-            places, offsets = (torch.tensor(each, device=device) for each in zip(*cells, strict=True))
+            places, offsets = (torch.tensor(each, device=device) for each in zip(*pairs, strict=True))
             vectors[0, places] = self._encoder.vectors(number, self._adapters.seeing)[offsets].to(vectors.dtype)
         return vectors
 

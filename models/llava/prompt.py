@@ -39,7 +39,7 @@ _PICTURE = re.compile(f"(?<!{ESCAPE})([{chr(PICTURES.start)}-{chr(PICTURES.stop 
 
 @dataclass(frozen=True, slots=True)
 class LlavaPrompt:
-    """Token ids, cells of pictures among them as negative numbers, and how many messages were left out."""
+    """Token ids, image tokens among them as negative numbers, and how many messages were left out."""
 
     tokens: list[int]
     dropped: int

@@ -1,8 +1,8 @@
-"""The pictures of a conversation as a language model takes them: so many cells, each a vector, computed once.
+"""Image tokens: the pictures of a conversation as a language model takes them, each encoded once (``ImageEncoder``).
 
 Encoding a picture (its pixels through the vision tower and the projector) is the dear part of a question about it, so
-the vectors are kept, least recently used first out. Among a prompt's tokens a picture's cells are negative numbers that
-say which picture, and the how many-th cell of it: comparing tokens compares pictures too.
+the vectors are kept, least recently used first out. Among a prompt's tokens the image tokens are negative numbers that
+say which picture, and the how many-th of its tokens: comparing tokens compares pictures too.
 """
 
 from __future__ import annotations
@@ -22,33 +22,34 @@ from core.errors import EngineFailed
 from core.types.messages import Image
 from models.common.pictures import open_picture
 
-CELLS = 1 << 20  # more than any picture has
+MOST_TOKENS = 1 << 20  # more than any picture has
 KEPT = 256_000_000  # bytes of vectors: 54 pictures of LLaVA 1.5 7B in half precision
-REMEMBERED = 1024  # pictures whose number of cells is known
+REMEMBERED = 1024  # pictures whose number of image tokens is known
 PICTURE_TOKENS = 3000  # LLaVA 1.6 takes at most 2,880 for a picture
 SMALLEST = 32  # pixels of a picture's longer side, below which no picture is shrunk
 
 
 @dataclass(frozen=True, slots=True)
 class PictureTokens:
-    """A picture's ``number`` in this process, and what stands for it in a prompt: its cells, and tokens around them."""
+    """A picture's ``number`` in this process, and what stands for it in a prompt: image tokens, and others around them."""
 
     number: int
     tokens: tuple[int, ...]
 
     @property
-    def cells(self) -> int:
+    def count(self) -> int:
+        """How many image tokens it takes."""
         return sum(token < 0 for token in self.tokens)
 
 
-def picture_of(cell: int) -> int:
-    """The number of the picture that a cell belongs to."""
-    return (-1 - cell) // CELLS
+def picture_of(token: int) -> int:
+    """The number of the picture that an image token belongs to."""
+    return (-1 - token) // MOST_TOKENS
 
 
-def offset(cell: int) -> int:
-    """How many cells of its picture come before this one."""
-    return (-1 - cell) % CELLS
+def offset(token: int) -> int:
+    """How many image tokens of its picture come before this one."""
+    return (-1 - token) % MOST_TOKENS
 
 
 @dataclass(slots=True)
@@ -73,9 +74,9 @@ class TowerStandIn(torch.nn.Module):
 
 
 class ImageEncoder:
-    """The eyes of ``model``. ``encoded`` counts how often a picture went through the vision tower.
+    """Vision tower and projector of ``model``. ``encoded`` counts how often a picture went through the vision tower.
 
-    A picture that would take more than ``most`` cells is made smaller first; where the model cuts pictures into tiles
+    A picture that would take more than ``most`` image tokens is made smaller first; where the model cuts pictures into tiles
     by their size, that is what helps.
     """
 
@@ -98,7 +99,7 @@ class ImageEncoder:
         return [self._look(image) for image in images]
 
     def vectors(self, number: int, adapter: str) -> torch.Tensor:
-        """The cells of a picture that was looked at for this reply, [cells, width]; encoded unless they are kept.
+        """The image features of a picture of this reply, [image tokens, width]; encoded unless they are kept.
 
         ``adapter`` names the LoRA adapter whose vision part is in force, empty for none.
         """
@@ -153,19 +154,19 @@ class ImageEncoder:
         return shown
 
     def _processed(self, image: Image) -> tuple[Any, tuple[int, ...]]:
-        """What the vision tower gets, and the prompt's tokens, cells numbered as those of the next new picture."""
+        """What the vision tower gets, and the prompt's tokens, image tokens numbered as those of the next new picture."""
         picture = open_picture(image)
-        processed, tokens, cells = self._cut(picture)
-        if cells > self._most and self._cut(_fitted(picture, SMALLEST))[2] < cells:
+        processed, tokens, count = self._cut(picture)
+        if count > self._most and self._cut(_fitted(picture, SMALLEST))[2] < count:
             side = max(picture.size)
-            while cells > self._most and side > SMALLEST:
+            while count > self._most and side > SMALLEST:
                 side = max(side * 3 // 4, SMALLEST)
-                processed, tokens, cells = self._cut(_fitted(picture, side))
-        numbered = iter(range(-1 - self._numbers * CELLS, -1 - self._numbers * CELLS - cells, -1))
+                processed, tokens, count = self._cut(_fitted(picture, side))
+        numbered = iter(range(-1 - self._numbers * MOST_TOKENS, -1 - self._numbers * MOST_TOKENS - count, -1))
         return processed, tuple(next(numbered) if each == self._processor.image_token_id else each for each in tokens)
 
     def _cut(self, picture: Pillow.Image) -> tuple[Any, list[int], int]:
-        """What the vision tower gets, the prompt's tokens as the processor writes them, and how many are cells."""
+        """What the vision tower gets, the prompt's tokens as the processor writes them, and how many are image tokens."""
         processed = self._processor.image_processor(images=[picture], return_tensors="pt")
         text = self._processor.replace_image_token(processed, 0)
         tokens = self._processor.tokenizer.encode(text, add_special_tokens=False)
@@ -184,7 +185,7 @@ class ImageEncoder:
         return tuple(state if place in kept else None for place, state in enumerate(states))
 
     def _packed(self, number: int, begun: Begun) -> torch.Tensor:
-        """The projector's vectors for what the tower has seen, in the model's own order, [cells, width]."""
+        """The projector's vectors for what the tower has seen, in the model's own order, [image tokens, width]."""
         inner, shown = self._model.model, self._files[number][1]
         tower = inner.vision_tower
         try:
@@ -194,11 +195,11 @@ class ImageEncoder:
         finally:
             inner.vision_tower = tower
         vectors = torch.cat(list(features)).flatten(0, -2)
-        if len(vectors) != shown.cells:
+        if len(vectors) != shown.count:
             raise EngineFailed(
-                f"The model gives {len(vectors)} vectors for a picture where its processor announces {shown.cells}: "
+                f"The model gives {len(vectors)} vectors for a picture where its processor announces {shown.count}: "
                 "config.json and the processor's settings do not belong together. Install the model again.",
-                f"模型为一张图片给出 {len(vectors)} 个向量，而处理器声明为 {shown.cells} 个："
+                f"模型为一张图片给出 {len(vectors)} 个向量，而处理器声明为 {shown.count} 个："
                 "config.json 与处理器设置不匹配。请重新安装该模型。",
             )
         return vectors
