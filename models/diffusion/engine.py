@@ -21,7 +21,7 @@ from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed
 from core.types.events import Progress
 from core.types.image_request import ImageRequest, ImageResult
-from models.common.torch_memory import clean, gpu_bytes, out_of_memory
+from models.common.torch_memory import gpu_bytes, out_of_memory, release_memory
 from models.diffusion.folder import contents
 from models.diffusion.memory_plan import OFFLOADS, DiffusionFacts, DiffusionPlan, choose_plan, leaner, place, tile
 from models.diffusion.preview import SHARE, Allowance, preview
@@ -104,7 +104,7 @@ class Diffusion:
     def close(self) -> None:
         """Give the memory back; the engine is of no use afterwards."""
         self._pipe, self._graphed = None, None
-        clean()
+        release_memory()
 
     def gpu_bytes(self) -> int:
         """The most memory that was held on the GPU so far, in bytes; 0 on a CPU."""
@@ -122,7 +122,7 @@ class Diffusion:
         try:
             if self._placed is None or self._placed.offload != plan.offload:
                 self._graphed = None
-                clean()
+                release_memory()
                 place(self._pipe, plan)
                 self._graphed = _graphed(self._pipe, plan)
             tile(self._pipe.vae, plan.vae_tiling)

@@ -17,7 +17,7 @@ from core.errors import NotEnoughMemory
 from core.host.hardware import cpu_features
 from core.types.provenance import Scalar
 from models.common.load_errors import check_files
-from models.common.torch_memory import NATIVE_BFLOAT16, device, granted, out_of_memory
+from models.common.torch_memory import NATIVE_BFLOAT16, device, limit_gpu_memory, out_of_memory
 from models.diffusion.folder import HALF, LEFT_OUT, Contents
 from models.diffusion.memory_plan import DiffusionFacts, DiffusionPlan, Dtype
 
@@ -29,7 +29,7 @@ def look(found: Contents, defaults: Mapping[str, Scalar]) -> DiffusionFacts:
     where = device(defaults)
     return DiffusionFacts(
         device=where,
-        gpu_bytes=granted(defaults),
+        gpu_bytes=limit_gpu_memory(defaults),
         ram_bytes=psutil.virtual_memory().available,
         parameters=found.parameters,
         largest=found.largest,

@@ -18,7 +18,7 @@ from core.errors import EngineFailed, NotEnoughMemory
 from core.host.hardware import cpu_features
 from core.types.provenance import Scalar
 from models.common.load_errors import check_files
-from models.common.torch_memory import NATIVE_BFLOAT16, clean, device, granted, out_of_memory
+from models.common.torch_memory import NATIVE_BFLOAT16, device, limit_gpu_memory, out_of_memory, release_memory
 from models.common.weights import LOAD_ERRORS, weight_counts
 from models.llava.precision import GROUP, LlavaFacts, LlavaPlan, choose_plan
 
@@ -80,7 +80,7 @@ def explained(name: str) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
-        clean()
+        release_memory()
         raise NotEnoughMemory(
             f"{name} ran out of memory. Close other programs, show fewer pictures, or choose a smaller "
             "context_tokens or model.",
@@ -96,7 +96,7 @@ def _look(name: str, folder: Path, config: Any, defaults: Mapping[str, Scalar]) 
     native = bool(NATIVE_BFLOAT16 & cpu_features())
     return LlavaFacts(
         device=where,
-        room=granted(defaults) if where == "cuda" else psutil.virtual_memory().available,
+        room=limit_gpu_memory(defaults) if where == "cuda" else psutil.virtual_memory().available,
         layers=layers,
         kept=sum(found.values()) - layers,
         bfloat16=torch.cuda.is_bf16_supported(including_emulation=False) if where == "cuda" else native,

@@ -29,7 +29,7 @@ from core.types.events import Progress
 from core.types.messages import Message
 from models.common.text_stream import Writer
 from models.common.threads import Threads
-from models.common.torch_memory import clean, gpu_bytes, out_of_memory
+from models.common.torch_memory import gpu_bytes, out_of_memory, release_memory
 from models.llava.checkpoint import explained, open_model
 from models.llava.kv_cache import KVCache, KVCaches
 from models.llava.lora import Adapters
@@ -141,7 +141,7 @@ class Llava:
     def close(self) -> None:
         """Give all memory back."""
         self._model = self._encoder = self._adapters = self._prompter = self._caches = None  # type: ignore[assignment]
-        clean()
+        release_memory()
 
     def _read(self, cache: KVCache, tokens: list[int]) -> Generator[Progress, None, torch.Tensor]:
         """Compute the new part of the prompt; returns the last token's logits, [vocabulary]."""
@@ -225,7 +225,7 @@ class Llava:
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error) or not self._caches.forget_others(cache):
                     raise
-            clean()
+            release_memory()
             return work()
 
     def _embedded(self, tokens: list[int]) -> torch.Tensor:
