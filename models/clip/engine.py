@@ -46,7 +46,7 @@ def load(spec: ModelSpec, folder: Path) -> Clip:
     limit_gpu_memory(defaults)
     try:
         weight_counts(spec.name, folder)
-        model, processor = _opened(spec.name, folder)
+        model, processor = _open(spec.name, folder)
         model.to(device(defaults))
     except LOAD_ERRORS as error:
         if not out_of_memory(error):
@@ -110,7 +110,7 @@ class Clip:
         return Embedding(unit.numpy().astype("<f4").tobytes())
 
 
-def _opened(name: str, folder: Path) -> tuple[Any, Any]:
+def _open(name: str, folder: Path) -> tuple[Any, Any]:
     """The model (eval mode, float32, in RAM) and its processor: no network, no pickles, no code of the folder's own."""
     library: Any = transformers
     library.utils.logging.disable_progress_bar()

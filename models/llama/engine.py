@@ -109,7 +109,7 @@ class Llama:
         """
         chain = sampler(self._model, sampling)
         try:
-            prompt, tokens, dropped = self._fitted(messages, sampling.max_tokens)
+            prompt, tokens, dropped = self._fit_messages(messages, sampling.max_tokens)
             if dropped:
                 yield MessagesDropped(dropped)
             began = perf_counter()
@@ -147,20 +147,20 @@ class Llama:
         self._context.close()
         self._model.close()
 
-    def _fitted(self, messages: tuple[Message, ...], max_tokens: int) -> tuple[str, list[int], int]:
+    def _fit_messages(self, messages: tuple[Message, ...], max_tokens: int) -> tuple[str, list[int], int]:
         """The prompt, its tokens, and how many messages were left out to leave room for an answer."""
         if not any(message.role == "user" for message in messages):
             raise BadInput("There is nothing to answer. Write a message first.", "没有可以回答的内容。请先写一条消息。")
         room = self._context.cells - min(max_tokens, self._context.cells // 4)
-        said = self._said(messages)
+        said = self._chat_messages(messages)
         for fit in fits(said, room, self._count):
             prompt = self._template.prompt(fit.messages)
-            tokens = self._begun(self._cache.tokens(prompt, self._tokenise))
+            tokens = self._with_first_token(self._cache.tokens(prompt, self._tokenise))
             if len(tokens) <= room:
                 return prompt, tokens, fit.dropped
         raise AssertionError("fits() ends by raising")
 
-    def _said(self, messages: tuple[Message, ...]) -> list[ChatMessage]:
+    def _chat_messages(self, messages: tuple[Message, ...]) -> list[ChatMessage]:
         """The messages as the template gets them: words guarded, pictures as their characters or named in words."""
         if not self._vision:
             return [ChatMessage(message.role, self._guard.veil(as_text(message))) for message in messages]
@@ -180,7 +180,7 @@ class Llama:
             tokens += picture or self._model.tokenise(text, meant)
         return tokens
 
-    def _begun(self, tokens: list[int]) -> list[int]:
+    def _with_first_token(self, tokens: list[int]) -> list[int]:
         """With the model's first token in front, which some templates write themselves."""
         first = self._model.first
         return tokens if first is None or tokens[:1] == [first] else [first, *tokens]

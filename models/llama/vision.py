@@ -27,7 +27,7 @@ from core.types.messages import Image
 from models.common.chat_template import PICTURES
 from models.common.pictures import open_picture
 from models.llama.bindings import SILENT, Embedded, Model
-from models.llama.device import no_room
+from models.llama.device import not_enough_gpu_memory
 from models.llama.kv_cache import placeholders, tile_of
 
 KEPT_BYTES = 256 << 20  # of encoded tiles: 27 pictures of LLaVA 1.5 7B
@@ -70,7 +70,7 @@ class Vision:
         self._tokens: list[tuple[int, ...]] = []  # of each picture
         self._tiles: list[Tile] = []
         self._chunks: list[mtmd.mtmd_input_chunks_p] = []
-        self._shown: dict[str, Image] = {}
+        self._images: dict[str, Image] = {}
         self._kept: OrderedDict[int, Floats] = OrderedDict()  # embeddings by tile, least recently used first
         self.encoded = 0
         self._stop, self._nodes = Event(), 0
@@ -82,7 +82,7 @@ class Vision:
             self.pointer = mtmd.mtmd_init_from_file(str(path).encode(), model.pointer, params)
             if self.pointer:  # nothing is wrong with the file
                 self.close()
-                raise no_room(path.parent.name)
+                raise not_enough_gpu_memory(path.parent.name)
         if not self.pointer or not mtmd.mtmd_support_vision(self.pointer):
             self.close()
             raise _unusable(path)
@@ -101,13 +101,13 @@ class Vision:
 
         Only these pictures may be asked for until the next call. Raises BadInput when one is no picture.
         """
-        self._shown = {}
+        self._images = {}
         digests = []
         for image in images:
             digests.append(sha256(image.data).hexdigest())
-            self._shown[digests[-1]] = image
+            self._images[digests[-1]] = image
             if digests[-1] not in self._numbers:
-                self._meet(digests[-1], image)
+                self._register(digests[-1], image)
         return [chr(PICTURES[self._numbers[digest]]) for digest in digests]
 
     def tokens(self, character: str) -> Sequence[int]:
@@ -155,14 +155,14 @@ class Vision:
         self._nodes += asking
         return self._nodes % STRIDE == 0 if asking else not self._stop.is_set()
 
-    def _meet(self, digest: str, image: Image) -> None:
+    def _register(self, digest: str, image: Image) -> None:
         """Learn what a picture will be, from its size only."""
         if len(self._tokens) == len(PICTURES):
             raise EngineFailed(
                 "This model has seen too many pictures since it was loaded. Unload it in Models and try again.",
                 "此模型自加载以来看过的图片太多。请在“模型”页面将其卸载，然后重试。",
             )
-        with _opened(image) as picture:
+        with _open_scaled(image) as picture:
             size = picture.size
         chunks = self._tokenised(_blank(*size))
         self._chunks.append(chunks)
@@ -215,7 +215,7 @@ class Vision:
     def _encode(self, tile: Tile) -> Generator[Progress, None, Floats]:
         looking = Progress("chat", None, "Looking at the picture", "正在看图片")
         yield looking
-        with _opened(self._shown[tile.picture]) as picture:
+        with _open_scaled(self._images[tile.picture]) as picture:
             chunks = self._tokenised(_bitmap(picture))
         try:
             chunk = mtmd.mtmd_input_chunks_get(chunks, tile.index)
@@ -231,7 +231,7 @@ class Vision:
                 self._stop.set()
                 worker.join()
             if status != [0] or mtmd.mtmd_input_chunk_get_n_tokens(chunk) != tile.size:
-                raise _unseen()
+                raise _encoding_failed()
             self.encoded += 1
             made = mtmd.mtmd_get_output_embd(self.pointer)
             return np.ctypeslib.as_array(made, (tile.size, self._width)).copy()
@@ -250,7 +250,7 @@ def _flash_attention(model: Model) -> int:
     return int(api.LLAMA_FLASH_ATTN_TYPE_ENABLED if many else api.LLAMA_FLASH_ATTN_TYPE_DISABLED)
 
 
-def _opened(image: Image) -> Pillow.Image:
+def _open_scaled(image: Image) -> Pillow.Image:
     """The picture upright, RGB, and no longer than ``SIDE``. Raises BadInput when the bytes are no picture."""
     upright = open_picture(image)
     upright.thumbnail((SIDE, SIDE), Pillow.Resampling.LANCZOS)
@@ -280,7 +280,7 @@ def _unusable(path: Path) -> EngineFailed:
     )
 
 
-def _unseen() -> EngineFailed:
+def _encoding_failed() -> EngineFailed:
     return EngineFailed(
         "The model could not look at the picture. Try again, or show a smaller picture.",
         "模型无法查看图片。请重试，或使用较小的图片。",

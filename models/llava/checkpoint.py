@@ -46,7 +46,7 @@ def open_model(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> tuple
     library: Any = transformers
     library.utils.logging.disable_progress_bar()
     library.utils.logging.set_verbosity_error()
-    with explained(name):
+    with memory_errors(name):
         try:
             config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
             if config.model_type not in FAMILIES:
@@ -73,7 +73,7 @@ def open_model(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> tuple
 
 
 @contextmanager
-def explained(name: str) -> Iterator[None]:
+def memory_errors(name: str) -> Iterator[None]:
     """Says what to do when an allocator gives up; the CPU's has no error class of its own."""
     try:
         yield

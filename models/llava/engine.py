@@ -30,7 +30,7 @@ from core.types.messages import Message
 from models.common.text_stream import Writer
 from models.common.threads import Threads
 from models.common.torch_memory import gpu_bytes, out_of_memory, release_memory
-from models.llava.checkpoint import explained, open_model
+from models.llava.checkpoint import memory_errors, open_model
 from models.llava.kv_cache import KVCache, KVCaches
 from models.llava.lora import Adapters
 from models.llava.precision import LlavaPlan
@@ -121,13 +121,13 @@ class Llava:
                 "This model cannot follow a grammar. Leave it out, or use a GGUF model.",
                 "此模型不支持语法约束。请去掉它，或使用 GGUF 模型。",
             )
-        with explained(self._name):
+        with memory_errors(self._name):
             self._adapters.use(sampling.adapter)
-        prompt = self._prompter.fitted(messages, self._context - min(sampling.max_tokens, self._context // 4))
+        prompt = self._prompter.fit_messages(messages, self._context - min(sampling.max_tokens, self._context // 4))
         if prompt.dropped:
             yield MessagesDropped(prompt.dropped)
         began = perf_counter()
-        cache = self._twice(None, lambda: self._caches.open(conversation, sampling.adapter, prompt.tokens))
+        cache = self._retry_with_less(None, lambda: self._caches.open(conversation, sampling.adapter, prompt.tokens))
         reused = len(cache.tokens)
         logits = yield from self._read(cache, prompt.tokens[reused:])
         read = perf_counter()
@@ -148,19 +148,19 @@ class Llava:
         logits = torch.empty(0)
         for at in range(0, len(tokens), self._chunk):
             chunk = tokens[at : at + self._chunk]
-            yield from self._looks(cache, chunk)
+            yield from self._encode_pictures(cache, chunk)
             if len(tokens) > self._chunk:
                 yield Progress("chat", at / len(tokens), "Reading the prompt", "正在阅读提示")
             logits = self._compute(cache, chunk)
         return logits
 
-    def _looks(self, cache: KVCache, chunk: list[int]) -> Iterator[Progress]:
+    def _encode_pictures(self, cache: KVCache, chunk: list[int]) -> Iterator[Progress]:
         """Encode the pictures in ``chunk`` that have not been, a Progress before each of their tiles."""
         for number in sorted({picture_of(token) for token in chunk if token < 0}):
             done = 1.0 if self._encoder.keeps(number, self._adapters.seeing) else 0.0
             while done < 1:
                 yield Progress("chat", done or None, "Looking at the picture", "正在看图片")
-                done = self._twice(cache, partial(self._encoder.encode, number, self._adapters.seeing))
+                done = self._retry_with_less(cache, partial(self._encoder.encode, number, self._adapters.seeing))
 
     def _write(
         self, cache: KVCache, logits: torch.Tensor, sampling: Sampling
@@ -199,27 +199,27 @@ class Llava:
         """Compute ``tokens`` after ``cache``; returns the last one's logits, [vocabulary]."""
         if self._threads.changed():
             torch.set_num_threads(self._threads.now)
-        logits = self._twice(cache, partial(self._computed, cache, tokens))
+        logits = self._retry_with_less(cache, partial(self._forward, cache, tokens))
         cache.note(tokens)
         return logits
 
-    def _computed(self, cache: KVCache, tokens: list[int]) -> torch.Tensor:
+    def _forward(self, cache: KVCache, tokens: list[int]) -> torch.Tensor:
         held = len(cache.tokens)
         given = {"past_key_values": cache.hf_cache, "use_cache": True, "logits_to_keep": 1}
         try:
             with torch.inference_mode():
-                logits: torch.Tensor = self._model(inputs_embeds=self._embedded(tokens), **given).logits[0, -1]
+                logits: torch.Tensor = self._model(inputs_embeds=self._embed(tokens), **given).logits[0, -1]
         except BaseException:  # also an interrupt leaves some layers further than others
             cache.cut(held)
             raise
         return logits
 
-    def _twice(self, cache: KVCache | None, work: Callable[[], T]) -> T:
+    def _retry_with_less(self, cache: KVCache | None, work: Callable[[], T]) -> T:
         """What ``work`` gives. Where memory runs out, once more with no cache kept but ``cache``.
 
         Raises NotEnoughMemory.
         """
-        with explained(self._name):
+        with memory_errors(self._name):
             try:
                 return work()
             except (RuntimeError, MemoryError) as error:
@@ -228,7 +228,7 @@ class Llava:
             release_memory()
             return work()
 
-    def _embedded(self, tokens: list[int]) -> torch.Tensor:
+    def _embed(self, tokens: list[int]) -> torch.Tensor:
         """The vectors that ``tokens`` stand for, [1, tokens, width]."""
         device = self._model.device
         words = torch.tensor([[max(token, 0) for token in tokens]], device=device)

@@ -35,20 +35,20 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         held = self.get_seq_length()
         count = held + key_states.shape[-2]
         if self._roomy is None or self._roomy[0].shape[-2] < count:
-            self._roomy = (self._grown(self.keys, key_states, count), self._grown(self.values, value_states, count))
+            self._roomy = (self._grow(self.keys, key_states, count), self._grow(self.values, value_states, count))
         keys, values = self._roomy
         keys[..., held:count, :], values[..., held:count, :] = key_states, value_states
         self.keys, self.values = keys[..., :count, :], values[..., :count, :]
         return self.keys, self.values
 
-    def copied(self, count: int) -> GrowingLayer:
+    def copy_first(self, count: int) -> GrowingLayer:
         """A layer of its own with the first ``count`` tokens."""
         twin = GrowingLayer()  # type: ignore[no-untyped-call]
         twin.update(self.keys[..., :count, :], self.values[..., :count, :])
         return twin
 
     @staticmethod
-    def _grown(held: torch.Tensor, like: torch.Tensor, count: int) -> torch.Tensor:
+    def _grow(held: torch.Tensor, like: torch.Tensor, count: int) -> torch.Tensor:
         room = max(-(-count // BLOCK) * BLOCK, held.shape[-2] * 5 // 4 if held.numel() else 0)
         roomy = like.new_empty((*like.shape[:-2], room, like.shape[-1]))
         if held.numel():
@@ -88,7 +88,7 @@ class KVCache:
         """A cache of its own that begins with the same ``count`` tokens."""
         twin = KVCache(self.adapter, self.tokens[:count], [start for start in self.starts if start < count])
         if count:
-            twin.hf_cache.layers += [layer.copied(count) for layer in self.hf_cache.layers]
+            twin.hf_cache.layers += [layer.copy_first(count) for layer in self.hf_cache.layers]
         return twin
 
 

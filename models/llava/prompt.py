@@ -59,7 +59,7 @@ class Prompter:
         self._shown: dict[str, PictureTokens] = {}
         self._system = self._takes_system()
 
-    def fitted(self, messages: Sequence[Message], room: int) -> LlavaPrompt:
+    def fit_messages(self, messages: Sequence[Message], room: int) -> LlavaPrompt:
         """The prompt of at most ``room`` tokens, the oldest turns left out where it would be longer.
 
         Raises BadInput when there is nothing to answer, when the last message alone is too long, and for a picture
@@ -67,15 +67,15 @@ class Prompter:
         """
         if not any(message.role == "user" for message in messages):
             raise BadInput("There is nothing to answer. Write a message first.", "没有可以回答的内容。请先写一条消息。")
-        for fit in fits(self._said(messages), room, self._count):
-            tokens = self._tokens(self._rendered(fit.messages))
+        for fit in fits(self._chat_messages(messages), room, self._count):
+            tokens = self._tokens(self._render_joined(fit.messages))
             if tokens[:1] != self._first:
                 tokens = self._first + tokens
             if len(tokens) <= room:
                 return LlavaPrompt(tokens, fit.dropped)
         raise AssertionError("fits() ends by raising")
 
-    def _said(self, messages: Sequence[Message]) -> list[ChatMessage]:
+    def _chat_messages(self, messages: Sequence[Message]) -> list[ChatMessage]:
         """Words veiled, and a character for each picture: pictures first, as the families were taught."""
         seen = as_seen(messages)
         images = [part for _, parts in seen for part in parts if isinstance(part, Image)]
@@ -89,7 +89,7 @@ class Prompter:
             said.append(ChatMessage(role, before + words))
         return said
 
-    def _rendered(self, said: Sequence[ChatMessage]) -> str:
+    def _render_joined(self, said: Sequence[ChatMessage]) -> str:
         """The template's text, the template's own image tokens replaced by the pictures' characters."""
         joined = [
             ChatMessage(role, "\n\n".join(each.content for each in same))
