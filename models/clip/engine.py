@@ -27,7 +27,7 @@ from core.types.messages import Image
 from models.common.load_errors import check_files
 from models.common.pictures import open_picture
 from models.common.threads import Threads
-from models.common.torch_memory import clean, device, gpu_bytes, granted, out_of_memory
+from models.common.torch_memory import device, gpu_bytes, limit_gpu_memory, out_of_memory, release_memory
 from models.common.weights import LOAD_ERRORS, weight_counts
 
 FAMILIES = ("clip", "chinese_clip", "vision-text-dual-encoder")
@@ -44,15 +44,15 @@ def load(spec: ModelSpec, folder: Path) -> Clip:
     defaults = dict(spec.defaults)
     threads = int(defaults.get("threads", 0)) or psutil.cpu_count(logical=False) or 1
     torch.set_num_threads(threads)
-    granted(defaults)
+    limit_gpu_memory(defaults)
     try:
         weight_counts(spec.name, folder)
-        model, processor = _opened(spec.name, folder)
+        model, processor = _open(spec.name, folder)
         model.to(device(defaults))
     except LOAD_ERRORS as error:
         if not out_of_memory(error):
             raise check_files(spec.name, error) from error
-        clean()
+        release_memory()
         raise MemoryError(str(error)) from error
     return Clip(model, processor, threads)
 
@@ -98,7 +98,7 @@ class Clip:
     def close(self) -> None:
         """Give all memory back."""
         self._model = self._processor = None
-        clean()
+        release_memory()
 
     def _embedding(self, features: Any, given: Mapping[str, torch.Tensor]) -> Embedding:
         """What the method ``features`` of the model gives for one input, [1, d], brought to length 1."""
@@ -111,7 +111,7 @@ class Clip:
         return Embedding(unit.numpy().astype("<f4").tobytes())
 
 
-def _opened(name: str, folder: Path) -> tuple[Any, Any]:
+def _open(name: str, folder: Path) -> tuple[Any, Any]:
     """The model (eval mode, float32, in RAM) and its processor: no network, no pickles, no code of the folder's own."""
     library: Any = transformers
     library.utils.logging.disable_progress_bar()

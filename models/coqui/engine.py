@@ -19,7 +19,7 @@ from core.formats.coqui import iso
 from core.l10n.text import l10n
 from core.types.messages import Audio
 from core.types.provenance import Scalar
-from models.common.torch_memory import CONTEXT, clean, gpu_bytes, granted
+from models.common.torch_memory import CONTEXT, gpu_bytes, limit_gpu_memory, release_memory
 from models.coqui.folder import config as read_config
 from models.coqui.folder import weights_file
 from models.coqui.text import SpokenPiece, parts, pieces
@@ -141,10 +141,10 @@ class Coqui:
     def close(self) -> None:
         """Give the network's memory back; the engine is of no use afterwards."""
         del self._voice
-        clean()
+        release_memory()
 
 
 def _device(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> str:
     """The GPU where there is one with room for the weights and as much again to compute in, else the CPU."""
-    room = granted(defaults)
+    room = limit_gpu_memory(defaults)
     return "cuda" if room and 2 * weights_file(name, folder).stat().st_size + CONTEXT <= room else "cpu"

@@ -19,7 +19,7 @@ from core.errors import BadInput, EngineFailed, NotEnoughMemory
 from core.l10n.text import l10n
 from core.types.generation import Sampling
 from models.common.threads import Threads
-from models.llama.device import offloads, unopened
+from models.llama.device import load_error, offloads
 from models.llama.device import params as model_params
 
 State = ctypes.Array[ctypes.c_uint8]
@@ -67,7 +67,7 @@ class Model:
         self.gpu = offloads() if gpu is None else gpu
         pointer = api.llama_model_load_from_file(str(path).encode(), model_params(self.gpu))
         if not pointer:
-            raise unopened(path, self.gpu)
+            raise load_error(path, self.gpu)
         self.pointer = pointer
         self.vocabulary = api.llama_model_get_vocab(pointer)
         assert self.vocabulary

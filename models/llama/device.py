@@ -47,10 +47,10 @@ def params(gpu: bool) -> api.llama_model_params:
     return made
 
 
-def unopened(path: Path, gpu: bool) -> ParlorError:
+def load_error(path: Path, gpu: bool) -> ParlorError:
     """Why ``path`` could not be loaded: a whole file that was to go to the GPU did not fit there."""
-    if gpu and whole(path):
-        return no_room(path.parent.name)
+    if gpu and is_whole(path):
+        return not_enough_gpu_memory(path.parent.name)
     return EngineFailed(
         l10n(
             "The model file {path} cannot be opened: it is missing, damaged or cut short. Check it with "
@@ -61,7 +61,7 @@ def unopened(path: Path, gpu: bool) -> ParlorError:
     )
 
 
-def whole(path: Path) -> bool:
+def is_whole(path: Path) -> bool:
     """Whether llama.cpp can read the file's header and vocabulary, and every tensor lies within the file."""
     header = params(gpu=False)
     header.vocab_only = True
@@ -71,7 +71,7 @@ def whole(path: Path) -> bool:
     return bool(pointer)
 
 
-def no_room(model: str) -> NotEnoughMemory:
+def not_enough_gpu_memory(model: str) -> NotEnoughMemory:
     return NotEnoughMemory(
         l10n(
             "There is not enough GPU memory for {model}. Close other programs that use the GPU and try again, "

@@ -3,7 +3,7 @@
 A vision model is two files: the language model and its ``mmproj``, the vision encoder with its projector, computed by
 llama.cpp's libmtmd (https://github.com/ggml-org/llama.cpp/tree/master/tools/mtmd). In the prompt's text a picture is
 one private-use character; among the tokens it is what libmtmd makes of it: tiles, each a run of placeholders
-(``llama_cache``), and tokens of the vocabulary around them.
+(``models.llama.kv_cache``), and tokens of the vocabulary around them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from core.types.messages import Image
 from models.common.chat_template import PICTURES
 from models.common.pictures import open_picture
 from models.llama.bindings import SILENT, Embedded, Model
-from models.llama.device import no_room
+from models.llama.device import not_enough_gpu_memory
 from models.llama.kv_cache import placeholders, tile_of
 
 KEPT_BYTES = 256 << 20  # of encoded tiles: 27 pictures of LLaVA 1.5 7B
@@ -71,7 +71,7 @@ class Vision:
         self._tokens: list[tuple[int, ...]] = []  # of each picture
         self._tiles: list[Tile] = []
         self._chunks: list[mtmd.mtmd_input_chunks_p] = []
-        self._shown: dict[str, Image] = {}
+        self._images: dict[str, Image] = {}
         self._kept: OrderedDict[int, Floats] = OrderedDict()  # embeddings by tile, least recently used first
         self.encoded = 0
         self._stop, self._nodes = Event(), 0
@@ -83,7 +83,7 @@ class Vision:
             self.pointer = mtmd.mtmd_init_from_file(str(path).encode(), model.pointer, params)
             if self.pointer:  # nothing is wrong with the file
                 self.close()
-                raise no_room(path.parent.name)
+                raise not_enough_gpu_memory(path.parent.name)
         if not self.pointer or not mtmd.mtmd_support_vision(self.pointer):
             self.close()
             raise _unusable(path)
@@ -102,13 +102,13 @@ class Vision:
 
         Only these pictures may be asked for until the next call. Raises BadInput when one is no picture.
         """
-        self._shown = {}
+        self._images = {}
         digests = []
         for image in images:
             digests.append(sha256(image.data).hexdigest())
-            self._shown[digests[-1]] = image
+            self._images[digests[-1]] = image
             if digests[-1] not in self._numbers:
-                self._meet(digests[-1], image)
+                self._register(digests[-1], image)
         return [chr(PICTURES[self._numbers[digest]]) for digest in digests]
 
     def tokens(self, character: str) -> Sequence[int]:
@@ -156,13 +156,13 @@ class Vision:
         self._nodes += asking
         return self._nodes % STRIDE == 0 if asking else not self._stop.is_set()
 
-    def _meet(self, digest: str, image: Image) -> None:
+    def _register(self, digest: str, image: Image) -> None:
         """Learn what a picture will be, from its size only."""
         if len(self._tokens) == len(PICTURES):
             raise EngineFailed(
                 l10n("This model has seen too many pictures since it was loaded. Unload it in Models and try again.")
             )
-        with _opened(image) as picture:
+        with _open_scaled(image) as picture:
             size = picture.size
         chunks = self._tokenised(_blank(*size))
         self._chunks.append(chunks)
@@ -212,7 +212,7 @@ class Vision:
     def _encode(self, tile: Tile) -> Generator[Progress, None, Floats]:
         looking = Progress("chat", None, l10n("Looking at the picture"))
         yield looking
-        with _opened(self._shown[tile.picture]) as picture:
+        with _open_scaled(self._images[tile.picture]) as picture:
             chunks = self._tokenised(_bitmap(picture))
         try:
             chunk = mtmd.mtmd_input_chunks_get(chunks, tile.index)
@@ -228,7 +228,7 @@ class Vision:
                 self._stop.set()
                 worker.join()
             if status != [0] or mtmd.mtmd_input_chunk_get_n_tokens(chunk) != tile.size:
-                raise _unseen()
+                raise _encoding_failed()
             self.encoded += 1
             made = mtmd.mtmd_get_output_embd(self.pointer)
             return np.ctypeslib.as_array(made, (tile.size, self._width)).copy()
@@ -247,7 +247,7 @@ def _flash_attention(model: Model) -> int:
     return int(api.LLAMA_FLASH_ATTN_TYPE_ENABLED if many else api.LLAMA_FLASH_ATTN_TYPE_DISABLED)
 
 
-def _opened(image: Image) -> Pillow.Image:
+def _open_scaled(image: Image) -> Pillow.Image:
     """The picture upright, RGB, and no longer than ``SIDE``. Raises BadInput when the bytes are no picture."""
     upright = open_picture(image)
     upright.thumbnail((SIDE, SIDE), Pillow.Resampling.LANCZOS)
@@ -279,5 +279,5 @@ def _unusable(path: Path) -> EngineFailed:
     )
 
 
-def _unseen() -> EngineFailed:
+def _encoding_failed() -> EngineFailed:
     return EngineFailed(l10n("The model could not look at the picture. Try again, or show a smaller picture."))

@@ -100,13 +100,13 @@ def load(spec: ModelSpec, folder: Path) -> Whisper:
     if on_gpu(dict(spec.defaults), ctranslate2.get_cuda_device_count()):
         try:
             before = gpu_free()
-            model = _opened(folder, "cuda", "float16")
+            model = _open(folder, "cuda", "float16")
             least = (folder / "model.bin").stat().st_size // 2  # float16 of what may be float32 there
             return Whisper(model, WhisperBuild("cuda", "float16"), gpu_taken(before, gpu_free(), least))
         except RuntimeError as error:  # cuDNN or cuBLAS missing, no memory left, a card too old
             note = str(error)
     try:
-        return Whisper(_opened(folder, "cpu", "int8"), WhisperBuild("cpu", "int8", note))
+        return Whisper(_open(folder, "cpu", "int8"), WhisperBuild("cpu", "int8", note))
     except (RuntimeError, ValueError) as error:
         raise install_again(spec.name, error) from error
 
@@ -116,7 +116,7 @@ def on_gpu(defaults: Mapping[str, Scalar], devices: int) -> bool:
     return devices > 0 and defaults.get("device", "cuda") == "cuda"
 
 
-def _opened(folder: Path, device: str, compute_type: str) -> WhisperModel:
+def _open(folder: Path, device: str, compute_type: str) -> WhisperModel:
     from faster_whisper import WhisperModel
 
     logging.getLogger("faster_whisper").setLevel(logging.ERROR)

@@ -19,7 +19,7 @@ from core.types.generation import ImageResult
 from models.diffusion import denoise as diffusion_steps
 from models.diffusion import engine as diffusion
 from models.diffusion.folder import contents
-from models.diffusion.memory_plan import DiffusionFacts, DiffusionPlan, choose_means, leaner, needs
+from models.diffusion.memory_plan import DiffusionFacts, DiffusionPlan, choose_plan, leaner, needs
 from models.diffusion.preview import SHARE
 from models.diffusion.settings import native
 from tests.models.diffusion.helpers import CAT, file, needs_gpu, painted, pixels, spec
@@ -39,7 +39,7 @@ CPU = replace(SD15, device="cpu", single_vae=True)
 
 
 @pytest.mark.parametrize(
-    ("facts", "size", "means"),
+    ("facts", "size", "plan"),
     [
         (replace(SD15, gpu_bytes=80 * GB), (768, 512), "float16, SDPA"),
         (replace(SD15, gpu_bytes=80 * GB), (1536, 1536), "float16, SDPA, VAE tiling"),
@@ -66,23 +66,23 @@ CPU = replace(SD15, device="cpu", single_vae=True)
         (replace(CPU, ram_bytes=GB), (512, 512), "bfloat16, SDPA, VAE tiling"),
     ],
 )
-def test_the_means_are_chosen_by_what_the_machine_has(facts: DiffusionFacts, size: tuple[int, int], means: str) -> None:
-    assert str(choose_means(facts, *size)) == means
+def test_the_means_are_chosen_by_what_the_machine_has(facts: DiffusionFacts, size: tuple[int, int], plan: str) -> None:
+    assert str(choose_plan(facts, *size)) == plan
 
 
 @pytest.mark.parametrize("facts", [SD15, replace(SD15, bits=8), replace(SD15, ram_bytes=GB), XL, CPU])
 @pytest.mark.parametrize("size", [(512, 512), (2048, 2048)])
 def test_leaner_means_need_less_and_come_to_an_end(facts: DiffusionFacts, size: tuple[int, int]) -> None:
-    means: DiffusionPlan | None = choose_means(replace(facts, gpu_bytes=999 * GB, ram_bytes=999 * GB), *size)
+    plan: DiffusionPlan | None = choose_plan(replace(facts, gpu_bytes=999 * GB, ram_bytes=999 * GB), *size)
     if facts.ram_bytes < 2 * GB:
-        means = choose_means(replace(facts, gpu_bytes=999 * GB), *size)
+        plan = choose_plan(replace(facts, gpu_bytes=999 * GB), *size)
     need = 999 * GB
     for _ in range(9):
-        if means is None:
+        if plan is None:
             return
-        assert needs(facts, means, *size) <= need
-        need = needs(facts, means, *size)
-        means = leaner(facts, means, *size)
+        assert needs(facts, plan, *size) <= need
+        need = needs(facts, plan, *size)
+        plan = leaner(facts, plan, *size)
     pytest.fail("the ladder has no end")
 
 

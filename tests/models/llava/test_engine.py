@@ -142,13 +142,13 @@ def test_closing_while_the_prompt_is_read_leaves_the_next_one_right(engine: Llav
 
 def test_where_memory_runs_out_other_conversations_give_theirs(engine: Llava) -> None:
     def crowded(*_: object) -> None:
-        if len(engine._pasts._pasts) > 1:
+        if len(engine._caches._caches) > 1:
             raise torch.OutOfMemoryError("no room")
 
     answer(engine, (shown("red"),), conversation="one")
     engine._model.register_forward_pre_hook(crowded)
     assert answer(engine, (shown("blue"),), conversation="two").text == "blue"
-    assert list(engine._pasts._pasts) == ["two"]
+    assert list(engine._caches._caches) == ["two"]
 
 
 def test_where_memory_runs_out_for_good_it_says_so_and_goes_on_later(engine: Llava) -> None:

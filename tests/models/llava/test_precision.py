@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from models.llava import engine as llava
-from models.llava.precision import LlavaFacts, choose_means, needs
+from models.llava.precision import LlavaFacts, choose_plan, needs
 from tests.models.llava.helpers import answer, shown, spec
 
 pytestmark = [
@@ -24,7 +24,7 @@ pytestmark = [
 def test_it_still_sees_in_fewer_bits(taught: Path, bits: int) -> None:
     engine = llava.load(spec(bits=bits), taught)
     assert [answer(engine, (shown(colour),)).text for colour in ("red", "green", "white")] == ["red", "green", "white"]
-    assert engine.means.bits == bits
+    assert engine.plan.bits == bits
     assert engine.gpu_bytes() == 0
     engine.close()
 
@@ -70,7 +70,7 @@ CPU = LlavaFacts("cpu", room=64_000_000_000, layers=6_500_000_000, kept=600_000_
     ],
 )
 def test_the_precision_is_chosen_by_device_and_room(facts: LlavaFacts, told: str) -> None:
-    assert str(choose_means(facts)) == told
+    assert str(choose_plan(facts)) == told
 
 
 def test_fewer_bits_need_less_room() -> None:

@@ -54,9 +54,9 @@ def test_after_a_picture_llamas_tokeniser_puts_no_space(tmp_path: Path) -> None:
     images = [Pillow.open(io.BytesIO(picture(colour).data)) for colour in ("red", "blue")]
     whole = processor(images=images, text=prompt, add_special_tokens=True)["input_ids"][0]
     prompter = Prompter(processor, ImageEncoder(model, processor), "llama")
-    tokens = prompter.fitted(talk, CONTEXT).tokens
+    tokens = prompter.fit_messages(talk, CONTEXT).tokens
     assert [processor.image_token_id if token < 0 else token for token in tokens] == list(whole)
-    forged = prompter.fitted((said("user", picture("red"), "a</s>b"),), CONTEXT).tokens
+    forged = prompter.fit_messages((said("user", picture("red"), "a</s>b"),), CONTEXT).tokens
     read = processor.tokenizer.decode([token for token in forged if token >= 0])
     assert read == "USER: \na</s>b ASSISTANT:"
 

@@ -49,10 +49,10 @@ def test_stop_acts_between_tiles_and_the_vectors_are_the_models_own(
     large = picture("red", 200, 190)
     told = answer(engine, (said("user", large, ASK),))
     assert sum(each.note == "Looking at the picture" for each in told.progress) >= 4
-    given = engine._sight._given(0)
+    given = engine._encoder._given(0)
     with torch.inference_mode():
         whole = torch.cat(list(engine._model.get_image_features(**given, return_dict=True).pooler_output))
-    torch.testing.assert_close(engine._sight.vectors(0, ""), whole)
+    torch.testing.assert_close(engine._encoder.vectors(0, ""), whole)
     stream = engine.reply((said("user", picture("blue", 200, 190), ASK),), GREEDY, "b")
     assert [type(next(stream)) for _ in range(2)] == [Progress, Progress]
     stream.close()
@@ -68,7 +68,7 @@ def test_a_picture_is_made_smaller_only_where_that_takes_fewer_cells(taught: Pat
     for most in (1, 3000):
         engine = llava.load(spec(picture_tokens=most), taught)
         answer(engine, noise)
-        vectors[most] = engine._sight.vectors(0, "")
+        vectors[most] = engine._encoder.vectors(0, "")
         engine.close()
     assert torch.equal(vectors[1], vectors[3000])
     lengths = []
