@@ -21,7 +21,8 @@ from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed
 from core.l10n.text import l10n
 from core.types.events import Progress
-from core.types.image_request import ImageRequest, ImageResult
+from core.types.generation import ImageResult
+from core.types.image_request import ImageRequest
 from models.common.torch_memory import gpu_bytes, out_of_memory, release_memory
 from models.diffusion.folder import contents
 from models.diffusion.memory_plan import OFFLOADS, DiffusionFacts, DiffusionPlan, choose_plan, leaner, place, tile

@@ -78,7 +78,7 @@ def test_half_a_sample_ends_it_with_a_reason(audio_input: AudioInput, came: Came
     audio_input.listen(bytes(961), 48_000)
     error = came.get(timeout=60)
     assert isinstance(error, EngineFailed)
-    assert "parlor.log" in error.en
+    assert "parlor.log" in str(error)
 
 
 def test_a_detector_that_is_gone_ends_it_with_a_reason(pool: Pool, came: Came) -> None:

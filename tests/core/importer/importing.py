@@ -23,7 +23,7 @@ def finish(steps: Generator[Progress, None, ModelSpec]) -> ModelSpec:
             spec: ModelSpec = end.value
             return spec
         assert step.note
-        assert step.note_zh
+        assert step.note.into("zh") != str(step.note)
 
 
 def taken(settings: Settings) -> list[str]:

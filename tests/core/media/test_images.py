@@ -105,4 +105,4 @@ def test_a_screen_of_four_thousand_pixels_keeps_its_small_letters() -> None:
 
 
 def test_a_picture_from_an_iphone_is_named_as_such() -> None:
-    assert "HEIC" in refused(b"\0\0\0\x18ftypheic" + bytes(40), "IMG_1.HEIC").en
+    assert "HEIC" in str(refused(b"\0\0\0\x18ftypheic" + bytes(40), "IMG_1.HEIC"))

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image as Pillow
 
 from core.errors import BadInput
+from core.l10n.text import both
 from core.store.export import from_json, from_markdown, to_json
 from core.store.store import Node, Store
 from core.types.messages import Image, Message, Reading, Text, TextLine, Transcript, Word
@@ -32,7 +33,7 @@ def rich(store: Store) -> str:
     store.feedback(first, 0)
     store.add(conversation, Message("assistant", (Text("partly"),), made, figures, cut=True), question)
     lost = store.add(conversation, answer(), question, "running")
-    store.finish(lost, answer(Text("half")), BadInput("It broke.", "坏了。"))
+    store.finish(lost, answer(Text("half")), BadInput(both("It broke.", "坏了。")))
     store.add(conversation, user(Text("第二个问题"), SCREEN), first)
     return conversation
 
@@ -146,7 +147,7 @@ def test_a_changed_json_is_refused_and_adds_nothing(store: Store, elsewhere: Sto
     change(value, path, new)
     with pytest.raises(BadInput) as told:
         from_json(elsewhere, json.dumps(value).encode())
-    assert told.value.said("zh")
+    assert told.value.said("zh") != str(told.value)
     assert elsewhere.conversations() == []
 
 

@@ -22,8 +22,8 @@ def test_a_damaged_database_is_set_aside_and_a_new_one_begun(tmp_path: Path) -> 
     assert store.trouble is not None
     (aside,) = tmp_path.glob("parlor.db.broken-*")
     assert aside.read_bytes() == b"this was a database once " * 1000
-    assert aside.name in store.trouble.en
-    assert aside.name in store.trouble.zh
+    assert aside.name in str(store.trouble)
+    assert aside.name in store.trouble.said("zh")
     store.add(store.create(), user("works"), None)
     store.close()
     again = Store(file, tmp_path / "media")

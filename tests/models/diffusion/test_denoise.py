@@ -83,4 +83,4 @@ def test_steps_that_the_scheduler_cannot_take_are_refused_with_what_to_do(
 ) -> None:
     with pytest.raises(BadInput, match=f"cannot work in {steps} steps") as refused:
         painted(painters[kind], replace(CAT, steps=steps, scheduler=scheduler))
-    assert f"以 {steps} 步" in refused.value.zh
+    assert f"以 {steps} 步" in refused.value.said("zh")

@@ -95,7 +95,9 @@ def test_where_memory_runs_out_the_picture_is_begun_again_by_leaner_means(
     items = list(engine.paint(CAT))
     assert isinstance(items[-1], ImageResult)
     assert items[-1].means == "float32, SDPA, VAE tiling"
-    assert any("once more with float32, SDPA, VAE tiling" in each.note for each in items if isinstance(each, Progress))
+    assert any(
+        "once more with float32, SDPA, VAE tiling" in str(each.note) for each in items if isinstance(each, Progress)
+    )
 
 
 def crowded(pipe: diffusers.DiffusionPipeline) -> None:

@@ -45,7 +45,7 @@ def see(seeing: Llama, messages: tuple[Message, ...], conversation: str = "a", *
         "".join(item for item in items if isinstance(item, str)).strip(),
         usage,
         sum(item.messages for item in items if isinstance(item, MessagesDropped)),
-        tuple(item.note for item in items if isinstance(item, Progress)),
+        tuple(str(item.note) for item in items if isinstance(item, Progress)),
     )
 
 

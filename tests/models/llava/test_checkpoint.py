@@ -29,7 +29,7 @@ def test_weights_cut_short_are_refused_with_what_to_do(taught: Path, tmp_path: P
     weights.write_bytes(weights.read_bytes()[:kept])
     with pytest.raises(EngineFailed, match=r"start\.py models verify") as caught:
         llava.load(spec(), folder)
-    assert "无法打开" in pickle.loads(pickle.dumps(caught.value)).zh  # noqa: S301
+    assert "无法打开" in pickle.loads(pickle.dumps(caught.value)).said("zh")  # noqa: S301
 
 
 def test_weights_that_are_missing_are_not_made_up(taught: Path, tmp_path: Path) -> None:
