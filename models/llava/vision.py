@@ -77,7 +77,7 @@ class TowerStandIn(torch.nn.Module):
 class ImageEncoder:
     """Vision tower and projector of ``model``. ``encoded`` counts how often a picture went through the vision tower.
 
-    A picture that would take more than ``most`` image tokens is made smaller first; where the model cuts pictures into tiles
+    A picture that would take more than ``most`` image tokens is made smaller first; where the model cuts it into tiles
     by their size, that is what helps.
     """
 

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from core.types.messages import Audio
+from tests.sound.microphone import Microphone, with_ear
 from tests.support import screens
 from tests.support.alone import alone
 from tests.support.browser import Watch, browser_context, conversation, settle, tab, visit
@@ -31,7 +32,6 @@ from tests.support.call_page import (
     write,
     you,
 )
-from tests.support.microphone import Microphone, with_ear
 from tests.support.served import Served, Serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]

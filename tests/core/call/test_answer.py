@@ -16,7 +16,7 @@ from core.types.events import Complete, Delta, Event, FirstToken, ModelUsed, Sou
 from core.types.generation import Usage
 from core.types.messages import Transcript
 from core.types.provenance import Provenance
-from tests.support.noise import noise_at
+from tests.sound.noise import noise_at
 
 CHAT, VOICE = Provenance("chat", "smollm2", "1", "0" * 64), Provenance("speak", "kokoro", "1", "1" * 64)
 
@@ -97,7 +97,7 @@ def test_what_was_under_way_when_it_failed_counts_as_far_as_it_came() -> None:
     received = Received(answer, [StageStarted("chat", 0.0), Delta("It")], EngineFailed(both("Gone.", "没有了。")))
     assert answer.over
     assert answer.error
-    assert answer.str(error) == "Gone."
+    assert str(answer.error) == "Gone."
     assert received.ended == 1
     assert [stage for stage, _ in answer.record.seconds] == ["chat"]
 
@@ -113,7 +113,7 @@ def test_what_nobody_foresaw_ends_it_with_a_reason() -> None:
     assert answer._work.join(10)
     assert over == [answer]
     assert answer.error
-    assert "parlor.log" in answer.str(error)
+    assert "parlor.log" in str(answer.error)
 
 
 @pytest.mark.parametrize("stop", [Answer.stop, lambda answer: (answer.stop(), answer.stop())])

@@ -13,8 +13,8 @@ from core.media.audio import open_audio, resampled, wav
 from core.media.files import open_file
 from core.types.messages import Audio
 from tests.core.media.samples import refused
-from tests.support import sounds
-from tests.support.recordings import recording
+from tests.sound import sounds
+from tests.sound.recordings import recording
 
 
 def wav_of(seconds: int, rate: int = 1000) -> bytes:

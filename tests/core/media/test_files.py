@@ -8,7 +8,7 @@ from core.media.audio import wav
 from core.media.files import open_file, open_text
 from core.types.messages import Audio, Image, Text
 from tests.core.media.samples import RED, refused, saved
-from tests.support import sounds
+from tests.sound import sounds
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "gb18030"])

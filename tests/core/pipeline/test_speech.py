@@ -13,7 +13,7 @@ from core.media.voice_references import save
 from core.pipeline.speech import SpeakingVoice, speaking_voice
 from core.settings import Settings, SpeechSettings
 from core.types.messages import Audio
-from tests.support.sounds import white_noise
+from tests.sound.sounds import white_noise
 
 KOKORO = ModelSpec("kokoro", "Kokoro", "speak", "kokoro", "", ("en", "zh"), 0, "", ())
 CLONER = replace(KOKORO, id="xtts", engine="coqui", voices=("Ada",), clones=True)

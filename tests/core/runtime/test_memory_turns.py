@@ -22,7 +22,7 @@ from core.types.events import Progress, Tick
 from core.types.generation import ImageResult, Sampling, Usage
 from core.types.image_request import ImageRequest
 from core.types.messages import Audio
-from tests.support import sounds
+from tests.sound import sounds
 from tests.support.leases import HELLO, taken
 from tests.tiny.tiny_diffusion import write_tiny_diffusion
 from tests.tiny.tiny_gguf import write_tiny_gguf

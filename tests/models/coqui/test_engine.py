@@ -21,9 +21,9 @@ from models.coqui import engine as coqui
 from models.coqui import text as coqui_text
 from models.coqui.phonemes import Espeak
 from models.whisper import engine as whisper
-from tests.support.fresh_voice import imported_by_speaking
-from tests.support.recordings import recordings
-from tests.support.scoring import wer, words
+from tests.sound.fresh_voice import imported_by_speaking
+from tests.sound.recordings import recordings
+from tests.sound.scoring import wer, words
 from tests.tiny import piper_vits
 from tests.tiny.tiny_vits import RATE, write_tiny_vits, write_tiny_yourtts
 from tests.tiny.tiny_xtts import write_tiny_xtts

@@ -18,8 +18,8 @@ from core.text.normalise import LanguageRun, spoken
 from models.kokoro import engine as kokoro
 from models.whisper import engine as whisper
 from tests.models.kokoro.helpers import samples, sound
-from tests.support.fresh_voice import imported_by_speaking
-from tests.support.scoring import characters, edits, words
+from tests.sound.fresh_voice import imported_by_speaking
+from tests.sound.scoring import characters, edits, words
 
 ENGLISH = [
     "Sure, I can help you with that.",
