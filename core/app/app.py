@@ -109,6 +109,7 @@ class App:
         self.runs.close()
         self.pool.close()
         self.store.close()
+        _close_log()
 
     def _preload(self) -> None:
         self.store.purge()
@@ -128,9 +129,16 @@ def _not_loaded() -> EngineFailed:
 
 def _log_to(file: Path) -> None:
     """What went wrong inside, with its traceback, goes to a file: the person gets a sentence."""
+    _close_log()
     log = logging.getLogger("core")
     log.propagate = False
     log.handlers = [logging.handlers.RotatingFileHandler(file, maxBytes=1_000_000, backupCount=1, delay=True)]
+
+
+def _close_log() -> None:
+    """Close the file; whatever is logged later opens it again."""
+    for handler in logging.getLogger("core").handlers:
+        handler.close()
 
 
 _ONE = threading.Lock()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.catalogue.spec import ModelSpec
+from core.l10n.text import l10n
 from core.errors import NotInstalled
 from core.runtime.lease import leased, needed
 from core.runtime.pool import Pool
@@ -54,4 +55,4 @@ def test_closed_at_either_end_of_the_stage_it_holds_nothing(pool: Pool, spec: Mo
 
 def test_a_model_that_no_catalogue_has_is_told_by_what_it_would_do() -> None:
     with pytest.raises(NotInstalled, match="draw"):
-        needed(None, "draw", "画图")
+        needed(None, l10n("draw"))
