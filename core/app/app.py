@@ -1,4 +1,4 @@
-"""The app as one object: settings, catalogue, conversations, models and the turns in progress."""
+"""The app as one object: ``parlor`` is that of this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The live call of this process: at most one, because there is one loudspeaker to talk from."""
+"""Calls: ``Calls.start`` begins the live call of this process, at most one: there is one loudspeaker to talk from."""
 
 from __future__ import annotations
 

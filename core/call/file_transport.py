@@ -1,4 +1,4 @@
-"""A call without a browser: a recording is the microphone, and what is said back is written where it was said."""
+"""File transport: ``hold`` feeds a recording into a call as its microphone; what is said back is kept in its time."""
 
 from __future__ import annotations
 

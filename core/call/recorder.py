@@ -1,7 +1,7 @@
-"""Where a call is kept: its messages in the store, and what is being said right now in a file beside it.
+"""Recorder: ``CallRecorder`` keeps a call's messages in the store and what is being said in a file.
 
 What a person says is written down while they say it, so that an app that is killed in mid-sentence loses at most
-``EVERY`` seconds of it; the next start finds the file and puts the recording into the conversation.
+``EVERY`` seconds of it; at the next start ``recover`` puts the recording into the conversation.
 """
 
 from __future__ import annotations

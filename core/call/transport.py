@@ -1,6 +1,6 @@
-"""What a live call says to whoever carries it: the events of a call, and the transport that its sound goes out on.
+"""Transport: ``Transport`` is what carries a call, its events and its sound; ``CallOptions`` is how the call is held.
 
-Two transports and a file carry calls (``core/server/call_socket.py``, ``core/call_webrtc.py``,
+There are three (``core/server/call_socket.py``, ``ui/transport/webrtc_transport.py`` and
 ``core/call/file_transport.py``); none of them is known here. Times are seconds; sound is s16 mono.
 """
 

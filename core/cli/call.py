@@ -1,4 +1,4 @@
-"""``call``: a call without a browser. A recording is fed into it; events, timings and the answers come out."""
+"""The command ``call``: a recording is fed into a call; events, timings and the answers come out."""
 
 from __future__ import annotations
 

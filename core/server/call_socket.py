@@ -1,4 +1,4 @@
-"""A call over the app's own socket, ``/call``: microphone sound in, voice and events out, with or without a network.
+"""WebSocket transport: ``converse`` carries a call over ``/call``: microphone sound in, voice and events out.
 
 Text frames are JSON. The first one says what is wanted: ``{"type": "start", "conversation", "rate", ...options}``,
 ``{"type": "resume", "call", "rate"}`` after a reload or a lost connection or from another tab, ``{"type": "watch",
@@ -43,7 +43,7 @@ Asked = dict[str, Any]
 
 
 class SocketTransport:
-    """The transport of one page: what the call's thread says waits here for the server's event loop to send it."""
+    """One page's: what the call's thread says waits here for the server's event loop to send it."""
 
     kind = "socket"
 
@@ -99,10 +99,10 @@ class SocketTransport:
             await self._woken.wait()
         self._woken.clear()
 
-    def attempt(self, do: Callable[..., object], *given: object) -> None:
+    def attempt(self, do: Callable[..., object], *arguments: object) -> None:
         """Do it on this thread; what cannot be done is told on the page."""
         try:
-            do(*given)
+            do(*arguments)
         except ParlorError as error:
             self.send(as_json(CallNotice.of(error)))
 

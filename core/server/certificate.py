@@ -1,4 +1,4 @@
-"""A certificate of Parlor's own, so that browsers on other machines let it hear their microphones.
+"""TLS certificate: ``own`` makes Parlor's, so that browsers on other machines let it hear their microphones.
 
 They give the microphone to pages with https only. Nobody vouches for this certificate: the browser warns once, and the
 fingerprint that start.py prints is what to compare.

@@ -1,4 +1,4 @@
-"""What the floor (``core.turn_taking.turn_taking``) is told of the microphone, and what it wants done."""
+"""Frames in, actions out: what ``core.turn_taking.turn_taking.TurnTaking`` is told, and what it wants done."""
 
 from __future__ import annotations
 

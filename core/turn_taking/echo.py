@@ -1,4 +1,4 @@
-"""Does the microphone hear the call's own voice? What is being played is held against what comes in."""
+"""Echo detection: ``Echo.share`` is how much of what the microphone hears is what the call itself plays, 0 to 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a spoken answer was heard: clauses, their sound, and the words up to a moment."""
+"""Playback: ``PlayedAnswer`` has the clauses of a spoken answer; ``until`` is what was heard of it by then."""
 
 from __future__ import annotations
 

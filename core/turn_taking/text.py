@@ -1,4 +1,4 @@
-"""What words say about whose turn it is, in English and Chinese: unfinished, agreeing, or an echo."""
+"""Endpointing and backchannels by words, English and Chinese: ``patience`` is the silence that ends a turn, seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The call over WebRTC: for browsers on other machines, with their own echo cancellation and jitter buffer."""
+"""WebRTC: ``webrtc_line`` draws the component that carries a call from another machine's browser.
+
+Browsers bring their own echo cancellation and jitter buffer.
+"""
 
 from __future__ import annotations
 

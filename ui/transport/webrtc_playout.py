@@ -1,4 +1,4 @@
-"""The sound of a call on its way to a browser: clauses in, frames of 20 ms at 48 kHz out, each made when it is due.
+"""Playout: ``Playout`` takes clauses and gives frames of 20 ms at 48 kHz, each made when it is due.
 
 Nothing is prepared ahead, so what is queued can be taken back or made quiet up to the frame that leaves next.
 """

@@ -1,10 +1,9 @@
-"""One browser's loudspeaker and microphone over WebRTC, as the transport of a call. Runs on the server's event loop."""
+"""WebRTC transport: ``WebRtcTransport`` is a browser's loudspeaker and microphone. Runs on the server's event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -15,6 +14,9 @@ from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
 from core.call.events import CallEvent, Clause
+from core.errors import EngineFailed
+from core.host.background import Background
+from core.l10n.text import l10n
 from ui.transport.webrtc_playout import FRAME, RATE, Playout
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ class WebRtcTransport:
         """End the connection, not the call, without waiting for it."""
         if self.end:
             end, self.end = self.end, None
-            threading.Thread(target=end, name="webrtc end", daemon=True).start()
+            Background("webrtc end", _not_ended()).run(end, lambda error: None)
 
     def close(self) -> None:
         """The connection is over: let the call know, and end the track, which nobody else does."""
@@ -161,3 +163,7 @@ class Microphone:
                 self._transport.heard(frame.to_ndarray()[0, :: len(frame.layout.channels)].tobytes())
         except MediaStreamError:
             self._transport.close()
+
+
+def _not_ended() -> EngineFailed:
+    return EngineFailed(l10n("A connection could not be closed; parlor.log in the data folder says why."))

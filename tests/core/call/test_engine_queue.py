@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +47,27 @@ def until(posted: Posted, enough: Callable[[], bool]) -> None:
 
 
 def test_requests_are_answered_in_their_order(pool: Pool) -> None:
-    posted, seen, over = Posted(), list[tuple[int, Any]](), list[int]()
-    asked = EngineQueue(chat_model(pool.settings, "a"), pool, posted.put, pytest.fail)
+    posted, told, over = Posted(), list[ParlorError](), list[int]()
+    seen: list[tuple[int, Any]] = []
+    asked = EngineQueue(chat_model(pool.settings, "a"), pool, posted.put, told.append)
     for number in (1, 2):
-        asked.ask(reply, lambda item, number=number: seen.append((number, item)), lambda _, n=number: over.append(n))
+        asked.ask(reply, partial(came, seen, number), partial(ended, over, number))
     assert asked.busy == 2
     until(posted, lambda: len(over) == 2)
     assert over == [1, 2]
     assert [number for number, _ in seen] == sorted(number for number, _ in seen)
     assert [number for number, item in seen if isinstance(item, Usage)] == [1, 2]
     assert asked.busy == 0
+    assert not told
     asked.close()
+
+
+def came(seen: list[tuple[int, Any]], number: int, item: Any) -> None:
+    seen.append((number, item))
+
+
+def ended(over: list[int], number: int, error: ParlorError | None) -> None:
+    over.append(number)
 
 
 def test_what_nobody_foresaw_is_told_and_the_next_request_is_answered(pool: Pool) -> None:

@@ -22,7 +22,7 @@ from core.pipeline.turn_context import TurnContext
 from core.runtime.engines import RemoteChat
 from core.runtime.lease import acquire
 from core.runtime.pool import Pool
-from core.settings import MemorySettings, Settings
+from core.settings import Settings
 from core.store.store import Store
 from core.types.generation import Usage
 from core.types.messages import Audio, Message, Text
@@ -61,7 +61,7 @@ def context(
     (folder / "chat").mkdir()
     write_tiny_whisper(folder / "ears")
     write_tiny_gguf(folder / "chat" / "model.gguf")
-    settings = Settings(home=home, speak="tiny-voice", memory=MemorySettings(threads=1))
+    settings = Settings(home=home, speak="tiny-voice", threads=1)
     for name, path in seeing.items():
         own(home, path, name)
     own(home, folder / "ears", "tiny-ears")

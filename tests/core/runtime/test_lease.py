@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.catalogue.spec import ModelSpec
-from core.l10n.text import l10n
 from core.errors import NotInstalled
+from core.l10n.text import l10n
 from core.runtime.lease import leased, needed
 from core.runtime.pool import Pool
 from core.settings import MemorySettings, Settings

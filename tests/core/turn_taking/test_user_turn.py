@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.turn_taking.user_turn import RATE, UserTurn
-from core.types.messages import Audio, Transcript, Word
+from core.turn_taking.user_turn import RATE, Pictures, UserTurn
+from core.types.messages import Audio, Image, Reading, TextLine, Transcript, Word
 
 
 def test_a_turn_in_pieces_is_one_message_with_times_from_its_beginning() -> None:
@@ -43,3 +43,40 @@ def test_silence_before_the_first_word_is_no_part_of_a_turn_with_a_key() -> None
             turn.add(bytes(1024), -100.0 if number < 90 else -20.0, number * 0.032, number >= 90)
     assert len(held.sound) == 2 * round(0.4 * RATE) + 10 * 1024
     assert len(spoken.sound) == 100 * 1024
+
+
+# what is shown
+
+
+def shown(data: bytes) -> Image:
+    return Image(data, "image/png")
+
+
+def test_a_reading_follows_its_own_picture_even_where_the_same_is_shown_twice() -> None:
+    pictures = Pictures()
+    first, second = pictures.add(shown(b"a")), pictures.add(shown(b"a"))
+    pictures.read(second, read("two"))
+    assert pictures.offer() == (shown(b"a"), shown(b"a"), read("two"))
+    pictures.read(first, read("one"))
+    assert pictures.offer() == (shown(b"a"), read("one"), shown(b"a"), read("two"))
+    assert len(pictures) == 2
+
+
+def test_only_what_was_offered_is_handed_over_and_what_is_read_too_late_is_left_to_the_turn() -> None:
+    pictures = Pictures()
+    first = pictures.add(shown(b"a"))
+    assert pictures.offer() == (shown(b"a"),)
+    pictures.add(shown(b"b"))
+    pictures.hand_over()
+    pictures.read(first, read("late"))
+    assert pictures.offer() == (shown(b"b"),)
+
+
+def test_what_was_offered_to_a_turn_that_was_none_is_offered_to_the_next() -> None:
+    pictures = Pictures()
+    pictures.add(shown(b"a"))
+    assert pictures.offer() == pictures.offer() == (shown(b"a"),)
+
+
+def read(text: str) -> Reading:
+    return Reading((TextLine(text, (0, 0, 9, 9), 1.0),), 9, 9)
