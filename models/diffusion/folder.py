@@ -1,4 +1,4 @@
-"""What lies in a diffusers pipeline folder: which pipeline it is, which weight files, how big they are.
+"""A diffusers pipeline folder (``contents``): which pipeline it is, which weight files, how big they are.
 
 Only JSON and the heads of safetensors files are read here: a folder with nothing but pickles, a cut-off file or a
 pipeline that this engine does not know is refused before anything loads.
@@ -76,12 +76,12 @@ def contents(folder: Path) -> Contents:
     return Contents(pipeline, parts, plain, half, configs)
 
 
-def broken(path: Path, why: str, warum: str) -> EngineFailed:
+def broken(path: Path, why: str, why_zh: str) -> EngineFailed:
     """The error for a file that is not what it should be."""
     name = f"{path.parent.name}/{path.name}"
     return EngineFailed(
         f"The painter's file {name} {why}. Check the model with `python start.py models verify` and get it again.",
-        f"画师的文件 {name} {warum}。请用 `python start.py models verify` 校验该模型并重新获取。",
+        f"画师的文件 {name} {why_zh}。请用 `python start.py models verify` 校验该模型并重新获取。",
     )
 
 
