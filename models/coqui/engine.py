@@ -1,4 +1,4 @@
-"""Text to speech: the voices of Coqui TTS (coqui-tts, MPL-2.0), VITS and XTTS, from a folder of config.json and weights.
+"""Text to speech: the voices of Coqui TTS (MPL-2.0), VITS and XTTS, from a folder of config.json and weights.
 
 A text becomes sentences (``models.coqui.text``), each is said as it is made. XTTS, which is slower than it speaks on
 many machines, gives a sentence away in parts.

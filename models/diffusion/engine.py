@@ -1,7 +1,8 @@
 """Text to image: Stable Diffusion 1 and 2 (arXiv:2112.10752), SDXL, their Turbo and LCM kin, through diffusers.
 
 What a model is and how it likes to be asked is read from its folder (``folder``, ``settings``), how it is computed is
-chosen by what the machine has (``memory_plan``), and the steps are turned one by one (``denoise``), so that closing ``paint`` ends the work at the next step. The same settings give the same bytes.
+chosen by what the machine has (``memory_plan``), and the steps are turned one by one (``denoise``), so that closing
+``paint`` ends the work at the next step. The same settings give the same bytes.
 """
 
 from __future__ import annotations

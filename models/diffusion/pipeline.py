@@ -1,4 +1,7 @@
-"""A pipeline off the disk (``open_pipeline``), and what this machine has for it. Safetensors only, no foreign code, no network."""
+"""A pipeline off the disk (``open_pipeline``), and what this machine has for it.
+
+Safetensors only, no foreign code, no network.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Previews of a picture taking shape (``preview``): latents to RGB by a linear map, and how much of the time such previews may take.
+"""Previews of a picture taking shape (``preview``): latents to RGB by a linear map, and the time they may take.
 
 Latents of another number of channels than Stable Diffusion's four are of a small model's own, whose VAE is as quick.
 """

@@ -51,8 +51,8 @@ def encode(pipe: Any, prompt: str, negative: str | None, device: torch.device, d
         embeds, pooled = _encode_rows(tokenizer, encoder, rows, device, penultimate=xl)
         sides.append(embeds)
     embeds = torch.cat(sides, dim=-1)
-    if xl and negative == "" and pipe.config.force_zeros_for_empty_prompt:
-        embeds[0], pooled[0] = 0, 0  # type: ignore[index]
+    if xl and pooled is not None and negative == "" and pipe.config.force_zeros_for_empty_prompt:
+        embeds[0], pooled[0] = 0, 0
     return PromptEmbeddings(embeds.to(device, dtype), pooled.to(device, dtype) if xl and pooled is not None else None)
 
 

@@ -1,4 +1,4 @@
-"""Text to speech: Kokoro 82M v1.0 (hexgrad/Kokoro-82M, Apache-2.0; StyleTTS 2, Li et al., 2023, arXiv:2306.07691), int8 ONNX.
+"""Text to speech: Kokoro 82M v1.0 (hexgrad/Kokoro-82M, Apache-2.0), int8 ONNX; StyleTTS 2, arXiv:2306.07691.
 
 A text becomes runs of one language (``core.text.normalise``), a run becomes phonemes: English by espeak-ng, Chinese by
 ``models.kokoro.pinyin``. Nobody understands the English words of a Chinese voice, so each run gets a voice of its

@@ -1,4 +1,4 @@
-"""Grapheme to phoneme for Chinese (``phonemes``): jieba's words, pypinyin's readings, misaki's phonemes (MIT, Apache-2.0).
+"""Grapheme to phoneme for Chinese (``phonemes``): jieba's words, pypinyin's readings, misaki's rules (MIT, Apache-2.0).
 
 These are misaki's first rules (``ZHG2P()``), which version 1.0 of the model was trained with: tones as they stand in
 the dictionary, and the model makes the sandhi itself. What is added: the readings of characters that stand alone, where

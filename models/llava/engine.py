@@ -141,7 +141,8 @@ class Llava:
 
     def close(self) -> None:
         """Give all memory back."""
-        self._model = self._encoder = self._adapters = self._prompter = self._caches = None  # type: ignore[assignment]
+        for held in ("_model", "_encoder", "_adapters", "_prompter", "_caches"):
+            self.__dict__.pop(held, None)
         release_memory()
 
     def _read(self, cache: KVCache, tokens: list[int]) -> Generator[Progress, None, torch.Tensor]:

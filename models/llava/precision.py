@@ -1,4 +1,4 @@
-"""Precision and quantisation of a LLaVA (``choose_plan``), by what it is asked for and by the memory there is: facts in, choice out."""
+"""Precision and quantisation of a LLaVA (``choose_plan``), by request and by the memory there is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optical character recognition: the words in a picture and where they stand, by PP-OCRv6 through RapidOCR (Chinese and English, also mixed).
+"""Optical character recognition: words and where they stand, by PP-OCRv6 through RapidOCR (Chinese, English, mixed).
 
 Detection finds boxes of text; boxes that stand beside one another are put on one line in the order they are read, so
 that a setting stays with its value and an amount with its name.

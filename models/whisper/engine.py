@@ -142,7 +142,10 @@ def threads(cores: int | None = None) -> int:
 
 
 class Whisper:
-    """A ``core.runtime.protocols.Transcriber``. One call at a time; a call closed half-way leaves the engine ready for the next."""
+    """A ``core.runtime.protocols.Transcriber``.
+
+    One call at a time; a call closed half-way leaves the engine ready for the next.
+    """
 
     def __init__(self, model: WhisperModel, built: WhisperBuild, taken: int = 0) -> None:
         self.build = built

@@ -1,4 +1,4 @@
-"""Voice activity in a whole recording (``spans``): Silero VAD v6, as faster-whisper carries it (github.com/snakers4/silero-vad, MIT)."""
+"""Voice activity in a recording (``spans``): Silero VAD v6, as faster-whisper carries it (MIT)."""
 
 from __future__ import annotations
 
