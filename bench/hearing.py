@@ -20,6 +20,8 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+from tests.support.scoring import characters, edits, words
+
 from bench.support.sentences import sentences
 from core import settings
 from core.catalogue.load import load
@@ -28,8 +30,7 @@ from core.runtime.worker import Worker
 from core.types.generation import Segment
 from core.types.messages import Audio
 from models.whisper import engine as whisper
-from models.whisper.repetition import looped
-from tests.sound.scoring import characters, edits, words
+from models.whisper.repetition import is_looped
 
 RATE = 16_000
 MARGIN = bytes(2 * RATE // 5)  # 0.2 s of silence: what a call leaves around a turn
@@ -62,7 +63,7 @@ class HeardSentence:
     wrong: int
     seconds: float
     long: float  # seconds of sound
-    looped: bool
+    is_looped: bool
 
 
 def corpus(count: int) -> Iterator[SaidSentence]:
@@ -140,7 +141,7 @@ def measured(said: SaidSentence, way: str, hear: Callable[[SaidSentence], str]) 
     seconds = perf_counter() - began
     units = words if said.language == "en" else characters
     wanted, got = units(said.text), units(text)
-    again = len(got) > 1.6 * len(wanted) + 2 or looped(text)
+    again = len(got) > 1.6 * len(wanted) + 2 or is_looped(text)
     wrong = edits(wanted, got)
     return HeardSentence(way, said.language, said.text, text, len(wanted), wrong, seconds, said.audio.seconds, again)
 
@@ -155,7 +156,7 @@ def summary(found: list[HeardSentence]) -> dict[str, Any]:
             "seconds_p50": median(one.seconds for one in here),
             "seconds_p95": sorted(one.seconds for one in here)[int(0.95 * (len(here) - 1))],
             "real_time_factor": sum(one.seconds for one in here) / sum(one.long for one in here),
-            "looped": sum(one.looped for one in here),
+            "looped": sum(one.is_looped for one in here),
         }
         for language in ("en", "zh"):
             spoken = [one for one in here if one.language == language]

@@ -19,7 +19,7 @@ from core.media.audio import open_audio, resampled, wav
 from core.runtime.lease import acquire
 from core.runtime.pool import Pool
 from core.types.messages import Audio
-from models.whisper.chinese_script import written
+from models.whisper.chinese_script import convert_script
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,7 +165,7 @@ def errors(said: str, heard: str, language: str) -> tuple[int, int]:
 
 
 def _units(text: str, language: str) -> list[str]:
-    simplified = written([text], "simplified")[0] if language == "zh" else text
+    simplified = convert_script([text], "simplified")[0] if language == "zh" else text
     plain = unicodedata.normalize("NFKC", simplified).lower().replace("'", "").replace("’", "")
     names = list("零一二三四五六七八九") if language == "zh" else _DIGITS
     plain = re.sub(r"\d", lambda digit: f" {names[int(digit[0])]} ", plain)

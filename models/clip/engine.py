@@ -1,4 +1,4 @@
-"""Texts and pictures as vectors in one space, by CLIP or Chinese-CLIP, computed by transformers.
+"""Text and image embeddings, in one space: CLIP or Chinese-CLIP, computed by transformers.
 
 CLIP: https://arxiv.org/abs/2103.00020, Chinese-CLIP: https://arxiv.org/abs/2211.01335. Always in float32 and one input
 at a time, so that a vector depends on nothing but what it is of (vectors are kept, and compared with later ones) and

@@ -1,4 +1,4 @@
-"""Which turns of a conversation go into the prompt when not all of them fit the context window."""
+"""History truncation (``fits``): which turns go into the prompt when not all of them fit the context window."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A message as a chat model gets it: in plain text if it neither sees nor hears, with its pictures if it sees.
+"""Messages as a chat model gets them: words alone (``as_text``), or its pictures too if it sees (``as_seen``).
 
 Everything here is deterministic, so the same message always gives the same tokens and a chat engine can go on from
 its cache.

@@ -1,4 +1,4 @@
-"""From tokens' bytes to text that can be shown: whole characters only, and nothing of a stop word."""
+"""Detokenising a stream (``Writer``): tokens' bytes as whole characters, and nothing of a stop word."""
 
 from __future__ import annotations
 

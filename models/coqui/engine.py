@@ -1,4 +1,4 @@
-"""Speaking: the voices of Coqui TTS (coqui-tts, MPL-2.0), VITS and XTTS, from a folder of config.json and weights.
+"""Text to speech: the voices of Coqui TTS (MPL-2.0), VITS and XTTS, from a folder of config.json and weights.
 
 A text becomes sentences (``models.coqui.text``), each is said as it is made. XTTS, which is slower than it speaks on
 many machines, gives a sentence away in parts.
@@ -95,7 +95,7 @@ def threads(cores: int | None = None) -> int:
 
 
 class Coqui:
-    """A Speaker."""
+    """A ``core.runtime.protocols.TTS``."""
 
     def __init__(self, spec: ModelSpec, voice: CoquiVoice, device: str) -> None:
         self._voice, self._device = voice, device
@@ -121,9 +121,9 @@ class Coqui:
             raise BadInput(l10n("The speed of speech cannot be {speed:g}: choose 0.5 to 2.", speed=speed))
         speaker = next((name for name in voices if name in self._voice.speakers), "")
         for piece in pieces(text, language, self._languages):
-            yield from self._said(piece, speaker, speed, reference)
+            yield from self._synthesise(piece, speaker, speed, reference)
 
-    def _said(self, piece: SpokenPiece, speaker: str, speed: float, reference: Audio | None) -> Iterator[Audio]:
+    def _synthesise(self, piece: SpokenPiece, speaker: str, speed: float, reference: Audio | None) -> Iterator[Audio]:
         rate = self._voice.rate
         for part in parts(piece.text, self._voice.longest(piece.language)):
             heard = False

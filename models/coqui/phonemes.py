@@ -1,4 +1,4 @@
-"""What Coqui's phoneme models read: espeak-ng's phonemes, by the library inside a Python package.
+"""Grapheme to phoneme for Coqui (``Espeak``): espeak-ng, by the library inside a Python package.
 
 Coqui itself runs an ``espeak-ng`` program that has to be installed on the machine. The same library comes with
 espeakng-loader, so nobody needs to install anything; the words pass through memory, not through a temporary file.

@@ -1,4 +1,4 @@
-"""What a Coqui voice is given to say: whole sentences, each in one of the languages that the model has."""
+"""Text for a Coqui voice (``pieces``): whole sentences, each in one of the languages that the model has."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def pieces(text: str, language: str, languages: tuple[str, ...]) -> Iterator[Spo
     model that reads whatever its letters are. What is in a language that the model does not have is left out.
     Numbers are written out in English and Chinese; other languages keep their figures.
     """
-    whole = fitting(language, languages)
-    if languages and not whole and not any(fitting(known, languages) for known in ("en", "zh")):
+    whole = match_language(language, languages)
+    if languages and not whole and not any(match_language(known, languages) for known in ("en", "zh")):
         whole = languages[0]
     clauses = Clauses(said=2)
     for clause in clauses.feed(text) + clauses.rest():
@@ -36,11 +36,11 @@ def pieces(text: str, language: str, languages: tuple[str, ...]) -> Iterator[Spo
             yield SpokenPiece(plain(clause), whole)
             continue
         for run in spoken(clause, language):
-            if (found := fitting(run.language, languages)) or not languages:
+            if (found := match_language(run.language, languages)) or not languages:
                 yield SpokenPiece(run.text, found)
 
 
-def fitting(language: str, languages: tuple[str, ...]) -> str:
+def match_language(language: str, languages: tuple[str, ...]) -> str:
     """The model's name for ``language``: ``zh-cn`` for ``zh``; empty when it has none."""
     if language in languages:
         return language

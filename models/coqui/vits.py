@@ -58,7 +58,7 @@ class VitsVoice:
         self._name, self._device = name, device
         self.rate: int = config.audio.sample_rate
         self.speakers = _speakers(self._model)
-        self._ear = _Ear(name, *encoder, device) if (encoder := speaker_encoder(name, folder)) else None
+        self._encoder = _SpeakerEncoder(name, *encoder, device) if (encoder := speaker_encoder(name, folder)) else None
         several = config.model_args.use_language_embedding
         self._ids: dict[str, int] = self._model.language_manager.name_to_id if several else {}
         spoken = tuple(self._ids) or ((config.phoneme_language or "en-us",) if config.use_phonemes else ())
@@ -80,8 +80,8 @@ class VitsVoice:
         if not self._has_letters(ids):
             return
         given = {"language_ids": torch.tensor([self._ids[language]], device=self._device)} if self._ids else {}
-        if reference is not None and self._ear:
-            given["d_vectors"] = self._ear.d_vector(reference)
+        if reference is not None and self._encoder:
+            given["d_vectors"] = self._encoder.d_vector(reference)
         elif self.speakers:
             kind, value = self.speakers[speaker or next(iter(self.speakers))]
             given[kind] = value.to(self._device)
@@ -100,12 +100,12 @@ class VitsVoice:
         return any(len(sign) == 1 and sign.isalpha() for sign in used)
 
 
-class _Ear:
-    """The network that hears whose voice a recording is; each recording is heard once."""
+class _SpeakerEncoder:
+    """The network that tells whose voice a recording is: d-vectors, each recording encoded once."""
 
     def __init__(self, name: str, config: Any, state: dict[str, Any], device: str) -> None:
         self._config, self._device = config, device
-        self._heard: dict[str, torch.Tensor] = {}
+        self._latents_of: dict[str, torch.Tensor] = {}
         try:
             self._audio = AudioProcessor(config.audio)
             self._model = setup_encoder_model(config)
@@ -118,13 +118,13 @@ class _Ear:
     def d_vector(self, reference: Audio) -> torch.Tensor:
         """float32 (1, width)."""
         key = f"{hashlib.sha256(reference.pcm).hexdigest()} {reference.rate}"
-        if key not in self._heard:
+        if key not in self._latents_of:
             pcm = resampled(reference, self._audio.sample_rate).pcm
             wave = np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
             raw = self._config.model_params.get("use_torch_spec", False)
             features = torch.from_numpy(wave if raw else self._audio.melspectrogram(wave))
-            self._heard[key] = self._model.compute_embedding(features[None].to(self._device))
-        return self._heard[key]
+            self._latents_of[key] = self._model.compute_embedding(features[None].to(self._device))
+        return self._latents_of[key]
 
 
 def _speakers(model: Any) -> dict[str, tuple[str, torch.Tensor]]:

@@ -45,7 +45,7 @@ class XttsVoice:
 
     def __init__(self, name: str, folder: Path, config: Any, device: str) -> None:
         self._name, self._config = name, config
-        self._heard: dict[str, Latents] = {}
+        self._latents_of: dict[str, Latents] = {}
         try:
             self._model = _Xtts(config, name, folder)
             self._model.load_checkpoint(
@@ -111,9 +111,9 @@ class XttsVoice:
     def _latents(self, speaker: str, reference: Audio | None) -> Latents:
         if reference is not None:
             key = f"{hashlib.sha256(reference.pcm).hexdigest()} {reference.rate}"
-            if key not in self._heard:
-                self._heard[key] = self._listen(reference)
-            return self._heard[key]
+            if key not in self._latents_of:
+                self._latents_of[key] = self._conditioning(reference)
+            return self._latents_of[key]
         if not self.speakers:
             raise BadInput(
                 l10n(
@@ -123,7 +123,7 @@ class XttsVoice:
             )
         return self.speakers[speaker or next(iter(self.speakers))]
 
-    def _listen(self, reference: Audio) -> Latents:
+    def _conditioning(self, reference: Audio) -> Latents:
         """What a recording sounds like, to the two halves of the network: (1, n, width) and (1, width, 1)."""
         heard = torch.frombuffer(bytearray(resampled(reference, HEARD).pcm), dtype=torch.int16).float()[None] / 32768
         heard = heard[:, : HEARD * self._config.max_ref_len].to(self._model.device)

@@ -1,6 +1,6 @@
-"""One picture from noise: the denoising steps of Stable Diffusion's kin, one call each, and the VAE at their end.
+"""The denoising loop (``Denoising``): the steps of Stable Diffusion's kin, one call each, and the VAE at their end.
 
-The same computation as in the diffusers pipelines (``tests/models/diffusion/test_engine.py`` compares them bit for
+The same computation as in the diffusers pipelines (``tests/models/diffusion/test_denoise.py`` compares them bit for
 bit), but a loop that its caller turns, so that a picture can be looked at, stopped or dropped between any two steps.
 Noise, latents and the scheduler's arithmetic are in float32 and the noise comes from the CPU: a seed gives the same
 beginning everywhere.
@@ -22,7 +22,7 @@ from core.errors import BadInput
 from core.l10n.text import l10n
 from core.types.image_request import ImageRequest
 from core.types.messages import Image
-from models.diffusion.prompt import Words
+from models.diffusion.prompt import PromptEmbeddings
 
 Predict = Callable[..., Tensor]  # (sample, timestep, embeds, conditions) -> the UNet's output, of the sample's shape
 
@@ -30,7 +30,7 @@ Predict = Callable[..., Tensor]  # (sample, timestep, embeds, conditions) -> the
 class Denoising:
     """A picture under way. ``latents``: (1, channels, height / 8, width / 8), float32, on the computing device."""
 
-    def __init__(self, pipe: Any, predict: Predict, words: Words, painting: ImageRequest) -> None:
+    def __init__(self, pipe: Any, predict: Predict, words: PromptEmbeddings, painting: ImageRequest) -> None:
         self._pipe = pipe
         self._predict = predict
         self._words = words
@@ -133,7 +133,7 @@ def _time(scheduler: Any, painting: ImageRequest) -> None:
         ) from error
 
 
-def _conditions(pipe: Any, words: Words, painting: ImageRequest, guided: bool) -> dict[str, Tensor]:
+def _conditions(pipe: Any, words: PromptEmbeddings, painting: ImageRequest, guided: bool) -> dict[str, Tensor]:
     """What the UNet takes beside the words: SDXL's sizes (arXiv:2307.01952, 2.2), an LCM's guidance, or both."""
     device, dtype = words.embeds.device, words.embeds.dtype
     conditions: dict[str, Tensor] = {}

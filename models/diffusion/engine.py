@@ -1,8 +1,8 @@
-"""Painting from words: Stable Diffusion 1 and 2 (arXiv:2112.10752), SDXL, their Turbo and LCM kin, through diffusers.
+"""Text to image: Stable Diffusion 1 and 2 (arXiv:2112.10752), SDXL, their Turbo and LCM kin, through diffusers.
 
-What a model is and how it likes to be asked is read from its folder (``diffusion_files``, ``diffusion_wish``), how it
-is computed is chosen by what the machine has (``diffusion_means``), and the steps are turned one by one here
-(``diffusion_steps``), so that closing ``paint`` ends the work at the next step. The same settings give the same bytes.
+What a model is and how it likes to be asked is read from its folder (``folder``, ``settings``), how it is computed is
+chosen by what the machine has (``memory_plan``), and the steps are turned one by one (``denoise``), so that closing
+``paint`` ends the work at the next step. The same settings give the same bytes.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from core.types.generation import ImageResult
 from core.types.image_request import ImageRequest
 from models.common.torch_memory import gpu_bytes, out_of_memory, release_memory
 from models.diffusion.folder import contents
-from models.diffusion.memory_plan import OFFLOADS, DiffusionFacts, DiffusionPlan, choose_plan, leaner, place, tile
+from models.diffusion.memory_plan import OFFLOADS, DiffusionFacts, DiffusionPlan, choose_plan, next_plan, place, tile
 from models.diffusion.preview import SHARE, Allowance, preview
-from models.diffusion.prompt import Words, encode
-from models.diffusion.settings import Native, native, resolved
+from models.diffusion.prompt import PromptEmbeddings, encode
+from models.diffusion.settings import Native, native, resolve
 
 if TYPE_CHECKING:
     from models.diffusion.cuda_graph import Graphed
@@ -60,12 +60,12 @@ def load(spec: ModelSpec, folder: Path) -> Diffusion:
     # isort: split
     import torch
 
-    from models.diffusion.pipeline import look, opened
+    from models.diffusion.pipeline import gather_facts, open_pipeline
 
     torch.set_num_threads(int(defaults.get("threads", 0)) or psutil.cpu_count(logical=False) or 1)
-    facts = look(found, defaults)
+    facts = gather_facts(found, defaults)
     plan = choose_plan(facts, own.width, own.height)
-    pipe = opened(spec.name, folder, found, plan)
+    pipe = open_pipeline(spec.name, folder, found, plan)
     engine = Diffusion(spec.name, pipe, facts, plan, own, float(defaults.get("preview_share", SHARE)))
     engine.make_room(own.width, own.height)
     return engine
@@ -96,11 +96,11 @@ class Diffusion:
         Picture ``n`` is what its own ``ImageResult.painting``, with the seed ``seed + n``, gives when it is painted
         alone. Raises BadInput for settings that the model does not have, NotEnoughMemory, EngineFailed.
         """
-        full = resolved(painting, self.own)
+        full = resolve(painting, self.own)
         allowance = Allowance(perf_counter(), self._share)
         for number in range(full.count):
             one = replace(full, seed=full.seed + number, count=1)
-            for item in self._painted(one, allowance):
+            for item in self._paint_one(one, allowance):
                 yield _of_several(item, number, full.count) if isinstance(item, Progress) else item
 
     def close(self) -> None:
@@ -132,19 +132,19 @@ class Diffusion:
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
-            self._use(self._leaner(plan, width, height, error), width, height)
+            self._use(self._next_plan(plan, width, height, error), width, height)
 
-    def _leaner(self, plan: DiffusionPlan, width: int, height: int, error: RuntimeError) -> DiffusionPlan:
+    def _next_plan(self, plan: DiffusionPlan, width: int, height: int, error: RuntimeError) -> DiffusionPlan:
         from models.diffusion.pipeline import too_big
 
-        below = leaner(self._facts, plan, width, height)
+        below = next_plan(self._facts, plan, width, height)
         kept = below and replace(below, dtype=plan.dtype, bits=plan.bits)
         if kept is None or kept == plan:  # the last rung of a CPU differs in its precision alone
             raise too_big(self._name) from error
         return kept
 
-    def _painted(self, one: ImageRequest, allowance: Allowance) -> Iterator[Progress | ImageResult]:
-        """One picture; where memory runs out, begun again by leaner means."""
+    def _paint_one(self, one: ImageRequest, allowance: Allowance) -> Iterator[Progress | ImageResult]:
+        """One picture; where memory runs out, begun again by a leaner plan."""
         self.make_room(one.width, one.height)
         while True:
             try:
@@ -152,7 +152,7 @@ class Diffusion:
             except RuntimeError as error:
                 if not out_of_memory(error):
                     raise
-                plan = self._leaner(self.plan, one.width, one.height, error)
+                plan = self._next_plan(self.plan, one.width, one.height, error)
             else:
                 return
             if self._graphed:
@@ -166,7 +166,7 @@ class Diffusion:
         yield Progress("paint", 0.0, l10n("Reading the prompt"))
         try:
             predict = self._graphed or eager(self._pipe.unet)
-            denoising = Denoising(self._pipe, predict, self._words(one), one)
+            denoising = Denoising(self._pipe, predict, self._embeddings(one), one)
             yield from self._steps(denoising, one, allowance)
             image = decode(self._pipe, denoising.latents)
         finally:
@@ -183,7 +183,7 @@ class Diffusion:
         recorded = self._graphed is not None and self._graphed.recorded
         yield ImageResult(png(self._pipe, image), one, f"{self.plan}{', CUDA graph' if recorded else ''}")
 
-    def _words(self, one: ImageRequest) -> Words:
+    def _embeddings(self, one: ImageRequest) -> PromptEmbeddings:
         import torch
 
         from models.diffusion.denoise import guided

@@ -76,7 +76,7 @@ def choose_plan(facts: DiffusionFacts, width: int, height: int) -> DiffusionPlan
     return next((plan for plan in rungs if needs(facts, plan, width, height) <= room), rungs[-1])
 
 
-def leaner(facts: DiffusionFacts, plan: DiffusionPlan, width: int, height: int) -> DiffusionPlan | None:
+def next_plan(facts: DiffusionFacts, plan: DiffusionPlan, width: int, height: int) -> DiffusionPlan | None:
     """The next rung below ``plan``, None below the last."""
     rungs = list(ladder(facts, width, height))
     below = rungs[rungs.index(plan) + 1 :] if plan in rungs else []

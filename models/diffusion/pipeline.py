@@ -1,4 +1,7 @@
-"""A pipeline off the disk, and what this machine has for it. Safetensors only, no foreign code, no network."""
+"""A pipeline off the disk (``open_pipeline``), and what this machine has for it.
+
+Safetensors only, no foreign code, no network.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from models.diffusion.memory_plan import DiffusionFacts, DiffusionPlan, Dtype
 XL = "StableDiffusionXLPipeline"
 
 
-def look(found: Contents, defaults: Mapping[str, Scalar]) -> DiffusionFacts:
+def gather_facts(found: Contents, defaults: Mapping[str, Scalar]) -> DiffusionFacts:
     """The machine and the model, as ``choose_plan`` wants to know them; holds the GPU's room down to ``gpu_bytes``."""
     where = device(defaults)
     return DiffusionFacts(
@@ -45,7 +48,7 @@ def _dtype(defaults: Mapping[str, Scalar]) -> Dtype | None:
     return next((name for name in get_args(Dtype) if name == defaults.get("dtype")), None)
 
 
-def opened(name: str, folder: Path, found: Contents, plan: DiffusionPlan) -> Any:
+def open_pipeline(name: str, folder: Path, found: Contents, plan: DiffusionPlan) -> Any:
     """The pipeline in RAM, in the precision that ``plan`` asks for; a VAE that overflows in half stays in single."""
     for library in (diffusers, transformers):
         library.utils.logging.disable_progress_bar()

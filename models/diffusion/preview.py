@@ -1,4 +1,4 @@
-"""A picture taking shape: latents to RGB by a linear map, and how much of the time such previews may take.
+"""Previews of a picture taking shape (``preview``): latents to RGB by a linear map, and the time they may take.
 
 Latents of another number of channels than Stable Diffusion's four are of a small model's own, whose VAE is as quick.
 """
@@ -60,11 +60,11 @@ def preview(pipe: Any, latents: torch.Tensor) -> Image:
     Its longer side has at most LONGEST_SIDE pixels and four a latent; of a small model, all that there are.
     """
     if latents.shape[1] != len(STABLE_DIFFUSION):
-        return _decoded(pipe, latents)
-    return mapped(latents, hasattr(pipe, "text_encoder_2"))
+        return _decode(pipe, latents)
+    return latents_to_rgb(latents, hasattr(pipe, "text_encoder_2"))
 
 
-def _decoded(pipe: Any, latents: torch.Tensor) -> Image:
+def _decode(pipe: Any, latents: torch.Tensor) -> Image:
     import torch
 
     with torch.no_grad():
@@ -73,7 +73,7 @@ def _decoded(pipe: Any, latents: torch.Tensor) -> Image:
     return _jpeg(pipe.image_processor.postprocess(shown.nan_to_num(), output_type="pil")[0])
 
 
-def mapped(latents: torch.Tensor, xl: bool) -> Image:
+def latents_to_rgb(latents: torch.Tensor, xl: bool) -> Image:
     """Stable Diffusion's four channels, or SDXL's, as colours."""
     import PIL.Image
     import torch

@@ -1,4 +1,4 @@
-"""Words to the embeddings that a UNet attends to, also for prompts longer than CLIP's 77 tokens.
+"""Prompt embeddings (``encode``): what a UNet attends to, also for prompts longer than CLIP's 77 tokens.
 
 A long prompt is cut into pieces of 75 tokens, each encoded by itself between CLIP's start and end tokens, and the
 embeddings are put after each other; cross attention takes any length. Up to 75 tokens the result is, bit for bit, that
@@ -20,7 +20,7 @@ MOST_PIECES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class PromptEmbeddings:
     """``embeds``: (batch, tokens, width), the negative prompt first where guidance needs one. ``pooled``: SDXL's
     (batch, width) of the second encoder, else None. On the UNet's device and in its dtype.
     """
@@ -29,7 +29,7 @@ class Words:
     pooled: torch.Tensor | None
 
 
-def encode(pipe: Any, prompt: str, negative: str | None, device: torch.device, dtype: torch.dtype) -> Words:
+def encode(pipe: Any, prompt: str, negative: str | None, device: torch.device, dtype: torch.dtype) -> PromptEmbeddings:
     """Encode ``prompt``, and ``negative`` before it unless that is None (no classifier-free guidance).
 
     SDXL's encoders give their last hidden state but one, joined along the width, and the pooled vector comes from the
@@ -49,12 +49,12 @@ def encode(pipe: Any, prompt: str, negative: str | None, device: torch.device, d
     pooled: torch.Tensor | None = None
     for (tokenizer, encoder), both in zip(encoders, pieces, strict=True):
         rows = [each + [[]] * (longest - len(each)) for each in both]
-        embeds, pooled = _encoded(tokenizer, encoder, rows, device, penultimate=xl)
+        embeds, pooled = _encode_rows(tokenizer, encoder, rows, device, penultimate=xl)
         sides.append(embeds)
     embeds = torch.cat(sides, dim=-1)
-    if xl and negative == "" and pipe.config.force_zeros_for_empty_prompt:
-        embeds[0], pooled[0] = 0, 0  # type: ignore[index]
-    return Words(embeds.to(device, dtype), pooled.to(device, dtype) if xl and pooled is not None else None)
+    if xl and pooled is not None and negative == "" and pipe.config.force_zeros_for_empty_prompt:
+        embeds[0], pooled[0] = 0, 0
+    return PromptEmbeddings(embeds.to(device, dtype), pooled.to(device, dtype) if xl and pooled is not None else None)
 
 
 def _pieces(tokenizer: Any, text: str) -> list[list[int]]:
@@ -72,7 +72,7 @@ def _pieces(tokenizer: Any, text: str) -> list[list[int]]:
     return [tokens[at : at + room] for at in range(0, len(tokens), room)] or [[]]
 
 
-def _encoded(
+def _encode_rows(
     tokenizer: Any, encoder: Any, rows: list[list[list[int]]], device: torch.device, penultimate: bool
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The embeddings of each row's pieces after each other, (rows, tokens, width), and the first pieces' pooled ones.
@@ -85,7 +85,7 @@ def _encoded(
     for row in rows:
         parts = []
         for number, piece in enumerate(row):
-            ids, mask = _framed(tokenizer, piece)
+            ids, mask = _frame(tokenizer, piece)
             masked = getattr(encoder.config, "use_attention_mask", False)
             said = encoder(
                 torch.tensor([ids], device=device),
@@ -99,7 +99,7 @@ def _encoded(
     return torch.cat(embeds), torch.cat(pooled) if pooled else None
 
 
-def _framed(tokenizer: Any, piece: list[int]) -> tuple[list[int], list[int]]:
+def _frame(tokenizer: Any, piece: list[int]) -> tuple[list[int], list[int]]:
     """``piece`` between the start and end tokens, padded to the encoder's length; and its attention mask."""
     ids = [tokenizer.bos_token_id, *piece, tokenizer.eos_token_id]
     padding = tokenizer.model_max_length - len(ids)

@@ -1,4 +1,4 @@
-"""From what a person asked for to what is painted: each setting given, of the catalogue, or of the model's kind."""
+"""Sampling settings (``resolve``): each as asked for, of the catalogue, or of the model's kind."""
 
 from __future__ import annotations
 
@@ -88,15 +88,15 @@ def native(found: Contents, defaults: Mapping[str, Scalar]) -> Native:
     )
 
 
-def resolved(wish: ImageRequest, own: Native) -> ImageRequest:
-    """``wish`` with nothing left open. Raises BadInput that says what is allowed."""
+def resolve(request: ImageRequest, own: Native) -> ImageRequest:
+    """``request`` with nothing left open. Raises BadInput that says what is allowed."""
     full = replace(
-        wish,
-        width=wish.width or own.width,
-        height=wish.height or own.height,
-        steps=wish.steps or own.steps,
-        guidance=own.guidance if wish.guidance == OWN_GUIDANCE else float(wish.guidance),
-        scheduler=wish.scheduler or own.scheduler,
+        request,
+        width=request.width or own.width,
+        height=request.height or own.height,
+        steps=request.steps or own.steps,
+        guidance=own.guidance if request.guidance == OWN_GUIDANCE else float(request.guidance),
+        scheduler=request.scheduler or own.scheduler,
     )
     _within(l10n("number of steps"), full.steps, STEPS)
     _within(l10n("guidance"), full.guidance, GUIDANCE)

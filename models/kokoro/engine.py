@@ -1,4 +1,4 @@
-"""Speaking: Kokoro 82M v1.0 (hexgrad/Kokoro-82M, Apache-2.0; StyleTTS 2, Li et al., 2023, arXiv:2306.07691), int8 ONNX.
+"""Text to speech: Kokoro 82M v1.0 (hexgrad/Kokoro-82M, Apache-2.0), int8 ONNX; StyleTTS 2, arXiv:2306.07691.
 
 A text becomes runs of one language (``core.text.normalise``), a run becomes phonemes: English by espeak-ng, Chinese by
 ``models.kokoro.pinyin``. Nobody understands the English words of a Chinese voice, so each run gets a voice of its
@@ -75,12 +75,12 @@ def load(spec: ModelSpec, folder: Path) -> Kokoro:
 
 
 class Kokoro:
-    """A Speaker."""
+    """A ``core.runtime.protocols.TTS``."""
 
     def __init__(self, name: str, network: Network, folder: Path) -> None:
         self._name, self._network, self._folder = name, network, folder
         self._styles: dict[str, Samples] = {}
-        self._kept: dict[tuple[str, str, float], Audio | None] = {}  # the one used last at the end
+        self._recent: dict[tuple[str, str, float], Audio | None] = {}  # the one used last at the end
 
     def speak(
         self,
@@ -107,20 +107,20 @@ class Kokoro:
     def _sound(self, phonemes: str, voice: str, speed: float) -> Audio | None:
         phonemes = "".join(sign for sign in phonemes if _tokenizer().tokenize(sign))
         key = phonemes, voice, speed
-        sound = self._kept.pop(key) if key in self._kept else self._made(*key)
+        sound = self._recent.pop(key) if key in self._recent else self._synthesise(*key)
         if len(phonemes) <= BRIEF:
-            self._kept[key] = sound
-            if len(self._kept) > KEPT:
-                del self._kept[next(iter(self._kept))]
+            self._recent[key] = sound
+            if len(self._recent) > KEPT:
+                del self._recent[next(iter(self._recent))]
         return sound
 
-    def _made(self, phonemes: str, voice: str, speed: float) -> Audio | None:
+    def _synthesise(self, phonemes: str, voice: str, speed: float) -> Audio | None:
         if not phonemes:
             return None
         tokens = _tokenizer().tokenize(phonemes)
         made = self._network.say(tokens, phonemes, self._style(voice)[len(tokens) - 1], speed)
         mark = _ENDING.search(phonemes)
-        return finished(made, (PAUSES[mark[1]] if mark else SWITCH) / speed)
+        return trim(made, (PAUSES[mark[1]] if mark else SWITCH) / speed)
 
     def _style(self, voice: str) -> Samples:
         """A voice's style vectors by the number of phonemes: float32 (510, 1, 256)."""
@@ -157,7 +157,7 @@ def pieces(run: LanguageRun, accent: str = "en-US") -> list[str]:
     return [part for part in parts if any(sign.isalpha() for sign in part)]
 
 
-def finished(samples: Samples, pause: float) -> Audio | None:
+def trim(samples: Samples, pause: float) -> Audio | None:
     """``samples`` (-1 to 1, any shape flat) without silence around them, faded in and out, then ``pause`` seconds."""
     import numpy as np
 

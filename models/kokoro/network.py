@@ -1,4 +1,4 @@
-"""Kokoro's network on ONNX Runtime: phonemes and a style in, sound out, without the silence around it."""
+"""Inference of Kokoro's network (``Network.say``): phonemes and a style in, sound out, no silence around it."""
 
 from __future__ import annotations
 

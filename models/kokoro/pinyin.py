@@ -1,4 +1,4 @@
-"""Chinese characters to Kokoro's phonemes: jieba's words, pypinyin's readings, misaki's phonemes (MIT, Apache-2.0).
+"""Grapheme to phoneme for Chinese (``phonemes``): jieba's words, pypinyin's readings, misaki's rules (MIT, Apache-2.0).
 
 These are misaki's first rules (``ZHG2P()``), which version 1.0 of the model was trained with: tones as they stand in
 the dictionary, and the model makes the sandhi itself. What is added: the readings of characters that stand alone, where
@@ -39,13 +39,15 @@ def phonemes(text: str) -> str:
     for segment in _HAN.findall(g2p.map_punctuation(text)):
         if _HAN.match(segment[0]) and segment[0].isalpha():
             words = cut(segment)
-            said.append(" ".join(_word(word, before) for before, word in zip(["", *words], words, strict=False)))
+            said.append(
+                " ".join(_word_phonemes(word, before) for before, word in zip(["", *words], words, strict=False))
+            )
         else:
             said.append(segment)
     return "".join(said)
 
 
-def _word(word: str, before: str) -> str:
+def _word_phonemes(word: str, before: str) -> str:
     from pypinyin import Style, lazy_pinyin
 
     readings = lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True)
@@ -54,11 +56,11 @@ def _word(word: str, before: str) -> str:
         readings[-1] = reading
     elif word in _ALONE:
         readings = [_ALONE[word]]
-    return "".join(map(_syllable, readings))
+    return "".join(map(_syllable_phonemes, readings))
 
 
 @functools.lru_cache(4096)
-def _syllable(reading: str) -> str:
+def _syllable_phonemes(reading: str) -> str:
     """One syllable such as ``hao3``; empty for what is none."""
     try:
         return str(_rules()[0].py2ipa(reading)).replace("\N{COMBINING INVERTED BREVE BELOW}", "")

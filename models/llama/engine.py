@@ -1,9 +1,10 @@
 """Chat with a language model in GGUF, computed by llama.cpp.
 
-A turn costs its new tokens only: each conversation's KV cache is kept (``models.llama.kv_cache``), and an answer's
-tokens stand in the next prompt as they were generated. Long prompts are read in chunks of a fraction of a second, so a
-reply can be closed at any time; the cache stays valid. A model with an ``mmproj`` file beside it sees
-(``models.llama.vision``): a picture is encoded once, and its tokens in the KV cache are reused like any others.
+``load`` opens it, ``Llama.reply`` streams an answer. A turn costs its new tokens only: each conversation's KV cache is
+kept (``kv_cache``), and an answer's tokens stand in the next prompt as they were generated. Long prompts are read in
+chunks of a fraction of a second, so a reply can be closed at any time; the cache stays valid. A model with an
+``mmproj`` file beside it sees (``vision``): a picture is encoded once, and its tokens in the KV cache are reused like
+any others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which tokens the KV cache holds, and for whom: a turn computes only what its conversation has not had computed.
+"""The KV cache (``SequenceCache``): a turn computes only what its conversation has not had computed.
 
 One conversation is live in the context. The others are parked: copies of their cache in RAM, least recently used
 dropped first once they hold more tokens than the context has cells. Parked copies were chosen over several sequences

@@ -1,4 +1,4 @@
-"""Pictures for a GGUF language model: what each becomes in the prompt, and its encoding, made once and kept.
+"""Image tokens for a GGUF language model (``Vision``): pictures in the prompt, each encoded once and kept.
 
 A vision model is two files: the language model and its ``mmproj``, the vision encoder with its projector, computed by
 llama.cpp's libmtmd (https://github.com/ggml-org/llama.cpp/tree/master/tools/mtmd). In the prompt's text a picture is

@@ -1,4 +1,4 @@
-"""A LLaVA off the disk, in the precision that fits. Safetensors only, no foreign code, no network."""
+"""A LLaVA off the disk (``open_model``), in the precision that fits. Safetensors only, no foreign code, no network."""
 
 from __future__ import annotations
 

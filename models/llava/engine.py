@@ -1,9 +1,9 @@
 """Chat about pictures with a model of the LLaVA family (1.5, 1.6/NeXT, OneVision), computed by transformers.
 
 LLaVA: https://arxiv.org/abs/2304.08485, 1.5: https://arxiv.org/abs/2310.03744, OneVision: https://arxiv.org/abs/2408.03326.
-A question costs its new tokens only: pictures are encoded once (``models.llava.vision``) and each conversation's KV
-cache is kept (``models.llava.kv_cache``). The decoding loop is our own, so that a reply can be closed between any two
-tokens.
+``load`` opens it, ``Llava.reply`` streams an answer. A question costs its new tokens only: pictures are encoded once
+(``vision``) and each conversation's KV cache is kept (``kv_cache``). The decoding loop is our own, so that a reply can
+be closed between any two tokens.
 """
 
 from __future__ import annotations
@@ -139,7 +139,8 @@ class Llava:
 
     def close(self) -> None:
         """Give all memory back."""
-        self._model = self._encoder = self._adapters = self._prompter = self._caches = None  # type: ignore[assignment]
+        for held in ("_model", "_encoder", "_adapters", "_prompter", "_caches"):
+            self.__dict__.pop(held, None)
         release_memory()
 
     def _read(self, cache: KVCache, tokens: list[int]) -> Generator[Progress, None, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""LoRA adapters of one model: small weights beside its own, switched between two answers without loading it again.
+"""LoRA adapters of one model (``Adapters.use``): small weights beside its own, switched without loading it again.
 
 LoRA: https://arxiv.org/abs/2106.09685; the folders are PEFT's (``adapter_config.json``, ``adapter_model.safetensors``).
 """

@@ -1,4 +1,4 @@
-"""Which precision a LLaVA is computed in, by what it is asked for and by the memory there is: facts in, choice out."""
+"""Precision and quantisation of a LLaVA (``choose_plan``), by request and by the memory there is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A conversation with pictures as the tokens of a prompt, by the chat template in the model's folder.
+"""Prompts with pictures (``Prompter.fit_messages``): a conversation as tokens, by the folder's chat template.
 
 transformers renders the template, in its sandbox; pictures are its own image tokens. Words that look like control or
 image tokens are veiled while that happens and come back as plain text.

@@ -1,4 +1,4 @@
-"""The next token from a model's logits: greedy, or a seeded draw among the likely ones."""
+"""Sampling (``Sampler.token``): the next token from a model's logits, greedy or a seeded draw among the likely."""
 
 from __future__ import annotations
 

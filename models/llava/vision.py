@@ -32,7 +32,7 @@ SMALLEST = 32  # pixels of a picture's longer side, below which no picture is sh
 
 @dataclass(frozen=True, slots=True)
 class PictureTokens:
-    """A picture's ``number`` in this process, and what stands for it in a prompt: image tokens and others around."""
+    """A picture's ``number`` in this process, and its tokens in a prompt: image tokens, and others around them."""
 
     number: int
     tokens: tuple[int, ...]
@@ -77,8 +77,8 @@ class TowerStandIn(torch.nn.Module):
 class ImageEncoder:
     """Vision tower and projector of ``model``. ``encoded`` counts how often a picture went through the vision tower.
 
-    A picture that would take more than ``most`` image tokens is made smaller first; where the model cuts it into tiles
-    by their size, that is what helps.
+    A picture that would take more than ``most`` image tokens is made smaller first; where the model cuts pictures into
+    tiles by their size, that is what helps.
     """
 
     def __init__(self, model: Any, processor: Any, most: int = PICTURE_TOKENS) -> None:
@@ -155,7 +155,7 @@ class ImageEncoder:
         return shown
 
     def _fit_picture(self, image: Image) -> tuple[Any, tuple[int, ...]]:
-        """What the vision tower gets, and the prompt's tokens, image tokens numbered as the next new picture's."""
+        """What the vision tower gets, and the prompt's tokens, with image tokens of the next new picture."""
         picture = open_picture(image)
         processed, tokens, count = self._tokenise(picture)
         if count > self._most and self._tokenise(_shrink(picture, SMALLEST))[2] < count:
@@ -167,7 +167,7 @@ class ImageEncoder:
         return processed, tuple(next(numbered) if each == self._processor.image_token_id else each for each in tokens)
 
     def _tokenise(self, picture: Pillow.Image) -> tuple[Any, list[int], int]:
-        """What the vision tower gets, the prompt's tokens as the processor writes them, and how many are image's."""
+        """What the vision tower gets, the tokens as the processor writes them, and how many are image tokens."""
         processed = self._processor.image_processor(images=[picture], return_tensors="pt")
         text = self._processor.replace_image_token(processed, 0)
         tokens = self._processor.tokenizer.encode(text, add_special_tokens=False)

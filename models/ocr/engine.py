@@ -1,4 +1,4 @@
-"""Reading: the words in a picture and where they stand, by PP-OCRv6 through RapidOCR (Chinese and English, also mixed).
+"""Optical character recognition: words and where they stand, by PP-OCRv6 through RapidOCR (Chinese, English, mixed).
 
 Detection finds boxes of text; boxes that stand beside one another are put on one line in the order they are read, so
 that a setting stays with its value and an amount with its name.
@@ -82,7 +82,7 @@ def _settings(folder: Path) -> dict[str, Any]:
 
 
 class PictureReader:
-    """A Reader."""
+    """A ``core.runtime.protocols.OCR``."""
 
     def __init__(self, engine: Any) -> None:
         self._engine: Any = engine
@@ -96,16 +96,16 @@ class PictureReader:
 
         pixels = np.array(open_picture(image))[:, :, ::-1]
         high, wide = pixels.shape[:2]
-        boxes = [box for top, below in bands(wide, high) for box in self._found(pixels, top, below)]
+        boxes = [box for top, below in bands(wide, high) for box in self._detect(pixels, top, below)]
         yield Reading(tuple(map(_line, rows(boxes))), wide, high)
 
-    def _found(self, pixels: Any, top: int, below: int) -> list[Box]:
+    def _detect(self, pixels: Any, top: int, below: int) -> list[Box]:
         """Boxes of BGR ``pixels`` whose middle lies between the lines ``top`` and ``below``."""
         start, high = max(0, top - OVERLAP // 2), pixels.shape[0]
-        boxes = self._recognised(pixels[start : min(high, below + OVERLAP // 2)].copy(), start)
+        boxes = self._recognise(pixels[start : min(high, below + OVERLAP // 2)].copy(), start)
         return [box for box in boxes if top <= box.middle < below or box.middle >= high]
 
-    def _recognised(self, pixels: Any, start: int) -> list[Box]:
+    def _recognise(self, pixels: Any, start: int) -> list[Box]:
         """Boxes of ``pixels``, which begin at line ``start``; turning all lines over would make ``Off`` a ``HO``."""
         boxes: list[Box] = []
         for turn in (False, True):

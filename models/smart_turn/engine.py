@@ -1,4 +1,4 @@
-"""Whether somebody has finished speaking or only pauses: Smart Turn v3.2 (pipecat-ai/smart-turn, BSD-2-Clause).
+"""End-of-turn detection: Smart Turn v3.2 (pipecat-ai/smart-turn, BSD-2-Clause).
 
 Whisper tiny's encoder with a head that says one probability, trained on 23 languages. It hears intonation and the last
 words, and was trained on turns that end with some silence.
@@ -36,7 +36,7 @@ def load(spec: ModelSpec, folder: Path) -> SmartTurn:
 
 
 class SmartTurn:
-    """A Judge."""
+    """A ``core.runtime.protocols.TurnDetector``: whether somebody has finished speaking or only pauses."""
 
     def __init__(self, session: Any) -> None:
         self._session = session

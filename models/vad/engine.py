@@ -1,4 +1,4 @@
-"""Whether somebody is speaking now: Silero VAD v6 (github.com/snakers4/silero-vad, MIT), fed as sound comes in.
+"""Voice activity detection, live: Silero VAD v6 (github.com/snakers4/silero-vad, MIT), fed as sound comes in.
 
 Figures below: fractions of frames, thresholded at 0.5, of the nine recordings in ``tests/data`` and the sounds of
 ``tests/support/sounds.py``, each clip after 16 s of the background that is named.
@@ -63,7 +63,7 @@ def load(spec: ModelSpec, folder: Path) -> SileroLive:
 
 
 class SileroLive:
-    """A Detector."""
+    """A ``core.runtime.protocols.VAD``."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -79,7 +79,7 @@ class SileroLive:
         self._rest += pcm
         while len(self._rest) >= 2 * FRAME:
             frame, self._rest = self._rest[: 2 * FRAME], self._rest[2 * FRAME :]
-            yield self._judged(frame)
+            yield self._score(frame)
 
     def reset(self) -> Iterator[float]:
         """Forget what was heard; yields nothing."""
@@ -102,9 +102,9 @@ class SileroLive:
 
         self._hidden = self._cell = np.zeros((1, 1, 128), np.float32)
         self._context = np.zeros(CONTEXT, np.float32)
-        self._since, self._calm = 0, 0
+        self._since, self._quiet_frames = 0, 0
 
-    def _judged(self, frame: bytes) -> float:
+    def _score(self, frame: bytes) -> float:
         import numpy as np
 
         samples: Samples = np.frombuffer(frame, "<i2").astype(np.float32)
@@ -112,19 +112,19 @@ class SileroLive:
         self._offset += 0.05 * (float(samples.mean()) - self._offset)
         samples -= np.float32(self._offset)
         level = 10 * math.log10(float(np.mean(samples**2)) + 1e-12)
-        shown = np.concatenate([self._context, self._levelled(samples, level)])
+        shown = np.concatenate([self._context, self._amplify(samples, level)])
         self._context = shown[-CONTEXT:]
         given = {"input": shown[None], "h": self._hidden, "c": self._cell}
         (speech,), self._hidden, self._cell = self._session.run(None, given)
         probability = float(speech)
-        self._calm = self._calm + 1 if probability < CALM else 0
+        self._quiet_frames = self._quiet_frames + 1 if probability < CALM else 0
         self._since += 1
-        if self._since >= FORGET and self._calm >= CALM_RUN:
+        if self._since >= FORGET and self._quiet_frames >= CALM_RUN:
             self._forget()
         self._background.add(level, probability)
         return probability if probability < TALK or self._background.stands_out() else 0.0
 
-    def _levelled(self, samples: Samples, level: float) -> Samples:
+    def _amplify(self, samples: Samples, level: float) -> Samples:
         """One frame, of ``level`` dBFS, with the gain of the moment."""
         import numpy as np
 

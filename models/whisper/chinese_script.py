@@ -1,4 +1,4 @@
-"""How heard Mandarin is written: in simplified or traditional characters (OpenCC), with full-width punctuation."""
+"""Chinese script conversion (``convert_script``): simplified or traditional (OpenCC), full-width punctuation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WIDE = str.maketrans(",?!:;.", "，？！：；。")
 WIDE_AFTER_HAN = re.compile(r"(?<=[\u3400-\u9fff》”])[,?!:;.](?!\d)")
 
 
-def written(texts: list[str], script: str) -> list[str]:
+def convert_script(texts: list[str], script: str) -> list[str]:
     """Words of one sentence in ``script`` (``simplified`` or ``traditional``), as many as were given."""
     if not texts:
         return []

@@ -1,4 +1,4 @@
-"""Hearing: Whisper (Radford et al., 2022, arXiv:2212.04356) through faster-whisper and CTranslate2.
+"""Speech recognition: Whisper (Radford et al., 2022, arXiv:2212.04356) through faster-whisper and CTranslate2.
 
 A recording is cut where nobody speaks (Silero VAD), and each stretch of speech is one window of at most 30 s with a
 language of its own, so that silence is never decoded, an hour needs no more memory than a minute, and a person may
@@ -27,12 +27,21 @@ from core.types.generation import Aligned, Segment
 from core.types.messages import Audio
 from core.types.provenance import Scalar
 from models.common.load_errors import install_again
-from models.whisper.chinese_script import written
-from models.whisper.options import LOOPING, NO_SPEECH, UNLIKELY, careful
-from models.whisper.repetition import twice
-from models.whisper.segments import Stretch, joined, segment, spelled
-from models.whisper.short_utterance import CAPTION, FINAL, SHORTEST, aligned, clear, decoded, encoded, surely
-from models.whisper.speech_spans import RATE, WINDOW, levelled, spans
+from models.whisper.chinese_script import convert_script
+from models.whisper.options import LOOPING, NO_SPEECH, UNLIKELY, beam_search_options
+from models.whisper.repetition import is_doubled
+from models.whisper.segments import Stretch, convert_words, merge, segment
+from models.whisper.short_utterance import (
+    CAPTION,
+    FINAL,
+    SHORTEST,
+    align,
+    decode,
+    decode_with_fallback,
+    encode,
+    is_confident,
+)
+from models.whisper.speech_spans import RATE, WINDOW, normalise_level, spans
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -134,7 +143,10 @@ def threads(cores: int | None = None) -> int:
 
 
 class Whisper:
-    """A Transcriber. One call at a time; a call closed half-way leaves the engine ready for the next."""
+    """A ``core.runtime.protocols.Transcriber``.
+
+    One call at a time; a call closed half-way leaves the engine ready for the next.
+    """
 
     def __init__(self, model: WhisperModel, built: WhisperBuild, taken: int = 0) -> None:
         self.build = built
@@ -153,11 +165,11 @@ class Whisper:
         ``simplified`` or ``traditional``. Nothing is yielded where nobody speaks. Raises BadInput for a language that
         the model was not trained on.
         """
-        self._knows(language)
+        self._check_language(language)
         pcm = resampled(audio, RATE).pcm
-        for stretch in self._stretches(pcm, language):
-            samples = levelled(pcm, stretch.start, stretch.end)
-            for heard in self._decoded(samples, stretch.language, script):
+        for stretch in self._find_stretches(pcm, language):
+            samples = normalise_level(pcm, stretch.start, stretch.end)
+            for heard in self._decode(samples, stretch.language, script):
                 yield segment(heard, stretch, script)
 
     def hear(
@@ -170,30 +182,30 @@ class Whisper:
         doubt is decoded again with more care. Without ``words`` it is a caption of somebody who speaks on: no Aligned
         follows, and what is in doubt is left out. Nothing is yielded where nobody speaks. Raises BadInput as there.
         """
-        self._knows(language)
+        self._check_language(language)
         pcm = resampled(audio, RATE).pcm
         if len(pcm) > 2 * WINDOW * RATE:
-            yield from joined(list(self.transcribe(audio, language, script)), words)
+            yield from merge(list(self.transcribe(audio, language, script)), words)
             return
         if len(pcm) < 2 * SHORTEST * RATE:
             return
-        samples = levelled(pcm, 0, len(pcm) // 2)
+        samples = normalise_level(pcm, 0, len(pcm) // 2)
         features = self._model.feature_extractor(samples)
-        encoding = encoded(self._model, features, FINAL if words else CAPTION)
-        whole = Stretch(0, len(samples), language or self._judged(encoding, len(samples), hint))
-        write = surely if words else decoded
+        encoding = encode(self._model, features, FINAL if words else CAPTION)
+        whole = Stretch(0, len(samples), language or self._detect_language(encoding, len(samples), hint))
+        write = decode_with_fallback if words else decode
         quick = write(self._model, encoding, self._tokenizer(whole.language), len(samples) / RATE)
         if quick.silent(samples) or (quick.doubtful and not words):
             return
         if quick.doubtful:
-            slowly = self._decoded(samples, whole.language, script)
-            yield from joined([segment(heard, whole, script) for heard in slowly], words)
+            slowly = self._decode(samples, whole.language, script)
+            yield from merge([segment(heard, whole, script) for heard in slowly], words)
             return
-        text = written([quick.text], script)[0] if whole.language == "zh" else quick.text
+        text = convert_script([quick.text], script)[0] if whole.language == "zh" else quick.text
         yield Segment(text, quick.start, quick.end, whole.language)
         if words:
-            found = aligned(self._model, encoding, self._tokenizer(whole.language), quick, features.shape[-1])
-            yield Aligned(spelled(found, whole.language, script))
+            found = align(self._model, encoding, self._tokenizer(whole.language), quick, features.shape[-1])
+            yield Aligned(convert_words(found, whole.language, script))
 
     def gpu_bytes(self) -> int:
         """Memory taken on the GPU, in bytes, as its free memory told while loading; 0 on the CPU."""
@@ -203,11 +215,11 @@ class Whisper:
         """Give the model's memory back; the engine is of no use afterwards."""
         self._model.model.unload_model()
 
-    def _stretches(self, pcm: bytes, language: str) -> Iterator[Stretch]:
+    def _find_stretches(self, pcm: bytes, language: str) -> Iterator[Stretch]:
         """What is decoded at once: neighbouring spans of speech in one language, at most ``WINDOW`` seconds."""
         held: Stretch | None = None
         for start, end in spans(pcm):
-            spoken = language or self._language(levelled(pcm, start, end), held.language if held else "")
+            spoken = language or self._language(normalise_level(pcm, start, end), held.language if held else "")
             near = held and start - held.end < PAUSE * RATE and end - held.start < WINDOW * RATE
             if held and near and spoken == held.language:
                 held = Stretch(held.start, end, spoken)
@@ -218,7 +230,7 @@ class Whisper:
         if held:
             yield held
 
-    def _knows(self, language: str) -> None:
+    def _check_language(self, language: str) -> None:
         if language and language not in self.languages:
             raise BadInput(
                 l10n(
@@ -229,9 +241,11 @@ class Whisper:
             )
 
     def _language(self, samples: Samples, before: str) -> str:
-        return self._judged(encoded(self._model, self._model.feature_extractor(samples), PADDING), len(samples), before)
+        return self._detect_language(
+            encode(self._model, self._model.feature_extractor(samples), PADDING), len(samples), before
+        )
 
-    def _judged(self, encoding: Any, length: int, before: str) -> str:
+    def _detect_language(self, encoding: Any, length: int, before: str) -> str:
         """The language: what is clear; else that ``before``, to the other of FIRST only at ODDS; else the likelier."""
         if not self._model.model.is_multilingual:
             return "en"
@@ -249,22 +263,22 @@ class Whisper:
 
         return Tokenizer(self._model.hf_tokenizer, self._model.model.is_multilingual, "transcribe", language)
 
-    def _decoded(self, samples: Samples, language: str, script: str) -> list[Any]:
+    def _decode(self, samples: Samples, language: str, script: str) -> list[Any]:
         """faster-whisper's segments of one stretch: quickly, and with all care when that leaves a doubt."""
         features = self._model.feature_extractor(samples)
         heard: list[Any] = []
         for padding, temperatures in ((PADDING, [0.0]), (30.0, [0.0, 0.2, 0.4, 0.6, 0.8])):
-            heard = self._generated(features, encoded(self._model, features, padding), language, script, temperatures)
+            heard = self._generate(features, encode(self._model, features, padding), language, script, temperatures)
             if not any(doubtful(one) for one in heard):
                 break
         return [one for one in heard if spoken_words(one, samples)]
 
-    def _generated(
+    def _generate(
         self, features: Any, encoding: Any, language: str, script: str, temperatures: list[float]
     ) -> list[Any]:
         seconds = features.shape[-1] / 100
         tokenizer = self._tokenizer(language)
-        options = careful(tokenizer, temperatures, seconds)
+        options = beam_search_options(tokenizer, temperatures, seconds)
         options.initial_prompt = PUNCTUATED[script] if language == "zh" and seconds >= PROMPTED else None
         heard: list[Any] = []
         for one in self._model.generate_segments(features, tokenizer, options, False, encoding):
@@ -277,7 +291,7 @@ class Whisper:
 def doubtful(heard: Any) -> bool:
     """Whether a decoded segment is worth decoding again with more care."""
     unlikely = heard.avg_logprob < UNLIKELY or heard.no_speech_prob > NO_SPEECH
-    return bool(unlikely or heard.compression_ratio > LOOPING or twice(heard.text))
+    return bool(unlikely or heard.compression_ratio > LOOPING or is_doubled(heard.text))
 
 
 def spoken_words(heard: Any, samples: Samples) -> bool:
@@ -289,7 +303,7 @@ def spoken_words(heard: Any, samples: Samples) -> bool:
     silent = heard.no_speech_prob > (NO_SPEECH_LOOPING if heard.compression_ratio > LOOPING else NO_SPEECH)
     if silent:
         spoken = samples[round(heard.start * RATE) : round(heard.end * RATE)]
-        return heard.compression_ratio <= LOOPING and clear(heard.text, heard.avg_logprob, spoken)
+        return heard.compression_ratio <= LOOPING and is_confident(heard.text, heard.avg_logprob, spoken)
     return bool(heard.avg_logprob >= IMPOSSIBLE)
 
 

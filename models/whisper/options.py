@@ -1,4 +1,4 @@
-"""How faster-whisper is told to decode a stretch of speech with care: beams, timestamps, word times."""
+"""Decoding options of faster-whisper with care (``beam_search_options``): beams, timestamps, word times."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PREPENDED, APPENDED = (
 )  # punctuation that goes with the next or the last word
 
 
-def careful(tokenizer: Any, temperatures: list[float], seconds: float) -> Any:
+def beam_search_options(tokenizer: Any, temperatures: list[float], seconds: float) -> Any:
     """TranscriptionOptions for so many ``seconds``; further ``temperatures`` are tried while the result is bad."""
     from faster_whisper.transcribe import TranscriptionOptions, get_suppressed_tokens
 

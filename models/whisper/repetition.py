@@ -1,4 +1,4 @@
-"""Whisper's known fault: a decoder that writes again what was said once."""
+"""Repetition loops, Whisper's known fault: a decoder that writes again what was said once."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ SHORT_HAN = 4  # characters
 TWICE = 8  # letters: a whole sentence of this length and more written twice was said once (1 clip of 66)
 
 
-def twice(text: str) -> bool:
+def is_doubled(text: str) -> bool:
     """Whether ``text`` is one phrase and the same phrase again, which a decoder may write of one that was said once."""
     letters = "".join(letter for letter in text if letter.isalnum())
     half, odd = divmod(len(letters), 2)
     return half >= TWICE and not odd and letters[:half] == letters[half:]
 
 
-def looped(text: str) -> bool:
+def is_looped(text: str) -> bool:
     """Whether ``text`` is one phrase said over, to its end or cut short: a sign to look again, not a proof.
 
-    Unlike ``twice`` it takes short phrases and unfinished ones: 请再说一遍请再说一遍, "I say it I say it I s".
+    Unlike ``is_doubled`` it takes short phrases and unfinished ones: 请再说一遍请再说一遍, "I say it I say it I s".
     """
     letters = "".join(letter for letter in text.casefold() if letter.isalnum())
     shortest = SHORT_HAN if any("\u4e00" <= letter <= "\u9fff" for letter in letters) else TWICE

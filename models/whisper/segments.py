@@ -1,4 +1,4 @@
-"""From what Whisper decoded to the values of ``core``: times in the recording, Mandarin in the script asked for."""
+"""Whisper's segments as values of ``core`` (``segment``): times in the recording, Mandarin in the script asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from core.types.generation import Aligned, Segment
 from core.types.messages import Word
-from models.whisper.chinese_script import written
+from models.whisper.chinese_script import convert_script
 from models.whisper.repetition import without_loops
 from models.whisper.speech_spans import RATE
 
@@ -31,19 +31,19 @@ def segment(heard: Any, stretch: Stretch, script: str) -> Segment:
 
     said = without_loops(tuple((word.word, word) for word in heard.words))
     timed = tuple(Word(word.word, at(word.start), at(word.end), float(word.probability)) for _, word in said)
-    words = spelled(timed, stretch.language, script)
+    words = convert_words(timed, stretch.language, script)
     return Segment("".join(word.text for word in words), at(heard.start), at(heard.end), stretch.language, words)
 
 
-def spelled(words: tuple[Word, ...], language: str, script: str) -> tuple[Word, ...]:
+def convert_words(words: tuple[Word, ...], language: str, script: str) -> tuple[Word, ...]:
     """Mandarin ``words`` in the characters of ``script``; those of other languages as they are."""
     if language != "zh":
         return words
-    texts = written([word.text for word in words], script)
+    texts = convert_script([word.text for word in words], script)
     return tuple(replace(word, text=text) for word, text in zip(words, texts, strict=True))
 
 
-def joined(segments: list[Segment], words: bool) -> Iterator[Segment | Aligned]:
+def merge(segments: list[Segment], words: bool) -> Iterator[Segment | Aligned]:
     """All of them as one Segment in the first one's language and, with ``words``, the words as one Aligned."""
     if segments:
         text = "".join(one.text for one in segments)

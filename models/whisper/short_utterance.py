@@ -1,4 +1,4 @@
-"""The quick way to hear one short utterance: little padding, a greedy pass, and signs by which to doubt it.
+"""Greedy decoding of one short utterance (``decode_with_fallback``): little padding, and signs by which to doubt it.
 
 Figures are of whisper-base, int8, on two cores that had other work; ``bench hearing`` measures again.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.types.messages import Word
 from models.whisper.options import APPENDED, LOOPING, NO_SPEECH, PREPENDED, UNLIKELY
-from models.whisper.repetition import looped
+from models.whisper.repetition import is_looped
 from models.whisper.speech_spans import certainty
 
 if TYPE_CHECKING:
@@ -78,12 +78,12 @@ class Quick:
     def doubtful(self) -> bool:
         """Whether to decode with more care before believing it."""
         data = self.text.encode()
-        loops = len(data) > LOOPING * len(zlib.compress(data)) or looped(self.text)
+        loops = len(data) > LOOPING * len(zlib.compress(data)) or is_looped(self.text)
         likely = self.log_probability >= (UNLIKELY if self.no_speech <= NO_SPEECH else CLEAR)
         return loops or not likely or not self.ended or self.wordless
 
 
-def encoded(model: WhisperModel, features: Any, padding: float) -> Any:
+def encode(model: WhisperModel, features: Any, padding: float) -> Any:
     """Features, shape (mel bins, frames of 10 ms), and ``padding`` seconds of silence or a little more, encoded."""
     from faster_whisper.audio import pad_or_trim
 
@@ -91,7 +91,7 @@ def encoded(model: WhisperModel, features: Any, padding: float) -> Any:
     return model.encode(pad_or_trim(features, min(-(-frames // SHAPE) * SHAPE, 3000)))
 
 
-def decoded(model: WhisperModel, encoding: Any, tokenizer: Any, seconds: float, beam: int = 1) -> Quick:
+def decode(model: WhisperModel, encoding: Any, tokenizer: Any, seconds: float, beam: int = 1) -> Quick:
     """Write down ``seconds`` of speech in the tokenizer's language, with its timestamps."""
     from faster_whisper.transcribe import get_suppressed_tokens
 
@@ -122,22 +122,22 @@ def decoded(model: WhisperModel, encoding: Any, tokenizer: Any, seconds: float, 
     )
 
 
-def clear(text: str, log_probability: float, samples: Samples) -> bool:
+def is_confident(text: str, log_probability: float, samples: Samples) -> bool:
     """Whether ``text`` was surely said in ``samples``, however little Whisper believes that anybody speaks there."""
-    return log_probability >= CLEAR and not looped(text) and certainty(samples) >= SPEECH
+    return log_probability >= CLEAR and not is_looped(text) and certainty(samples) >= SPEECH
 
 
-def surely(model: WhisperModel, encoding: Any, tokenizer: Any, seconds: float) -> Quick:
+def decode_with_fallback(model: WhisperModel, encoding: Any, tokenizer: Any, seconds: float) -> Quick:
     """Greedily, and once more with a beam when that is not likely: the likelier one."""
-    quick = decoded(model, encoding, tokenizer, seconds)
+    quick = decode(model, encoding, tokenizer, seconds)
     sure = UNSURE_CHINESE if tokenizer.language_code == "zh" else UNSURE
     if quick.log_probability < IMPOSSIBLE or quick.log_probability >= sure:
         return quick
-    again = decoded(model, encoding, tokenizer, seconds, BEAM)
+    again = decode(model, encoding, tokenizer, seconds, BEAM)
     return max(quick, again, key=lambda one: (not one.doubtful, one.log_probability))
 
 
-def aligned(model: WhisperModel, encoding: Any, tokenizer: Any, quick: Quick, frames: int) -> tuple[Word, ...]:
+def align(model: WhisperModel, encoding: Any, tokenizer: Any, quick: Quick, frames: int) -> tuple[Word, ...]:
     """When each word was said, in ``frames`` of 10 ms of sound."""
     piece: dict[str, Any] = {"seek": 0, "start": quick.start, "end": quick.end, "tokens": list(quick.tokens)}
     model.add_word_timestamps([[piece]], tokenizer, encoding, frames, PREPENDED, APPENDED, 0.0)

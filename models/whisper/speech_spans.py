@@ -1,4 +1,4 @@
-"""Where somebody speaks: Silero VAD v6, as faster-whisper carries it (github.com/snakers4/silero-vad, MIT)."""
+"""Voice activity in a recording (``spans``): Silero VAD v6, as faster-whisper carries it (MIT)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def spans(pcm: bytes) -> Iterator[tuple[int, int]]:
     at, length, size = 0, len(pcm) // 2, round(BLOCK * RATE)
     while at < length:
         after = min(at + size, length)
-        spoken = get_speech_timestamps(levelled(pcm, at, after), options)
+        spoken = get_speech_timestamps(normalise_level(pcm, at, after), options)
         found = [(at + one["start"], at + one["end"]) for one in spoken]
         if len(found) > 1 and found[-1][1] == after < length:
             after = found.pop()[0]  # speech runs on into the next block
@@ -62,7 +62,7 @@ def certainty(samples: Samples) -> float:
     return float(scores[-LOUDEST:].mean()) if len(scores) else 0.0
 
 
-def levelled(pcm: bytes, start: int, end: int) -> Samples:
+def normalise_level(pcm: bytes, start: int, end: int) -> Samples:
     """Samples ``start`` to ``end`` as floats at ``LEVEL`` dBFS without DC offset, made louder by ``LOUDER`` at most."""
     import numpy as np
 

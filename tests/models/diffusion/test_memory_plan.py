@@ -19,7 +19,7 @@ from core.types.generation import ImageResult
 from models.diffusion import denoise as diffusion_steps
 from models.diffusion import engine as diffusion
 from models.diffusion.folder import contents
-from models.diffusion.memory_plan import DiffusionFacts, DiffusionPlan, choose_plan, leaner, needs
+from models.diffusion.memory_plan import DiffusionFacts, DiffusionPlan, choose_plan, needs, next_plan
 from models.diffusion.preview import SHARE
 from models.diffusion.settings import native
 from tests.models.diffusion.helpers import CAT, file, needs_gpu, painted, pixels, spec
@@ -82,7 +82,7 @@ def test_leaner_means_need_less_and_come_to_an_end(facts: DiffusionFacts, size: 
             return
         assert needs(facts, plan, *size) <= need
         need = needs(facts, plan, *size)
-        plan = leaner(facts, plan, *size)
+        plan = next_plan(facts, plan, *size)
     pytest.fail("the ladder has no end")
 
 
@@ -119,10 +119,10 @@ def test_where_no_means_are_lean_enough_it_says_so(folders: dict[Kind, Path], mo
 
 def test_a_precision_alone_is_no_leaner_means(folders: dict[Kind, Path]) -> None:
     last = DiffusionPlan("cpu", "float32", vae_tiling=True)
-    assert leaner(CPU, last, 512, 512) == replace(last, dtype="bfloat16")
+    assert next_plan(CPU, last, 512, 512) == replace(last, dtype="bfloat16")
     engine = diffusion.Diffusion("tiny", None, CPU, last, native(contents(folders["sd"]), {}), SHARE)
     with pytest.raises(NotEnoughMemory):
-        engine._leaner(last, 512, 512, RuntimeError("can't allocate memory"))
+        engine._next_plan(last, 512, 512, RuntimeError("can't allocate memory"))
 
 
 def test_pictures_above_a_megapixel_come_out_of_tiles(folders: dict[Kind, Path]) -> None:

@@ -14,7 +14,7 @@ import torch
 
 from core.types.events import Progress
 from models.diffusion import engine as diffusion
-from models.diffusion.preview import SHARE, Allowance, mapped
+from models.diffusion.preview import SHARE, Allowance, latents_to_rgb
 from tests.models.diffusion.helpers import CAT, pixels
 from tests.tiny.tiny_diffusion import Kind
 
@@ -36,7 +36,7 @@ def test_a_preview_is_a_small_picture_of_the_same_shape(painters: dict[Kind, dif
 def test_a_preview_has_the_colour_of_its_latents() -> None:
     bright, dark = torch.zeros(1, 4, 8, 8), torch.zeros(1, 4, 8, 8)
     bright[:, 0], dark[:, 0] = 2, -2
-    light, shade = (pixels(mapped(each, False).data).mean() for each in (bright, dark))
+    light, shade = (pixels(latents_to_rgb(each, False).data).mean() for each in (bright, dark))
     assert light > 160
     assert shade < 100
 

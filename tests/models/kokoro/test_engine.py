@@ -178,9 +178,9 @@ def test_a_short_sound_is_kept_for_the_next_time_and_long_ones_are_not(models_ho
     text = "This is a sentence that is too long to be kept."
     assert next(engine.speak(text)) is not next(engine.speak(text))
     for number in range(kokoro.KEPT):
-        engine._kept[str(number), "", 1.0] = None
+        engine._recent[str(number), "", 1.0] = None
     next(engine.speak("No,"))
-    assert len(engine._kept) <= kokoro.KEPT + 3
+    assert len(engine._recent) <= kokoro.KEPT + 3
     engine.close()
 
 

@@ -25,5 +25,5 @@ from models.kokoro import pinyin
     ],
 )
 def test_a_character_with_two_readings_is_read_by_its_word(text: str, readings: str) -> None:
-    said = "".join(pinyin._syllable(reading) for reading in readings.split())
+    said = "".join(pinyin._syllable_phonemes(reading) for reading in readings.split())
     assert pinyin.phonemes(text).replace(" ", "") == said

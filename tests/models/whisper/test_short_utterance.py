@@ -52,21 +52,21 @@ def ear(models_home: Path) -> Iterator[whisper.Whisper]:
 
 def turn(audio: Audio) -> Audio:
     """As a call cuts it out, with a little silence around it."""
-    return sounds.joined(sounds.silence(0.2), audio, sounds.silence(0.2))
+    return sounds.merge(sounds.silence(0.2), audio, sounds.silence(0.2))
 
 
 @pytest.mark.models
 def test_a_turn_is_one_segment_and_then_the_times_of_its_words(ear: whisper.Whisper) -> None:
     for one in (recording("en_leisure"), recording("zh_email")):
         audio = turn(one.audio)
-        segment, aligned = ear.hear(audio)
+        segment, align = ear.hear(audio)
         assert isinstance(segment, Segment)
-        assert isinstance(aligned, Aligned)
+        assert isinstance(align, Aligned)
         assert (segment.language, segment.words) == (one.language, ())
-        assert "".join(word.text for word in aligned.words) == segment.text
-        assert all(before.start <= after.start for before, after in itertools.pairwise(aligned.words))
-        assert 0 <= aligned.words[0].start < 1
-        assert aligned.words[-1].end <= audio.seconds
+        assert "".join(word.text for word in align.words) == segment.text
+        assert all(before.start <= after.start for before, after in itertools.pairwise(align.words))
+        assert 0 <= align.words[0].start < 1
+        assert align.words[-1].end <= audio.seconds
 
 
 @pytest.mark.models
@@ -97,9 +97,9 @@ def test_whispered_levels_are_heard(ear: whisper.Whisper) -> None:
 def test_mandarin_comes_in_the_characters_asked_for(ear: whisper.Whisper) -> None:
     audio = turn(recording("zh_park").audio)
     for script, wanted in (("simplified", "今天天气很好"), ("traditional", "今天天氣很好")):
-        segment, aligned = ear.hear(audio, script=script)
+        segment, align = ear.hear(audio, script=script)
         assert segment.text.startswith(wanted)
-        assert "".join(word.text for word in aligned.words).startswith(wanted)
+        assert "".join(word.text for word in align.words).startswith(wanted)
 
 
 @pytest.mark.models
@@ -136,7 +136,7 @@ def test_speech_cut_off_anywhere_gives_captions_without_loops(ear: whisper.Whisp
         for part in (0.2, 0.4, 0.6, 0.8):
             cut = Audio(one.audio.pcm[: int(len(one.audio.pcm) * part) // 2 * 2], one.audio.rate)
             for segment in ear.hear(cut, words=False):
-                assert not repeats.looped(segment.text)
+                assert not repeats.is_looped(segment.text)
                 assert len(segment.text) <= len(one.text)
 
 
@@ -152,12 +152,12 @@ def test_closed_before_its_words_are_timed_it_is_ready_for_the_next(ear: whisper
 @pytest.mark.models
 def test_more_than_half_a_minute_is_heard_in_full(ear: whisper.Whisper) -> None:
     clips = [one.audio for language in ("en", "zh") for one in recordings(language)]
-    long = sounds.joined(*(part for clip in clips for part in (clip, sounds.silence(2))))
+    long = sounds.merge(*(part for clip in clips for part in (clip, sounds.silence(2))))
     assert long.seconds > whisper.WINDOW
-    segment, aligned = ear.hear(long)
+    segment, align = ear.hear(long)
     assert segment.language == "en"
     assert "leisure" in segment.text
-    assert aligned.words[-1].end > whisper.WINDOW
+    assert align.words[-1].end > whisper.WINDOW
 
 
 @pytest.mark.models
@@ -203,7 +203,7 @@ def quick(text: str, log_probability: float = -0.3, no_speech: float = 0.1, ende
 def test_what_is_believed_what_is_decoded_again_and_what_nobody_said(
     heard: Quick, nothing: bool, doubtful: bool
 ) -> None:
-    noise, speech = (silero.levelled(sound.pcm, 0, len(sound.pcm) // 2) for sound in (QUIET["music"], LEISURE))
+    noise, speech = (silero.normalise_level(sound.pcm, 0, len(sound.pcm) // 2) for sound in (QUIET["music"], LEISURE))
     assert (heard.silent(noise), heard.doubtful) == (nothing, doubtful)
     assert not heard.silent(speech), "somebody speaks there, whatever the decoder makes of it"
 
@@ -211,17 +211,16 @@ def test_what_is_believed_what_is_decoded_again_and_what_nobody_said(
 @pytest.mark.parametrize("name", QUIET)
 def test_how_surely_somebody_speaks_is_known_without_words(name: str) -> None:
     pcm = turn(QUIET[name]).pcm
-    assert silero.certainty(silero.levelled(pcm, 0, len(pcm) // 2)) < 0.7
+    assert silero.certainty(silero.normalise_level(pcm, 0, len(pcm) // 2)) < 0.7
     for one in recordings("en") + recordings("zh"):
         pcm = turn(one.audio).pcm
-        assert silero.certainty(silero.levelled(pcm, 0, len(pcm) // 2)) > 0.95
+        assert silero.certainty(silero.normalise_level(pcm, 0, len(pcm) // 2)) > 0.95
 
 
 @pytest.mark.models
 def test_only_a_few_lengths_are_ever_encoded(ear: whisper.Whisper) -> None:
     lengths = {
-        hear.encoded(ear._model, np.zeros((80, frames), np.float32), hear.FINAL).shape[1]
-        for frames in range(30, 330, 7)
+        hear.encode(ear._model, np.zeros((80, frames), np.float32), hear.FINAL).shape[1] for frames in range(30, 330, 7)
     }
     assert len(lengths) <= 9
 
