@@ -31,9 +31,9 @@ from core.settings import load
 from core.types.messages import Audio, Image, Message, Reading, Transcript
 from tests.support.own_models import TINY_PAINTER, with_tiny_painter
 from tests.support.screens import invoice
-from tests.support.served import link_models
 from tests.support.sounds import clicks, music, silence, white_noise
 from tests.support.talk import spoken, talk
+from tests.support.web.served import link_models
 
 ROOT = Path(__file__).parents[3]
 FRANCE, JAPAN, STORY = "What is the capital of France?", "What is the capital of Japan?", "Tell me a long story."
