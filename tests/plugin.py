@@ -18,13 +18,13 @@ import pytest
 from core import settings
 from core.errors import ParlorError
 from core.manage import starter
-from tests.support.served import QUICK, Served, Serving, link_models, serving_from
+from tests.support.web.served import QUICK, Served, Serving, link_models, serving_from
 
 if TYPE_CHECKING:  # a lane without a browser does not load one
     from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
-    from tests.sound.microphone import Microphone
-    from tests.support.browser import Watch
+    from tests.support.web.browser import Watch
+    from tests.support.web.microphone import Microphone
 
 TESTS = Path(__file__).parent
 LANES = ("values", "engines", "browser")
@@ -138,14 +138,14 @@ def playing() -> Iterator[Playwright]:
 @pytest.fixture(scope="module")
 def microphone(tmp_path_factory: pytest.TempPathFactory) -> Microphone:
     """What the browser's microphones hear: a quiet room, until a test says something."""
-    from tests.sound.microphone import Microphone
+    from tests.support.web.microphone import Microphone
 
     return Microphone(tmp_path_factory.mktemp("microphone") / "heard.wav")
 
 
 @pytest.fixture(scope="module")
 def chromium(playing: Playwright, microphone: Microphone) -> Iterator[Browser]:
-    from tests.support.browser import browsing
+    from tests.support.web.browser import browsing
 
     with browsing(playing, microphone.file) as browser:
         yield browser
@@ -153,7 +153,7 @@ def chromium(playing: Playwright, microphone: Microphone) -> Iterator[Browser]:
 
 @pytest.fixture
 def watch() -> Watch:
-    from tests.support.browser import Watch
+    from tests.support.web.browser import Watch
 
     return Watch()
 
@@ -161,7 +161,7 @@ def watch() -> Watch:
 @pytest.fixture(scope="module")
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     """A person's browser, whose cache saves every later test the 2 s that the page's scripts take to be compiled."""
-    from tests.support.browser import browser_context
+    from tests.support.web.browser import browser_context
 
     with browser_context(chromium) as tabs:
         yield tabs
@@ -170,7 +170,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext, watch: Watch, microphone: Microphone) -> Iterator[Page]:
     """A tab. What went wrong in it fails the test; nothing of it is left: no call, no other tab, nothing stored."""
-    from tests.support.browser import tab
+    from tests.support.web.browser import tab
 
     microphone.hears()
     with tab(context, watch) as page:

@@ -9,8 +9,8 @@ import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import LONG, Watch, answered, answers, conversation, said, send, visit, writing
-from tests.support.served import Served
+from tests.support.web.browser import LONG, Watch, answered, answers, conversation, said, send, visit, writing
+from tests.support.web.served import Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 

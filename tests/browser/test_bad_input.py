@@ -12,8 +12,8 @@ import pytest
 from PIL import Image as Pillow
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import answered, answers, conversation, said, send, settle, visit
-from tests.support.served import Served
+from tests.support.web.browser import answered, answers, conversation, said, send, settle, visit
+from tests.support.web.served import Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 

@@ -13,9 +13,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from core.types.messages import Audio
 from tests.sound.microphone import Microphone, with_ear
 from tests.support import screens
-from tests.support.alone import alone
-from tests.support.browser import Watch, browser_context, conversation, settle, tab, visit
-from tests.support.call_page import (
+from tests.support.web.alone import alone
+from tests.support.web.browser import Watch, browser_context, conversation, settle, tab, visit
+from tests.support.web.call_page import (
     FRANCE,
     HEARD,
     JAPAN,
@@ -32,7 +32,8 @@ from tests.support.call_page import (
     write,
     you,
 )
-from tests.support.served import Served, Serving
+from tests.support.web.microphone import Microphone, with_ear
+from tests.support.web.served import Served, Serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
 

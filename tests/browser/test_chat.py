@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.support.browser import (
+from tests.support.web.browser import (
     LONG,
     Watch,
     answered,
@@ -21,7 +21,7 @@ from tests.support.browser import (
     visit,
     writing,
 )
-from tests.support.served import Served
+from tests.support.web.served import Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 

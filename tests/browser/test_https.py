@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Playwright, expect
 
 from core.server import launch
-from tests.support.browser import CHROMIUM, FLAGS, PATIENCE, Watch, settle
-from tests.support.served import QUICK, ROOT, free_port, link_models
+from tests.support.web.browser import CHROMIUM, FLAGS, PATIENCE, Watch, settle
+from tests.support.web.served import QUICK, ROOT, free_port, link_models
 from ui.serve import names
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.browser import PATIENCE, Watch, answered, conversation, send, settle, visit
 from tests.support.hub_server import BODY, COMMIT, ON_HUB, Fault, HubServer
-from tests.support.served import ROOT, Served
+from tests.support.web.browser import PATIENCE, Watch, answered, conversation, send, settle, visit
+from tests.support.web.served import ROOT, Served
 from tests.tiny.tiny_gguf import write_tiny_gguf
 
 pytestmark = pytest.mark.browser

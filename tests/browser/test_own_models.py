@@ -18,8 +18,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.media.png_metadata import read_png_metadata
-from tests.support.browser import Watch, answered, answers, conversation, press, send, settle, visit
-from tests.support.served import QUICK, ROOT, Served, Serving
+from tests.support.web.browser import Watch, answered, answers, conversation, press, send, settle, visit
+from tests.support.web.served import QUICK, ROOT, Served, Serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
 

@@ -9,8 +9,8 @@ from playwright.sync_api import Page
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from tests.support.browser import answers, said, visit
-from tests.support.served import Served
+from tests.support.web.browser import answers, said, visit
+from tests.support.web.served import Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 

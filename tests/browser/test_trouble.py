@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from core.catalogue.load import load as load_catalogue
-from tests.support.browser import (
+from tests.support.web.browser import (
     LONG,
     PATIENCE,
     Watch,
@@ -29,7 +29,7 @@ from tests.support.browser import (
     visit,
     writing,
 )
-from tests.support.served import QUICK, Served
+from tests.support.web.served import QUICK, Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 

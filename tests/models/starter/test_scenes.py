@@ -13,7 +13,7 @@ from models.starter.data import noise, questions, repertoire, scenes, words
 from models.starter.data.pack import TONES, Pack, load
 from models.starter.data.words import COLOUR_NAMES, NUMBERS, PLACE_NAMES, PLACES, Concept, Describer, Scene, Thing
 from models.starter.train import autoencoder, clip, eyes, tokens
-from tests.support.starter_pack import CONCEPTS, write_pack
+from tests.models.starter.starter_pack import CONCEPTS, write_pack
 
 CAT, RED_APPLE, ROSE = range(3)
 STILL = scenes.Mix(several=0, pair=0, placed=0, tinted=0, turn=0, mirror=False)

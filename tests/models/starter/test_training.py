@@ -20,8 +20,8 @@ from models.clip import engine as clip_engine
 from models.diffusion import engine as diffusion
 from models.llava import engine as llava
 from models.starter.train import autoencoder, blend, brush, clip, eyes, eyes_begin, judge, loop, tokens
+from tests.models.starter.starter_pack import CONCEPTS, write_pack
 from tests.models.starter.test_models import shown
-from tests.support.starter_pack import CONCEPTS, write_pack
 
 pytestmark = pytest.mark.slow
 ON_CPU = (("device", "cpu"), ("threads", 1))

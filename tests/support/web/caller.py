@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from core.types.messages import Audio
-from tests.support.served import Served
+from tests.support.web.served import Served
 
 RATE = 16_000
 FRAME = RATE // 50 * 2  # bytes of 20 ms

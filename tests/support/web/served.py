@@ -18,7 +18,7 @@ import pytest
 
 from core.store.store import Store
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 # a small model, always the same answers, and long ones in seconds
 QUICK = {"PARLOR_CHAT": "smollm2-135m-instruct", "PARLOR_TEMPERATURE": "0", "PARLOR_MAX_TOKENS": "500"}
 Serving = Callable[..., "Served"]

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expec
 
 from core.store.store import Store
 from core.types.messages import Message, Text
-from tests.support.caller import end
+from tests.support.web.caller import end
 
 CHROMIUM = "/usr/bin/chromium"
 LONG = "Write a very long story about a lighthouse keeper, with many chapters."
