@@ -20,8 +20,6 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from tests.support.scoring import characters, edits, words
-
 from bench.support.sentences import sentences
 from core import settings
 from core.catalogue.load import load
@@ -31,6 +29,7 @@ from core.types.generation import Segment
 from core.types.messages import Audio
 from models.whisper import engine as whisper
 from models.whisper.repetition import is_looped
+from tests.sound.scoring import characters, edits, words
 
 RATE = 16_000
 MARGIN = bytes(2 * RATE // 5)  # 0.2 s of silence: what a call leaves around a turn

@@ -13,7 +13,7 @@ from typing import Any
 
 from core.errors import EngineFailed
 from core.formats.safetensors import read_tensors
-from core.l10n.text import l10n, listed
+from core.l10n.text import L10n, l10n, listed
 
 PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "LatentConsistencyModelPipeline")
 LIBRARIES = ("diffusers", "transformers")  # a model_index.json may name any module; these two are all we import from
@@ -84,7 +84,7 @@ def contents(folder: Path) -> Contents:
     return Contents(pipeline, parts, plain, half, configs)
 
 
-def broken(path: Path, why: str, why_zh: str) -> EngineFailed:
+def broken(path: Path, why: L10n) -> EngineFailed:
     """The error for a file that is not what it should be."""
     name = f"{path.parent.name}/{path.name}"
     return EngineFailed(

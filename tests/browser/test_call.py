@@ -32,7 +32,6 @@ from tests.support.web.call_page import (
     write,
     you,
 )
-from tests.support.web.microphone import Microphone, with_ear
 from tests.support.web.served import Served, Serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]

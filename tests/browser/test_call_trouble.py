@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from tests.browser.test_trouble import own_address
+from tests.sound.microphone import Microphone
 from tests.support.web.browser import Watch, browser_context, browsing, conversation, questions, tab, visit
 from tests.support.web.call_page import (
     BRIEF,
@@ -26,7 +27,6 @@ from tests.support.web.call_page import (
     you,
 )
 from tests.support.web.caller import Caller
-from tests.support.web.microphone import Microphone
 from tests.support.web.served import Served, Serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from core.types.messages import Audio, Message, Text, Transcript, Word
 from core.types.provenance import Provenance
-from tests.support.sounds import tone
+from tests.sound.sounds import tone
 from tests.support.web.browser import press, visit
 from tests.support.web.served import Served
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
-from tests.support.talk import spoken
+from tests.sound.microphone import Microphone
+from tests.sound.talk import spoken
 from tests.support.web.browser import CHROMIUM, FLAGS, PATIENCE, Watch, answered, press, said, settle, visit
-from tests.support.web.microphone import Microphone
 from tests.support.web.served import Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]

@@ -12,8 +12,8 @@ from playwright.sync_api import BrowserContext, Frame, Page, Playwright, expect
 
 from core.media.audio import wav
 from core.types.messages import Audio
+from tests.sound.talk import spoken
 from tests.support import screens
-from tests.support.talk import spoken
 from tests.support.web import call_page
 from tests.support.web.browser import Watch, browser_context, browsing, tab, visit
 from tests.support.web.call_page import BRIEF, STORY, state, you

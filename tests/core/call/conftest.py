@@ -12,7 +12,7 @@ from core.settings import load
 from core.types.messages import Audio
 from tests.sound.talk import spoken
 from tests.support.held_call import CALM
-from tests.support.served import link_models
+from tests.support.web.served import link_models
 
 
 @pytest.fixture(scope="package")

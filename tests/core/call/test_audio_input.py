@@ -23,7 +23,7 @@ from core.turn_taking.actions import FRAME
 from core.turn_taking.echo import Echo
 from core.types.messages import Audio
 from tests.sound.noise import noise_at
-from tests.support.served import link_models
+from tests.support.web.served import link_models
 
 pytestmark = pytest.mark.models
 Came = queue.Queue[Sounded | ParlorError]

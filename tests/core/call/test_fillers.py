@@ -27,7 +27,7 @@ from core.types.events import Sound
 from core.types.messages import Audio, Message, Text, Transcript, concatenate
 from tests.sound.sounds import white_noise
 from tests.support.own_models import own
-from tests.support.served import link_models
+from tests.support.web.served import link_models
 from tests.tiny.tiny_vits import write_tiny_yourtts
 
 pytestmark = pytest.mark.models

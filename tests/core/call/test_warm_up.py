@@ -28,7 +28,7 @@ from core.types.generation import Usage
 from core.types.messages import Audio, Message, Text
 from tests.support.held_call import FRANCE, Held
 from tests.support.own_models import own
-from tests.support.served import link_models
+from tests.support.web.served import link_models
 from tests.tiny.tiny_gguf import write_tiny_gguf
 from tests.tiny.tiny_llava import picture, write_tiny_llava
 from tests.tiny.tiny_mmproj import write_tiny_vision_gguf

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
 from core.types.messages import Audio, Image, Transcript
-from tests.support.talk import spoken
+from tests.sound.talk import spoken
 from tests.support.web.caller import Caller, Event, end
 from tests.support.web.served import QUICK, Served, Serving
 

@@ -52,7 +52,7 @@ def ear(models_home: Path) -> Iterator[whisper.Whisper]:
 
 def turn(audio: Audio) -> Audio:
     """As a call cuts it out, with a little silence around it."""
-    return sounds.merge(sounds.silence(0.2), audio, sounds.silence(0.2))
+    return sounds.joined(sounds.silence(0.2), audio, sounds.silence(0.2))
 
 
 @pytest.mark.models
@@ -152,7 +152,7 @@ def test_closed_before_its_words_are_timed_it_is_ready_for_the_next(ear: whisper
 @pytest.mark.models
 def test_more_than_half_a_minute_is_heard_in_full(ear: whisper.Whisper) -> None:
     clips = [one.audio for language in ("en", "zh") for one in recordings(language)]
-    long = sounds.merge(*(part for clip in clips for part in (clip, sounds.silence(2))))
+    long = sounds.joined(*(part for clip in clips for part in (clip, sounds.silence(2))))
     assert long.seconds > whisper.WINDOW
     segment, align = ear.hear(long)
     assert segment.language == "en"

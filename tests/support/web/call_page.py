@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 from core.types.messages import Audio
-from tests.support.talk import spoken
+from tests.sound.talk import spoken
 from tests.support.web.browser import visit
 
 # A small model, the same short answers every time, and nothing made beforehand or beside them.
