@@ -24,7 +24,7 @@ from models.whisper import speech_spans as silero
 from tests.support import sounds
 from tests.support.recordings import recording, recordings
 from tests.support.scoring import cer, edits, wer, words
-from tests.support.sounds import merge, silence
+from tests.support.sounds import joined, silence
 from tests.tiny.tiny_whisper import write_tiny_whisper
 
 BASE = ModelSpec("whisper-base", "Whisper base", "hear", "whisper", "MIT", ("en", "zh"), 0, "", ())
@@ -88,8 +88,8 @@ def test_what_the_voice_detector_lets_through_is_not_believed_either(
 @pytest.mark.models
 def test_speech_after_noise_and_after_music_is_heard(ear: whisper.Whisper) -> None:
     english, chinese = recording("en_leisure"), recording("zh_program")
-    assert wer(english.text, heard(ear, merge(sounds.white_noise(10, -25), english.audio))) <= 0.05
-    assert cer(chinese.text, heard(ear, merge(sounds.music(10), chinese.audio))) <= 0.05
+    assert wer(english.text, heard(ear, joined(sounds.white_noise(10, -25), english.audio))) <= 0.05
+    assert cer(chinese.text, heard(ear, joined(sounds.music(10), chinese.audio))) <= 0.05
 
 
 @pytest.mark.models
@@ -103,7 +103,7 @@ def test_whispered_levels_are_heard(ear: whisper.Whisper) -> None:
 @pytest.mark.models
 def test_the_language_may_change_at_a_breath(ear: whisper.Whisper) -> None:
     english, chinese = recording("en_young_man"), recording("zh_park")
-    segments = list(ear.transcribe(merge(english.audio, silence(0.6), chinese.audio)))
+    segments = list(ear.transcribe(joined(english.audio, silence(0.6), chinese.audio)))
     assert [segment.language for segment in segments] == ["en", "zh"]
     assert wer(english.text, segments[0].text) <= 0.15
     assert cer(chinese.text, segments[1].text) <= 0.05
@@ -119,7 +119,7 @@ def test_mandarin_comes_in_the_characters_asked_for_and_with_its_punctuation(ear
 @pytest.mark.models
 def test_words_have_their_times_in_the_whole_recording(ear: whisper.Whisper) -> None:
     audio = recording("en_leisure").audio
-    segments = list(ear.transcribe(merge(silence(4), audio)))
+    segments = list(ear.transcribe(joined(silence(4), audio)))
     timed = [word for segment in segments for word in segment.words]
     assert "".join(word.text for word in timed) == "".join(segment.text for segment in segments)
     assert all(before.start <= after.start for before, after in itertools.pairwise(timed))
@@ -128,7 +128,7 @@ def test_words_have_their_times_in_the_whole_recording(ear: whisper.Whisper) -> 
 
 @pytest.mark.models
 def test_a_call_closed_in_the_middle_leaves_the_engine_ready(ear: whisper.Whisper) -> None:
-    stream = ear.transcribe(merge(recording("en_young_man").audio, silence(3), recording("zh_park").audio))
+    stream = ear.transcribe(joined(recording("en_young_man").audio, silence(3), recording("zh_park").audio))
     assert next(stream).language == "en"
     stream.close()  # type: ignore[attr-defined]
     assert heard(ear, recording("zh_park").audio).startswith("今天天气")
@@ -142,7 +142,7 @@ def test_a_recording_at_another_rate_is_heard(ear: whisper.Whisper) -> None:
 
 
 def test_an_hour_is_looked_through_in_the_memory_of_five_minutes() -> None:
-    talk = merge(recording("en_leisure").audio, silence(3)).pcm
+    talk = joined(recording("en_leisure").audio, silence(3)).pcm
     hour = talk * int(3600 * sounds.RATE * 2 / len(talk))
     tracemalloc.start()
     first = list(itertools.islice(silero.spans(hour), 40))
@@ -154,7 +154,7 @@ def test_an_hour_is_looked_through_in_the_memory_of_five_minutes() -> None:
 
 
 def test_speech_that_runs_over_the_end_of_a_block_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    pcm = merge(recording("en_young_man").audio, silence(2), recording("en_leisure").audio).pcm
+    pcm = joined(recording("en_young_man").audio, silence(2), recording("en_leisure").audio).pcm
     whole = list(silero.spans(pcm))
     monkeypatch.setattr(silero, "BLOCK", 7.0)
     assert abs(len(list(silero.spans(pcm))) - len(whole)) <= 1
@@ -162,15 +162,15 @@ def test_speech_that_runs_over_the_end_of_a_block_stays_whole(monkeypatch: pytes
 
 
 def test_a_phrase_that_loops_is_said_once() -> None:
-    is_looped = [" I", " am", " going", " to"] + [" say", " it"] * 9 + [" now"]
-    kept = repeats.without_loops(tuple((text, None) for text in is_looped))
+    looped = [" I", " am", " going", " to"] + [" say", " it"] * 9 + [" now"]
+    kept = repeats.without_loops(tuple((text, None) for text in looped))
     assert "".join(text for text, _ in kept) == " I am going to say it now"
     assert len(repeats.without_loops(tuple((text, None) for text in [" no"] * 4))) == 4
 
 
 def test_words_keep_their_places_when_the_script_changes() -> None:
-    assert mandarin.written(["頭", "髮", ",", "發現"], "simplified") == ["头", "发", "，", "发现"]
-    assert mandarin.written(["头", "发", "?", " Python", ", 3.5"], "traditional") == [
+    assert mandarin.convert_script(["頭", "髮", ",", "發現"], "simplified") == ["头", "发", "，", "发现"]
+    assert mandarin.convert_script(["头", "发", "?", " Python", ", 3.5"], "traditional") == [
         "頭",
         "髮",
         "？",

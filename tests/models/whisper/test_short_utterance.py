@@ -52,21 +52,21 @@ def ear(models_home: Path) -> Iterator[whisper.Whisper]:
 
 def turn(audio: Audio) -> Audio:
     """As a call cuts it out, with a little silence around it."""
-    return sounds.merge(sounds.silence(0.2), audio, sounds.silence(0.2))
+    return sounds.joined(sounds.silence(0.2), audio, sounds.silence(0.2))
 
 
 @pytest.mark.models
 def test_a_turn_is_one_segment_and_then_the_times_of_its_words(ear: whisper.Whisper) -> None:
     for one in (recording("en_leisure"), recording("zh_email")):
         audio = turn(one.audio)
-        segment, align = ear.hear(audio)
+        segment, aligned = ear.hear(audio)
         assert isinstance(segment, Segment)
-        assert isinstance(align, Aligned)
+        assert isinstance(aligned, Aligned)
         assert (segment.language, segment.words) == (one.language, ())
-        assert "".join(word.text for word in align.words) == segment.text
-        assert all(before.start <= after.start for before, after in itertools.pairwise(align.words))
-        assert 0 <= align.words[0].start < 1
-        assert align.words[-1].end <= audio.seconds
+        assert "".join(word.text for word in aligned.words) == segment.text
+        assert all(before.start <= after.start for before, after in itertools.pairwise(aligned.words))
+        assert 0 <= aligned.words[0].start < 1
+        assert aligned.words[-1].end <= audio.seconds
 
 
 @pytest.mark.models
@@ -97,9 +97,9 @@ def test_whispered_levels_are_heard(ear: whisper.Whisper) -> None:
 def test_mandarin_comes_in_the_characters_asked_for(ear: whisper.Whisper) -> None:
     audio = turn(recording("zh_park").audio)
     for script, wanted in (("simplified", "今天天气很好"), ("traditional", "今天天氣很好")):
-        segment, align = ear.hear(audio, script=script)
+        segment, aligned = ear.hear(audio, script=script)
         assert segment.text.startswith(wanted)
-        assert "".join(word.text for word in align.words).startswith(wanted)
+        assert "".join(word.text for word in aligned.words).startswith(wanted)
 
 
 @pytest.mark.models
@@ -152,12 +152,12 @@ def test_closed_before_its_words_are_timed_it_is_ready_for_the_next(ear: whisper
 @pytest.mark.models
 def test_more_than_half_a_minute_is_heard_in_full(ear: whisper.Whisper) -> None:
     clips = [one.audio for language in ("en", "zh") for one in recordings(language)]
-    long = sounds.merge(*(part for clip in clips for part in (clip, sounds.silence(2))))
+    long = sounds.joined(*(part for clip in clips for part in (clip, sounds.silence(2))))
     assert long.seconds > whisper.WINDOW
-    segment, align = ear.hear(long)
+    segment, aligned = ear.hear(long)
     assert segment.language == "en"
     assert "leisure" in segment.text
-    assert align.words[-1].end > whisper.WINDOW
+    assert aligned.words[-1].end > whisper.WINDOW
 
 
 @pytest.mark.models
