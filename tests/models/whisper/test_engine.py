@@ -21,6 +21,7 @@ from models.whisper import chinese_script as mandarin
 from models.whisper import engine as whisper
 from models.whisper import repetition as repeats
 from models.whisper import speech_spans as silero
+from models.whisper.hallucination import spoken_words
 from tests.support import sounds
 from tests.support.recordings import recording, recordings
 from tests.support.scoring import cer, edits, wer, words
@@ -185,7 +186,7 @@ def test_words_keep_their_places_when_the_script_changes() -> None:
 )
 def test_a_prompt_that_comes_back_is_no_speech(text: str, speech: bool) -> None:
     heard = SimpleNamespace(text=text, words=[text], avg_logprob=-0.4, no_speech_prob=0.1, compression_ratio=1)
-    assert whisper.spoken_words(heard, np.zeros(0, np.float32)) is speech
+    assert spoken_words(heard, np.zeros(0, np.float32)) is speech
 
 
 def test_a_model_of_the_real_architecture_is_opened_without_network_and_streams(tmp_path: Path) -> None:
