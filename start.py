@@ -29,6 +29,7 @@ def main(argv: list[str]) -> int:
     """Set up what is missing, go over to the environment's Python, and do what was asked."""
     from core.errors import ParlorError
     from core.host.terminal import prepare_streams, say
+    from core.l10n.text import l10n
 
     prepare_streams()
     try:
@@ -45,10 +46,10 @@ def main(argv: list[str]) -> int:
 
         return command_line(argv)
     except ParlorError as error:
-        say(error.en, error.zh)
+        say(error.text)
         return error.exit_code
     except OSError as error:
-        say(f"Parlor cannot go on: {error}", f"Parlor 无法继续：{error}")
+        say(l10n("Parlor cannot go on: {error}", error=error))
         return 1
     except KeyboardInterrupt:
         return 130
@@ -95,6 +96,7 @@ def open_app(options: argparse.Namespace) -> int:
     """Serve on this process's main thread until interrupted; or show the server that this data folder already has."""
     from core import settings
     from core.host.terminal import say
+    from core.l10n.text import l10n
     from core.manage import starter
     from core.server import launch
 
@@ -102,7 +104,7 @@ def open_app(options: argparse.Namespace) -> int:
     lock = launch.claim(home)
     if lock is None:
         url = launch.find_running(home)
-        say(f"Parlor is already running: {url}", f"Parlor 已在运行：{url}")
+        say(l10n("Parlor is already running: {url}", url=url))
         if not options.no_browser:
             launch.show(url, options.window)
         return 0
@@ -122,18 +124,13 @@ def open_app(options: argparse.Namespace) -> int:
 def warn(host: str, secure: bool) -> None:
     """What it means to let others in."""
     from core.host.terminal import say
+    from core.l10n.text import l10n
 
     if host in ("127.0.0.1", "localhost", "::1"):
         return
-    say(
-        f"Warning: with --host {host} everyone who can reach this machine can use and read all of it.",
-        f"警告：使用 --host {host} 后，能访问本机的任何人都可以使用 Parlor 并看到全部内容。",
-    )
+    say(l10n("Warning: with --host {host} everyone who can reach this machine can use and read all of it.", host=host))
     if not secure:
-        say(
-            "Browsers on other machines give Parlor no microphone: add --https for that.",
-            "其他设备上的浏览器不会提供麦克风：如需通话或录音，请加上 --https。",
-        )
+        say(l10n("Browsers on other machines give Parlor no microphone: add --https for that."))
 
 
 def choose_certificate(
@@ -141,6 +138,7 @@ def choose_certificate(
 ) -> "tuple[pathlib.Path, pathlib.Path] | None":
     """The person's own with its key, or one that Parlor makes, with its fingerprint to compare; None for plain http."""
     from core.host.terminal import say
+    from core.l10n.text import l10n
     from core.server import certificate
 
     if options.cert:
@@ -150,8 +148,10 @@ def choose_certificate(
     made = certificate.own(home, names)
     print_of_it = certificate.fingerprint(made[0])
     say(
-        f"Browsers warn of this certificate once, since Parlor made it itself. Its SHA-256: {print_of_it}",
-        f"证书由 Parlor 自行生成，浏览器会提示一次警告。其 SHA-256 指纹：{print_of_it}",
+        l10n(
+            "Browsers warn of this certificate once, since Parlor made it itself. Its SHA-256: {fingerprint}",
+            fingerprint=print_of_it,
+        )
     )
     return made
 
@@ -159,29 +159,28 @@ def choose_certificate(
 def welcome(options: argparse.Namespace, home: pathlib.Path, url: str) -> None:
     """Once the server answers: leave its address for others, tell it, and open it."""
     from core.host.terminal import say
+    from core.l10n.text import l10n
     from core.server import launch
 
     if not launch.wait_until_answering(url, threading.main_thread().is_alive):
         return
     launch.announce(home, url)
     opened = not options.no_browser and launch.show(url, options.window)
-    say(f"Parlor is at {url}", f"Parlor 的地址：{url}")
+    say(l10n("Parlor is at {url}", url=url))
     if not opened and not options.no_browser:
-        say("Open that address in a browser.", "请在浏览器中打开该地址。")
+        say(l10n("Open that address in a browser."))
 
 
 def check(pytest_arguments: list[str]) -> int:
     """Style, types and tests; all of them run, and the first that fails gives the exit status."""
     from core import settings
     from core.host.terminal import say
+    from core.l10n.text import l10n
     from core.manage import starter
     from core.server.launch import find_chromium
 
     if not find_chromium(sys.platform):
-        say(
-            "The browser tests need Chrome, Edge or Chromium. On Debian: sudo apt-get install chromium",
-            "浏览器测试需要 Chrome、Edge 或 Chromium。Debian 上请运行：sudo apt-get install chromium",
-        )
+        say(l10n("The browser tests need Chrome, Edge or Chromium. On Debian: sudo apt-get install chromium"))
         return 1
     starter.fetch(settings.load())
     os.chdir(ROOT)

@@ -31,6 +31,7 @@ import psutil
 
 from core import settings
 from core.errors import NotInstalled
+from core.l10n.text import l10n
 from core.types.generation import Sampling, Usage
 from core.types.messages import Message, Role, Text
 from models.llama.bindings import Context, Model, State
@@ -221,8 +222,7 @@ def measure(folder: Path, model_id: str, threads: int, tokens: int) -> dict[str,
     path = folder / model_id / "model.gguf"
     if not path.is_file():
         raise NotInstalled(
-            f"{model_id} is not installed. Get it with `python start.py models get {model_id}`.",
-            f"尚未安装 {model_id}。请运行 `python start.py models get {model_id}`。",
+            l10n("{model_id} is not installed. Get it with `python start.py models get {model_id}`.", model_id=model_id)
         )
     model = Model(path)
     early, late = Llama(model, WINDOW, threads), Llama(model, WINDOW, threads)

@@ -29,7 +29,7 @@ from core.types.generation import Segment
 from core.types.messages import Audio
 from models.whisper import engine as whisper
 from models.whisper.repetition import looped
-from tests.support.scoring import characters, edits, words
+from tests.sound.scoring import characters, edits, words
 
 RATE = 16_000
 MARGIN = bytes(2 * RATE // 5)  # 0.2 s of silence: what a call leaves around a turn

@@ -122,7 +122,7 @@ def perform(pool: Pool, specs: Mapping[str, ModelSpec], names: Sequence[str], pa
         try:
             _turn(pool, specs[name], turn, run)
         except ParlorError as error:
-            run.failures.append(f"turn {turn}, {name}: {error.en}")
+            run.failures.append(f"turn {turn}, {name}: {error}")
         run.turns += 1
         run.memory = max(run.memory, sum(child.memory_info().rss for child in me.children()))
         paced[0] += PACE
@@ -142,7 +142,7 @@ def _turn(pool: Pool, spec: ModelSpec, turn: int, run: BenchRun) -> None:
             break
         if isinstance(step, Progress):
             loaded = True
-            run.evictions += step.note.startswith("Unloaded")
+            run.evictions += str(step.note).startswith("Unloaded")
     if loaded:
         run.loads.setdefault(spec.id, []).append(time.monotonic() - began)
     began = time.monotonic()

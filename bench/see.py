@@ -40,8 +40,8 @@ def transformers_engine() -> Chat:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     threads = settings.load().threads or psutil.cpu_count(logical=False) or 1
     torch.set_num_threads(threads)
-    means = LlavaPlan("cuda", "float16", 16) if device == "cuda" else LlavaPlan("cpu", "float32", 32)
-    return random_llava(small_text(), means, threads)
+    plan = LlavaPlan("cuda", "float16", 16) if device == "cuda" else LlavaPlan("cpu", "float32", 32)
+    return random_llava(small_text(), plan, threads)
 
 
 def llama_engine() -> Chat:

@@ -28,6 +28,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from core import settings
 from core.errors import NotInstalled
+from core.l10n.text import l10n
 from core.server.launch import choose_port, find_chromium, wait_until_answering
 from core.settings import Settings
 from core.store.store import Store
@@ -85,7 +86,7 @@ def main(argv: list[str]) -> int:
         return 0
     models = settings.load().models
     if not (models / MODEL).is_dir():
-        raise NotInstalled(f"Get it first: models get {MODEL}", f"请先下载：models get {MODEL}")
+        raise NotInstalled(l10n("Get it first: models get {model}", model=MODEL))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playing:
         browser = playing.chromium.launch(executable_path=chromium, args=FLAGS)
         figures = measured(browser, Path(folder), models)

@@ -11,6 +11,8 @@ Only ratios are claims of any machine; seconds are of this one.
 - ``barge``: speech into an answer: until it is quiet, until it ends, and from that decision to its last sample; and how
   often an echo at -6 dB, coughs, typing or music ended it.
 - ``nobody``: turns and words where nobody speaks: 30 s of each sound, 10 minutes with ``--long``.
+- ``--first-number`` measures nothing of that, but the first sound of a fresh voice process
+  (``bench/support/first_number.py``).
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.support import first_number
 from bench.support.voice_calls import Answered, Barged, barge, converse, disturb, nobody
 from bench.support.voice_policies import WAYS, Costs, rivals
 from bench.support.voice_turns import (
@@ -262,6 +265,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--language", action="append", dest="languages", choices=["en", "zh"], help="one only")
     parser.add_argument("--long", action="store_true", help="10 minutes of each sound that is no speech")
     parser.add_argument("--no-nobody", action="store_true", help="leave the sounds without speech out")
+    parser.add_argument("--first-number", action="store_true", help="only the first sound of a fresh voice process")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     options = parser.parse_args(argv)
     options.languages = options.languages or ["en", "zh"]
@@ -272,8 +276,13 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     options = arguments(argv)
-    report: Figures = {chat: measure(chat, options) for chat in options.chat}
     kept: dict[str, bool] = {}
+    if options.first_number:
+        report: Figures = {"first sound": first_number.ratios(options.tries, options.languages)}
+        for language, found in report["first sound"].items():
+            kept[f"{language}: a number at most {first_number.MOST} times words"] = found["ratio"] <= first_number.MOST
+        return printed(report, kept, options.json)
+    report = {chat: measure(chat, options) for chat in options.chat}
     for chat, languages in report.items():
         for language, found in languages.items():
             kept |= claims(chat, language, found)
@@ -281,7 +290,11 @@ def main(argv: list[str] | None = None) -> int:
         with opened(options.chat[0]) as app:
             report["nobody"] = unspoken(app, reciter(app), 600.0 if options.long else 30.0)
         kept["no turn where nobody speaks"] = not any(one["turns"] for one in report["nobody"].values())
-    if options.json:
+    return printed(report, kept, options.json)
+
+
+def printed(report: Figures, kept: dict[str, bool], as_json: bool) -> int:
+    if as_json:
         print(json.dumps({"claims": kept, "figures": report}, ensure_ascii=False, indent=1))
         return 0
     print("\n".join(shown(report)))

@@ -10,11 +10,13 @@ ParlorError               1
 ├── EngineFailed          1   an engine refused or broke, its process lives
 └── WorkerDied            1   an engine's process is gone
 
-The number is the exit status of the command line. Every error says what failed, why, and what to do next, in both
-languages; ``str(error)`` is the English text.
+The number is the exit status of the command line. Every error says what failed, why, and what to do next, as a text
+that can be put into any of Parlor's languages; ``str(error)`` is the English.
 """
 
 from __future__ import annotations
+
+from core.l10n.text import L10n
 
 
 class ParlorError(Exception):
@@ -22,17 +24,16 @@ class ParlorError(Exception):
 
     exit_code = 1
 
-    def __init__(self, en: str, zh: str) -> None:
-        super().__init__(en, zh)
-        self.en = en
-        self.zh = zh
+    def __init__(self, text: L10n) -> None:
+        super().__init__(text)
+        self.text = text
 
     def __str__(self) -> str:
-        return self.en
+        return str(self.text)
 
     def said(self, language: str) -> str:
-        """The text in ``language`` (``zh``, else English)."""
-        return self.zh if language == "zh" else self.en
+        """The text in ``language``, or in English where it has no translation."""
+        return self.text.into(language)
 
 
 class BadInput(ParlorError):

@@ -21,6 +21,7 @@ from filelock import FileLock
 
 from core.errors import BadInput
 from core.host.disk import absolute
+from core.l10n.text import l10n
 from core.types.image_request import OWN_GUIDANCE
 
 
@@ -182,8 +183,11 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         stored = tomllib.loads(settings.file.read_text("utf-8")) if settings.file.exists() else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(
-            f"The settings file {settings.file} cannot be read: {error}. Mend it, or delete it to use the defaults.",
-            f"无法读取设置文件 {settings.file}：{error}。请修改它，或删除它以恢复默认设置。",
+            l10n(
+                "The settings file {file} cannot be read: {error}. Mend it, or delete it to use the defaults.",
+                file=settings.file,
+                error=error,
+            )
         ) from error
     given = {key: (value, name) for key, value, name in _given(stored, environment)}
     found = _with(settings, {key: _typed(key, *written) for key, written in given.items()})
@@ -217,10 +221,7 @@ def image_size(text: str) -> tuple[int, int] | None:
         return None
     found = re.fullmatch(r"\s*(\d{1,5})\s*[x×X*]\s*(\d{1,5})\s*", text)
     if not found:
-        raise BadInput(
-            f"{text!r} is no picture size: write width and height in pixels, like 768x512.",
-            f"{text!r} 不是有效的图片尺寸：请写成“宽x高”（像素），例如 768x512。",
-        )
+        raise BadInput(l10n("{text!r} is no picture size: write width and height in pixels, like 768x512.", text=text))
     return int(found[1]), int(found[2])
 
 
@@ -288,6 +289,10 @@ def _ids(value: object) -> tuple[str, ...]:
 
 def _wrong(name: str, value: object, like: object) -> BadInput:
     return BadInput(
-        f"The setting {name} cannot be {value!r}: it needs a value like {like!r}.",
-        f"设置 {name} 不能是 {value!r}：需要类似 {like!r} 的值。",
+        l10n(
+            "The setting {name} cannot be {value}: it needs a value like {like}.",
+            name=name,
+            value=repr(value),
+            like=repr(like),
+        )
     )

@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.app.app import parlor
 from core.catalogue.spec import ModelSpec, Task, installed
+from core.l10n.tables import languages, table
 from core.settings import forced
 from core.text.sizes import size_text
 from ui.common.controls import choose, number, slide, switch, write
@@ -18,8 +19,8 @@ TASKS: tuple[Task, ...] = ("chat", "see", "hear", "read", "speak", "paint")
 
 def general() -> None:
     st.header(say("s_general"), anchor=False)
-    languages = {"": say("s_language_auto"), "en": "English", "zh": "中文"}
-    choose("language", say("s_language"), languages)
+    names = {code: table(code).name for code in languages()}
+    choose("language", say("s_language"), {"": say("s_language_auto")} | names)
     switch("offline", say("s_offline"), say("s_offline_help"))
 
 

@@ -23,8 +23,8 @@ from tests.support.served import QUICK, Served, Serving, link_models, serving_fr
 if TYPE_CHECKING:  # a lane without a browser does not load one
     from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
+    from tests.sound.microphone import Microphone
     from tests.support.browser import Watch
-    from tests.support.microphone import Microphone
 
 TESTS = Path(__file__).parent
 LANES = ("values", "engines", "browser")
@@ -138,7 +138,7 @@ def playing() -> Iterator[Playwright]:
 @pytest.fixture(scope="module")
 def microphone(tmp_path_factory: pytest.TempPathFactory) -> Microphone:
     """What the browser's microphones hear: a quiet room, until a test says something."""
-    from tests.support.microphone import Microphone
+    from tests.sound.microphone import Microphone
 
     return Microphone(tmp_path_factory.mktemp("microphone") / "heard.wav")
 

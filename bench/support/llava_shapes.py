@@ -32,8 +32,8 @@ def vicuna_7b() -> transformers.LlamaConfig:
     return _text(4096, 11008, 32, 32, 32, 32064)
 
 
-def random_llava(text: transformers.LlamaConfig, means: LlavaPlan, threads: int, context: int = 4096) -> Llava:
-    """LLaVA 1.5 with its real vision tower (304 million weights) and ``text``, unquantised, by ``means``."""
+def random_llava(text: transformers.LlamaConfig, plan: LlavaPlan, threads: int, context: int = 4096) -> Llava:
+    """LLaVA 1.5 with its real vision tower (304 million weights) and ``text``, unquantised, by ``plan``."""
     vision = transformers.CLIPVisionConfig(
         hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16, image_size=SIDE,
         patch_size=PATCH,
@@ -43,16 +43,16 @@ def random_llava(text: transformers.LlamaConfig, means: LlavaPlan, threads: int,
     )
     torch.manual_seed(0)
     standard = torch.get_default_dtype()
-    torch.set_default_dtype(getattr(torch, means.dtype))
+    torch.set_default_dtype(getattr(torch, plan.dtype))
     try:
-        with torch.device(means.device):
+        with torch.device(plan.device):
             model: Any = transformers.LlavaForConditionalGeneration(config)
     finally:
         torch.set_default_dtype(standard)
     processor = _processor()
-    sight = ImageEncoder(model.eval(), processor)
+    encoder = ImageEncoder(model.eval(), processor)
     adapters = Adapters(model, Path("adapters"))
-    return Llava("random LLaVA", model, processor, means, sight, adapters, context, threads)
+    return Llava("random LLaVA", model, processor, plan, encoder, adapters, context, threads)
 
 
 def _text(width: int, inner: int, layers: int, heads: int, pairs: int, words: int) -> transformers.LlamaConfig:

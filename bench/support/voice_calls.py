@@ -161,7 +161,7 @@ class HeldCall:
 
     @property
     def troubles(self) -> list[str]:
-        return [event.en for _, event in self.events if isinstance(event, CallNotice) and event.trouble]
+        return [str(event.text) for _, event in self.events if isinstance(event, CallNotice) and event.trouble]
 
     def idle(self) -> bool:
         return self.call.phase == "listening" and not self.call.busy

@@ -29,6 +29,7 @@ from core.app.app import App
 from core.call.host import turn_context
 from core.call.transport import CallOptions
 from core.catalogue.spec import ModelSpec
+from core.l10n.text import l10n
 from core.pipeline.instructions import instructions
 from core.runtime.lease import acquire, needed
 from core.types.events import Progress, Tick
@@ -79,8 +80,8 @@ class Rivals:
     def __init__(self, app: App, padder: ProcessPoolExecutor) -> None:
         choice = app.services.choice()
         self._app, self._padder = app, padder
-        self._hear = needed(choice.listen, "hear speech", "听写语音")
-        self._chat, self._speak = needed(choice.chat, "answer", "回答"), needed(choice.speak, "speak", "朗读")
+        self._hear = needed(choice.listen, l10n("hear speech"))
+        self._chat, self._speak = needed(choice.chat, l10n("answer")), needed(choice.speak, l10n("speak"))
         self._judge = app.catalogue.by_task("turn")[0]
         self._folder = str(app.settings.models / self._hear.id)
 

@@ -17,6 +17,7 @@ from core.catalogue.load import load as load_catalogue
 from core.catalogue.spec import Catalogue, ModelSpec
 from core.errors import BadInput, EngineFailed
 from core.host.background import Background
+from core.l10n.text import l10n
 from core.manage.jobs import Jobs
 from core.manage.remove import remove
 from core.runtime.lease import acquire
@@ -108,6 +109,7 @@ class App:
         self.runs.close()
         self.pool.close()
         self.store.close()
+        _close_log()
 
     def _preload(self) -> None:
         self.store.purge()
@@ -118,21 +120,25 @@ class App:
 
 
 def _in_use(spec: ModelSpec) -> BadInput:
-    return BadInput(f"{spec.name} is in use. Try again when it is idle.", f"{spec.name} 正在使用中，请稍后再试。")
+    return BadInput(l10n("{name} is in use. Try again when it is idle.", name=spec.name))
 
 
 def _not_loaded() -> EngineFailed:
-    return EngineFailed(
-        "The models could not be loaded ahead; parlor.log in the data folder says why.",
-        "无法预先加载模型，原因见数据文件夹中的 parlor.log。",
-    )
+    return EngineFailed(l10n("The models could not be loaded ahead; parlor.log in the data folder says why."))
 
 
 def _log_to(file: Path) -> None:
     """What went wrong inside, with its traceback, goes to a file: the person gets a sentence."""
+    _close_log()
     log = logging.getLogger("core")
     log.propagate = False
     log.handlers = [logging.handlers.RotatingFileHandler(file, maxBytes=1_000_000, backupCount=1, delay=True)]
+
+
+def _close_log() -> None:
+    """Close the file; whatever is logged later opens it again."""
+    for handler in logging.getLogger("core").handlers:
+        handler.close()
 
 
 _ONE = threading.Lock()

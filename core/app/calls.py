@@ -11,6 +11,7 @@ from core.app.services import Services
 from core.call.recorder import recover
 from core.call.transport import CallOptions
 from core.errors import BadInput
+from core.l10n.text import l10n
 
 if TYPE_CHECKING:
     from core.call.session import Call
@@ -34,10 +35,7 @@ class Calls:
 
         with self._lock:
             if self.current():
-                raise BadInput(
-                    "A call is already going on here. Hang it up, or take it over.",
-                    "这里已有一个通话正在进行。请先挂断，或接管它。",
-                )
+                raise BadInput(l10n("A call is already going on here. Hang it up, or take it over."))
             if self._call:
                 self._call.wait(CLOSING)
             if not conversation or not self._services.store.conversation(conversation):
@@ -56,5 +54,5 @@ class Calls:
     def close(self) -> None:
         """Hang up and wait until what was said is kept."""
         if self._call:
-            self._call.hang_up("Parlor was closed.", "Parlor 已关闭。")
+            self._call.hang_up(l10n("Parlor was closed."))
             self._call.wait(8.0)

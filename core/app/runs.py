@@ -15,6 +15,7 @@ from core.app.answer_writer import AnswerWriter
 from core.app.services import Services
 from core.errors import BadInput, EngineFailed, ParlorError
 from core.host.background import Background
+from core.l10n.text import l10n
 from core.pipeline.draw import repaint_request
 from core.pipeline.respond import read_aloud, respond
 from core.pipeline.turn_context import TurnContext
@@ -126,7 +127,7 @@ class Runs:
         with self._starting:
             node = self._known(answer)
             self._must_be_free(node.conversation)
-            spec = needed(self._services.choice().speak, "speak", "朗读")
+            spec = needed(self._services.choice().speak, l10n("speak"))
             run = self._begin(Run(node.conversation, node.parent or answer, answer))
 
         def keep(event: Event) -> None:
@@ -171,9 +172,7 @@ class Runs:
 
     def _must_be_free(self, conversation: str) -> None:
         if self.of(conversation):
-            raise BadInput(
-                "This conversation is still being answered. Stop the answer first.", "此对话正在回答中，请先停止。"
-            )
+            raise BadInput(l10n("This conversation is still being answered. Stop the answer first."))
 
     def _answer(self, question: int, context: TurnContext) -> Run:
         answer = self._store.add(context.conversation, Message("assistant", ()), question, state="running")
@@ -217,12 +216,9 @@ class Runs:
     def _known(self, node: int) -> Node:
         found = self._store.node(node)
         if found is None:
-            raise BadInput("That message is no longer there. Reload the page.", "该消息已不存在，请刷新页面。")
+            raise BadInput(l10n("That message is no longer there. Reload the page."))
         return found
 
 
 def _broke() -> EngineFailed:
-    return EngineFailed(
-        "This turn failed unexpectedly; parlor.log in the data folder says why. Try again.",
-        "本轮意外失败，原因见数据文件夹中的 parlor.log。请重试。",
-    )
+    return EngineFailed(l10n("This turn failed unexpectedly; parlor.log in the data folder says why. Try again."))

@@ -15,6 +15,7 @@ from core.call.engine_queue import Post
 from core.call.events import Clause, Timed, TimedStage
 from core.errors import EngineFailed, ParlorError
 from core.host.background import Background
+from core.l10n.text import l10n
 from core.pipeline.turn_record import TurnRecord
 from core.turn_taking.playback import PlayedAnswer
 from core.turn_taking.user_turn import UserTurn
@@ -210,7 +211,4 @@ def _closed(record: TurnRecord) -> TurnRecord:
 
 
 def _broke() -> EngineFailed:
-    return EngineFailed(
-        "This answer failed unexpectedly; parlor.log in the data folder says why. Ask again.",
-        "回答意外失败，原因见数据文件夹中的 parlor.log。请再问一次。",
-    )
+    return EngineFailed(l10n("This answer failed unexpectedly; parlor.log in the data folder says why. Ask again."))

@@ -187,8 +187,8 @@ class Answers:
                     self._play(answer)
             case Understood(message):
                 self._understood(turn, message)
-            case Notice(en, zh):
-                self._tell(CallNotice(en, zh))
+            case Notice(text):
+                self._tell(CallNotice(text))
 
     def _ended(self, answer: Answer) -> None:
         if answer is self.current:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed, ParlorError, WorkerDied
 from core.host.background import Background
+from core.l10n.text import l10n
 from core.runtime.engines import RemoteVAD
 from core.runtime.lease import acquire
 from core.runtime.pool import Lease, Pool
@@ -141,6 +142,7 @@ def level(pcm: bytes) -> float:
 
 def _broke() -> EngineFailed:
     return EngineFailed(
-        "This call cannot hear the microphone any more; parlor.log in the data folder says why. Begin another one.",
-        "本次通话无法再听到麦克风，原因见数据文件夹中的 parlor.log。请重新开始通话。",
+        l10n(
+            "This call cannot hear the microphone any more; parlor.log in the data folder says why. Begin another one."
+        )
     )

@@ -18,6 +18,7 @@ from core.call.host import CallHost
 from core.call.input import UserInput
 from core.call.recorder import CallRecorder
 from core.call.transport import CallOptions, Transport
+from core.l10n.text import NOTHING, L10n
 from core.turn_taking.actions import (
     Action,
     Asked,
@@ -149,10 +150,10 @@ class CallController:
         self.answers.break_off()
         self.answers.close()
 
-    def enter(self, phase: Phase, en: str = "", zh: str = "") -> None:
+    def enter(self, phase: Phase, why: L10n = NOTHING) -> None:
         if phase != self.phase and self.phase != "ended":
             self.phase = phase
-            self._tell(PhaseChanged(phase, en, zh))
+            self._tell(PhaseChanged(phase, why))
 
     # what turn taking decides
 

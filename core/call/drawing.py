@@ -14,6 +14,7 @@ from core.call.recorder import CallRecorder
 from core.catalogue.spec import not_installed
 from core.errors import EngineFailed, NotInstalled, ParlorError
 from core.host.background import Background
+from core.l10n.text import l10n
 from core.pipeline.respond import respond
 from core.pipeline.route import Plan
 from core.pipeline.speech import SpeechStream
@@ -21,20 +22,16 @@ from core.pipeline.turn_context import TurnContext
 from core.pipeline.turn_record import TurnRecord
 from core.types.events import Complete, Delta, Done, Event, Notice, Picture, Progress, Prompt, Tick
 
-ANNOUNCED = {"en": "All right, I am drawing it now.", "zh": "好的，我现在就画。"}
-NO_PAINTER = {
-    "en": "I cannot draw yet, because no model for drawing is installed.",
-    "zh": "我还不能画画，因为还没有安装画图模型。",
-}
+ANNOUNCED = l10n("All right, I am drawing it now.")
+NO_PAINTER = l10n("I cannot draw yet, because no model for drawing is installed.")
 
 
 def before_drawing(context: TurnContext, plan: Plan, language: str) -> tuple[str, NotInstalled | None]:
     """What is said at once to a wish for a picture; and why there will be none, when there is no painter."""
-    spoken = "zh" if language == "zh" else "en"
     if plan.paint and context.choice.has(plan.paint):
-        return ANNOUNCED[spoken], None
-    missing = not_installed(plan.paint) if plan.paint else NotInstalled(NO_PAINTER["en"], NO_PAINTER["zh"])
-    return NO_PAINTER[spoken], missing
+        return ANNOUNCED.into(language), None
+    missing = not_installed(plan.paint) if plan.paint else NotInstalled(NO_PAINTER)
+    return NO_PAINTER.into(language), missing
 
 
 def saying(text: str, context: TurnContext) -> Generator[Event, None, None]:
@@ -94,8 +91,8 @@ class BackgroundDrawing:
             case Prompt(painting):
                 self._prompt = painting.prompt
                 self._tell(Drawing(self._turn, 0.0, prompt=self._prompt))
-            case Notice(en, zh):
-                self._tell(CallNotice(en, zh))
+            case Notice(text):
+                self._tell(CallNotice(text))
             case Progress(stage="paint", fraction=fraction, preview=preview):
                 self._tell(Drawing(self._turn, fraction, preview, prompt=self._prompt))
             case Picture(image):
@@ -118,6 +115,5 @@ class BackgroundDrawing:
 
 def _broke() -> EngineFailed:
     return EngineFailed(
-        "This picture failed unexpectedly; parlor.log in the data folder says why. Ask for it again.",
-        "画图意外失败，原因见数据文件夹中的 parlor.log。请再要求一次。",
+        l10n("This picture failed unexpectedly; parlor.log in the data folder says why. Ask for it again.")
     )

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed, ParlorError, WorkerDied
 from core.host.background import Background
+from core.l10n.text import l10n
 from core.runtime.engines import RemoteOCR, RemoteTranscriber, RemoteTurnDetector
 from core.runtime.lease import acquire
 from core.runtime.pool import Pool
@@ -144,6 +145,7 @@ class EngineQueues:
 
 def _broke(spec: ModelSpec) -> EngineFailed:
     return EngineFailed(
-        f"{spec.name} failed unexpectedly; parlor.log in the data folder says why. You can go on talking.",
-        f"{spec.name} 意外失败，原因见数据文件夹中的 parlor.log。可以继续说话。",
+        l10n(
+            "{name} failed unexpectedly; parlor.log in the data folder says why. You can go on talking.", name=spec.name
+        )
     )

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from core.errors import ParlorError
+from core.l10n.text import NOTHING, L10n
 from core.types.messages import Audio, Image
 
 Phase = Literal["opening", "listening", "hearing", "thinking", "speaking", "held", "ended"]
@@ -15,12 +16,11 @@ Phase = Literal["opening", "listening", "hearing", "thinking", "speaking", "held
 class PhaseChanged:
     """What the call is doing: ``hearing`` while the person speaks, ``thinking`` until the answer is heard.
 
-    ``held`` means that no transport is connected; ``en`` and ``zh`` say why a call is held or has ended.
+    ``held`` means that no transport is connected; ``why`` says why a call is held or has ended.
     """
 
     phase: Phase
-    en: str = ""
-    zh: str = ""
+    why: L10n = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +112,12 @@ class Drawing:
 class CallNotice:
     """Something to know, or (``trouble``) something that went wrong and what to do about it; the call goes on."""
 
-    en: str
-    zh: str
+    text: L10n
     trouble: bool = False
 
     @classmethod
     def of(cls, error: ParlorError) -> CallNotice:
-        return cls(error.en, error.zh, trouble=True)
+        return cls(error.text, trouble=True)
 
 
 CallEvent = PhaseChanged | Caption | Clause | Timed | Interrupted | PicturesWaiting | Drawing | CallNotice
@@ -135,6 +134,10 @@ def as_json(event: CallEvent) -> dict[str, Any]:
     """An event as the page and ``--json`` get it; pictures and sound are told by their size, not sent."""
     told: dict[str, Any] = {"event": _WIRE_NAMES.get(type(event)) or type(event).__name__.lower()}
     match event:
+        case PhaseChanged(phase, why):
+            return told | {"phase": phase} | why.by_language()
+        case CallNotice(text, trouble):
+            return told | text.by_language() | {"trouble": trouble}
         case Clause(turn, index, text, seconds):
             return told | {"turn": turn, "index": index, "text": text, "audio_seconds": round(seconds, 3)}
         case Drawing(turn, fraction, preview, image, prompt, dropped):

@@ -14,6 +14,7 @@ from itertools import count
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed, ParlorError
 from core.host.background import Background
+from core.l10n.text import l10n
 from core.pipeline.speech import SpeakingVoice, speaking_voice
 from core.pipeline.turn_context import TurnContext
 from core.runtime.lease import acquire
@@ -107,6 +108,5 @@ def _without(part: Transcript) -> Transcript:
 
 def _broke() -> EngineFailed:
     return EngineFailed(
-        "The words that answers begin with failed; parlor.log in the data folder says why. The call goes on.",
-        "回答的起始语音失败，原因见数据文件夹中的 parlor.log。通话会继续。",
+        l10n("The words that answers begin with failed; parlor.log in the data folder says why. The call goes on.")
     )

@@ -11,6 +11,7 @@ from typing import Protocol
 from core.call.transport import CallOptions
 from core.catalogue.spec import Catalogue, ModelSpec, Task, installed, not_installed
 from core.errors import NotInstalled
+from core.l10n.text import l10n
 from core.pipeline.route import Choice
 from core.pipeline.turn_context import TurnContext
 from core.runtime.lease import needed
@@ -65,8 +66,8 @@ def call_models(host: CallHost) -> CallModels:
     choice = host.choice()
     detect = _first(host, "detect")
     if detect is None:
-        raise NotInstalled("No model in the catalogue can detect speech.", "目录中没有可以检测语音的模型。")
-    hear, turn = needed(choice.listen, "hear speech", "听写语音"), _first(host, "turn")
+        raise NotInstalled(l10n("No model in the catalogue can detect speech."))
+    hear, turn = needed(choice.listen, l10n("hear speech")), _first(host, "turn")
     for spec in (detect, hear):
         if not installed(spec, host.settings.models):
             raise not_installed(spec)

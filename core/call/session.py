@@ -26,6 +26,7 @@ from core.call.warm_up import warm_up
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed, ParlorError
 from core.host.background import Background
+from core.l10n.text import NOTHING, L10n, l10n
 from core.media import images as media
 from core.turn_taking.echo import Echo
 from core.types.messages import Text
@@ -135,10 +136,10 @@ class Call:
         if text.strip():
             self._do(lambda: self._controller.typed(text.strip()))
 
-    def hang_up(self, en: str = "", zh: str = "") -> None:
+    def hang_up(self, why: L10n = NOTHING) -> None:
         """End the call; ``wait`` waits until it is kept."""
         self.closing = True
-        self._do(lambda: self._finish(en, zh))
+        self._do(lambda: self._finish(why))
 
     def wait(self, seconds: float) -> bool:
         """Wait until the call has ended and let go of its engines."""
@@ -187,7 +188,7 @@ class Call:
             now = time.monotonic()
             held = (held or now) if self._controller.phase == "held" else 0.0
             if held and now - held > HELD:
-                self._finish("Nobody came back to this call, so it has ended.", "长时间无人接回，通话已结束。")
+                self._finish(l10n("Nobody came back to this call, so it has ended."))
         self._controller.close()
         self._audio_input.close()
         self._queues.close()
@@ -216,16 +217,16 @@ class Call:
     def _give_up(self, error: ParlorError) -> None:
         """Without this there is no call: it ends with the reason."""
         self._tell(CallNotice.of(error))
-        self._finish(error.en, error.zh)
+        self._finish(error.text)
 
     def _died(self, error: ParlorError | None) -> None:
         """The call's own thread is over."""
         if error:
             self.closing = True
-            self._tell(CallNotice(*_OVER, trouble=True))
-            self._controller.enter("ended", *_OVER)
+            self._tell(CallNotice(_OVER, trouble=True))
+            self._controller.enter("ended", _OVER)
 
-    def _finish(self, en: str = "", zh: str = "") -> None:
+    def _finish(self, why: L10n = NOTHING) -> None:
         """Keep what was said last, with its words if they come soon, and end."""
         if self._controller.phase == "ended":
             return
@@ -235,24 +236,21 @@ class Call:
         while self._controller.unkept and time.monotonic() < until:
             with contextlib.suppress(queue.Empty):
                 self._safely(self._inbox.get(timeout=0.1))
-        self._controller.enter("ended", en, zh)
+        self._controller.enter("ended", why)
 
 
-_OVER = (
-    "Something went wrong in this call, and it has ended; parlor.log in the data folder says what. Begin another one.",
-    "通话中出现意外错误并已结束，原因见数据文件夹中的 parlor.log。请重新开始通话。",
+_OVER = l10n(
+    "Something went wrong in this call, and it has ended; parlor.log in the data folder says what. Begin another one."
 )
 
 
 def _stumbled() -> EngineFailed:
     return EngineFailed(
-        "Something went wrong in this call; parlor.log in the data folder says what. You can go on talking.",
-        "通话中出现意外错误，原因见数据文件夹中的 parlor.log。可以继续说话。",
+        l10n("Something went wrong in this call; parlor.log in the data folder says what. You can go on talking.")
     )
 
 
 def _not_opened() -> EngineFailed:
     return EngineFailed(
-        "This call could not be opened; parlor.log in the data folder says why. Begin another one.",
-        "无法接通通话，原因见数据文件夹中的 parlor.log。请重新开始通话。",
+        l10n("This call could not be opened; parlor.log in the data folder says why. Begin another one.")
     )

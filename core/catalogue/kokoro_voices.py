@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.errors import BadInput
+from core.l10n.text import l10n, listed
 
 Gender = Literal["female", "male"]
 
@@ -85,8 +86,11 @@ def find(name: str) -> KokoroVoice:
         return _BY_ID[name]
     near = difflib.get_close_matches(name, _BY_ID, n=3, cutoff=0.5) or [default_voice("en").id, default_voice("zh").id]
     raise BadInput(
-        f"There is no voice {name!r}. Did you mean {' or '.join(near)}? Choose one in Settings.",
-        f"没有名为 {name!r} 的声音。您是否想用 {' 或 '.join(near)}？请在设置中选择。",
+        l10n(
+            "There is no voice {name!r}. Did you mean {near}? Choose one in Settings.",
+            name=name,
+            near=listed(near, l10n(" or ")),
+        )
     )
 
 

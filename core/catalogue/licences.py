@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
+from core.l10n.text import NOTHING, L10n, l10n
 from core.settings import Settings
 
 
@@ -39,19 +40,24 @@ def must_accept(spec: ModelSpec, settings: Settings) -> None:
     if accepted(spec, settings):
         return
     get = f"python start.py models get {spec.id} --accept"
-    sense, sense_zh = meaning(spec.licence)
     raise BadInput(
-        f"{spec.name} is under the licence {spec.licence}: {spec.terms}{sense}. Read it, and if you agree run: {get}",
-        f"{spec.name} 的许可证为 {spec.licence}：{spec.terms}{sense_zh}。请阅读；若同意，请运行：{get}",
+        l10n(
+            "{name} is under the licence {licence}: {terms}{sense}. Read it, and if you agree run: {get}",
+            name=spec.name,
+            licence=spec.licence,
+            terms=spec.terms,
+            sense=meaning(spec.licence),
+            get=get,
+        )
     )
 
 
-def meaning(licence: str) -> tuple[str, str]:
+def meaning(licence: str) -> L10n:
     """What the licence's name says about its use, as the rest of a sentence."""
     name = licence.lower()
     if any(word in name for word in ("cpml", "coqui-public", "-nc", "non-commercial", "noncommercial")):
-        return " (for non-commercial use only, and so is what the model makes)", "（仅限非商业用途，其生成内容亦然）"
-    return "", ""
+        return l10n(" (for non-commercial use only, and so is what the model makes)")
+    return NOTHING
 
 
 def _file(settings: Settings) -> Path:

@@ -24,6 +24,8 @@ from core.catalogue.spec import (
     valid_id,
 )
 from core.errors import BadInput
+from core.l10n.tables import languages
+from core.l10n.text import L10n, l10n
 
 SHIPPED = Path(__file__).parents[2] / "models" / "catalogue.toml"
 
@@ -62,8 +64,12 @@ def _read(path: Path) -> tuple[ModelSpec, ...]:
     except (tomllib.TOMLDecodeError, OSError, ValueError, TypeError, AttributeError, LookupError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise BadInput(
-            f"The catalogue {path} cannot be used ({where}): {reason}. Mend that entry or take it out.",
-            f"模型目录 {path} 无法使用（{where}）：{reason}。请修改或删除该条目。",
+            l10n(
+                "The catalogue {path} cannot be used ({where}): {reason}. Mend that entry or take it out.",
+                path=path,
+                where=where,
+                reason=reason,
+            )
         ) from error
     return tuple(models)
 
@@ -76,6 +82,7 @@ def _model(entry: dict[str, Any], base: Path) -> ModelSpec:
     given["gpu_memory"] = round(given.pop("gpu_memory_mb", 0) * 1e6)
     given["download"] = round(given.pop("download_mb", 0) * 1e6)
     given["repository"] = _repository(given.pop("repository")) if "repository" in given else None
+    given["about"] = _about(given)
     given["voices"] = tuple(given.get("voices", ()))
     if unknown := given.keys() - names.keys():
         raise ValueError(f"unknown entries: {', '.join(sorted(unknown))}")
@@ -96,6 +103,12 @@ def _model(entry: dict[str, Any], base: Path) -> ModelSpec:
     given["defaults"] = tuple(sorted(given.get("defaults", {}).items()))
     given["engine"] = _RENAMED.get(given["engine"], given["engine"])
     return ModelSpec(files=files, **given)
+
+
+def _about(given: dict[str, Any]) -> L10n:
+    """``about`` and its translations, ``about_<language>``, taken out of an entry."""
+    told = ((language, given.pop(f"about_{language}", "")) for language in languages())
+    return L10n(given.pop("about", ""), given=tuple((language, text) for language, text in told if text))
 
 
 def _repository(table: dict[str, Any]) -> Repository:

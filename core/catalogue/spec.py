@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.errors import BadInput, NotInstalled
+from core.l10n.text import NOTHING, L10n, l10n, listed
 from core.text.sizes import size_text
 from core.types.provenance import Scalar
 
@@ -100,8 +101,7 @@ class ModelSpec:
     files: tuple[File, ...]
     starter: bool = False
     miniature: bool = False
-    about: str = ""
-    about_zh: str = ""
+    about: L10n = NOTHING
     defaults: tuple[tuple[str, Scalar], ...] = field(default=())
     gpu_memory: int = 0
     terms: str = ""
@@ -133,8 +133,11 @@ class Catalogue:
             return known[id]
         near = difflib.get_close_matches(id, known, n=3, cutoff=0.5) or list(known)[:3]
         raise BadInput(
-            f"There is no model called {id!r}. Did you mean {' or '.join(near)}? All are in `python start.py models`.",
-            f"没有名为 {id!r} 的模型。您是不是想找 {'、'.join(near)}？`python start.py models` 会列出全部模型。",
+            l10n(
+                "There is no model called {id!r}. Did you mean {near}? All are in `python start.py models`.",
+                id=id,
+                near=listed(near, l10n(" or ")),
+            )
         )
 
     def by_task(self, task: Task) -> tuple[ModelSpec, ...]:
@@ -161,8 +164,12 @@ def not_installed(spec: ModelSpec) -> NotInstalled:
     """The error that says which model is missing, how big it is and how to get it."""
     get = f"python start.py models get {spec.id}"
     return NotInstalled(
-        f"The model {spec.name} is not installed ({size_text(spec.bytes)} to download). Get it with: {get}",
-        f"模型 {spec.name} 尚未安装（需下载 {size_text(spec.bytes)}）。安装命令：{get}",
+        l10n(
+            "The model {name} is not installed ({size} to download). Get it with: {get}",
+            name=spec.name,
+            size=size_text(spec.bytes),
+            get=get,
+        )
     )
 
 

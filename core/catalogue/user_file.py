@@ -14,6 +14,7 @@ from filelock import FileLock
 from core.catalogue.load import load
 from core.catalogue.spec import File, Folder, Hub, ModelSpec, Package, Source
 from core.errors import BadInput
+from core.l10n.text import l10n
 from core.settings import Settings
 
 _HEADER = re.compile(r"^(?=[ \t]*\[\[[ \t]*model[ \t]*\]\])", re.MULTILINE)
@@ -60,8 +61,8 @@ def entry(spec: ModelSpec) -> dict[str, Any]:
     optional = {
         "gpu_memory_mb": _megabytes(spec.gpu_memory),
         "terms": spec.terms,
-        "about": spec.about,
-        "about_zh": spec.about_zh,
+        "about": str(spec.about),
+        **{f"about_{language}": text for language, text in spec.about.given},
         "voices": list(spec.voices),
         "clones": spec.clones,
         "defaults": dict(spec.defaults),
@@ -111,8 +112,11 @@ def _rewrite(settings: Settings, change: Callable[[list[str]], list[str]]) -> No
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BadInput(
-            f"Your catalogue {path} cannot be written: {reason}. Check the folder and the disk.",
-            f"无法写入您的模型目录 {path}：{reason}。请检查文件夹和磁盘。",
+            l10n(
+                "Your catalogue {path} cannot be written: {reason}. Check the folder and the disk.",
+                path=path,
+                reason=reason,
+            )
         ) from error
 
 

@@ -16,6 +16,7 @@ from core.cli.ask_arguments import add_arguments as add_arguments
 from core.cli.ask_arguments import settings_of, turn_of
 from core.errors import BadInput
 from core.host.terminal import StatusLine, language
+from core.l10n.text import L10n, l10n
 from core.media.audio import wav
 from core.runtime.lease import needed
 from core.settings import load
@@ -36,7 +37,7 @@ def ask(options: argparse.Namespace) -> int:
         app.pool.change(app.settings)
         if options.speak:
             choice = app.services.choice()
-            voice = needed(choice.speak, "speak", "朗读")
+            voice = needed(choice.speak, l10n("speak"))
             if not choice.has(voice):
                 raise not_installed(voice)
         sampling = app.services.sampling()
@@ -68,9 +69,9 @@ def as_json(event: Event) -> dict[str, Any]:
         case Prompt(request):
             made |= asdict(request)
         case Progress():
-            made |= {"stage": event.stage, "fraction": event.fraction, "text": event.note}
-        case Notice(en, zh):
-            made |= {"note": en, "note_zh": zh}
+            made |= {"stage": event.stage, "fraction": event.fraction, "text": str(event.note)}
+        case Notice(text):
+            made |= {"note": str(text), "note_zh": text.into("zh")}
         case Done(message):
             made |= done_json(message)
     return made
@@ -105,8 +106,11 @@ def done_json(message: Message) -> dict[str, Any]:
 def _check_target(target: Path) -> None:
     if target.is_dir() or not target.parent.is_dir():
         raise BadInput(
-            f"{target} cannot be written: its folder does not exist, or it is a folder itself. Choose another place.",
-            f"无法写入 {target}：所在文件夹不存在，或它本身是文件夹。请换一个位置。",
+            l10n(
+                "{target} cannot be written: its folder does not exist, or it is a folder itself. Choose another "
+                "place.",
+                target=target,
+            )
         )
 
 
@@ -155,10 +159,10 @@ def _print(event: Event, run: Run, options: argparse.Namespace, status: StatusLi
         print(event.text, end="", flush=True)
     elif isinstance(event, Notice):
         status.clear()
-        print(_text(event.en, event.zh, options), file=sys.stderr, flush=True)
+        print(_text(event.text, options), file=sys.stderr, flush=True)
     elif isinstance(event, Progress):
         done = "" if event.fraction is None else f" {event.fraction:.0%}"
-        status.show(_text(event.note, event.note_zh, options) + done)
+        status.show(_text(event.note, options) + done)
     elif isinstance(event, Heard):
         status.clear()
         print(f"> {event.text}", file=sys.stderr, flush=True)
@@ -183,12 +187,15 @@ def _save(image: Image, out: Path, options: argparse.Namespace) -> None:
         partial.replace(out)
     except OSError as error:
         raise BadInput(
-            f"{out} cannot be written: {error.strerror}. The picture is kept in the conversation.",
-            f"无法写入 {out}：{error.strerror}。图片已保存在对话中。",
+            l10n(
+                "{out} cannot be written: {error}. The picture is kept in the conversation.",
+                out=out,
+                error=error.strerror,
+            )
         ) from error
     if not options.json:
         print(out, flush=True)
 
 
-def _text(en: str, zh: str, options: argparse.Namespace) -> str:
-    return zh if (options.lang or language()) == "zh" else en
+def _text(text: L10n, options: argparse.Namespace) -> str:
+    return text.into(options.lang or language())

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from core.catalogue.spec import Catalogue, installed, not_installed
 from core.errors import BadInput
+from core.l10n.tables import languages
+from core.l10n.text import l10n, listed
 from core.media.audio import open_audio
 from core.media.files import open_text
 from core.media.images import open_image
@@ -27,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--speak", metavar="OUT.wav", help="say the answer into this file")
     parser.add_argument("--seed", type=int, help="the same seed gives the same answer")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="longest answer")
-    parser.add_argument("--lang", choices=["en", "zh"], default="", help="language of the answer and of messages")
+    parser.add_argument("--lang", choices=languages(), default="", help="language of the answer and of messages")
     parser.add_argument("--conversation", metavar="ID", default="", help="go on with a conversation, or begin it")
     parser.add_argument("--json", action="store_true", help="one JSON object per event")
     models = parser.add_argument_group("models, for this turn")
@@ -59,9 +61,7 @@ def turn_of(options: argparse.Namespace) -> Turn:
     if request.prompt and not parts:
         parts = (Text(request.prompt),)
     if not parts:
-        raise BadInput(
-            'Nothing was asked. Write it in quotes: ask "Hello"', '没有输入内容。请用引号写出问题：ask "你好"'
-        )
+        raise BadInput(l10n('Nothing was asked. Write it in quotes: ask "Hello"'))
     return Turn(parts, draw, bool(options.speak), options.lang, request)
 
 
@@ -86,7 +86,7 @@ def settings_of(options: argparse.Namespace, settings: Settings, catalogue: Cata
         if value is not None
     }
     if options.max_tokens is not None and options.max_tokens < 1:
-        raise BadInput("--max-tokens must be at least 1.", "--max-tokens 至少为 1。")
+        raise BadInput(l10n("--max-tokens must be at least 1."))
     if options.exact:
         changed |= {"image.enhance": False, "image.style": ""}
     settings = settings.changed(changed)
@@ -102,10 +102,12 @@ def _check_adapter(name: str, settings: Settings, catalogue: Catalogue) -> None:
     known = sorted(file.parent.name for file in folder.glob("*/adapter_model.safetensors"))
     if name not in known:
         raise BadInput(
-            f"There is no adapter called {name!r} here. There are: {', '.join(known) or 'none'}. Add one with: "
-            "python start.py models add FOLDER --for MODEL",
-            f"没有名为 {name!r} 的适配器。现有：{'、'.join(known) or '无'}。"
-            "添加方法：python start.py models add 文件夹 --for 模型",
+            l10n(
+                "There is no adapter called {name!r} here. There are: {known}. Add one with: "
+                "python start.py models add FOLDER --for MODEL",
+                name=name,
+                known=listed(known) if known else l10n("none"),
+            )
         )
 
 
@@ -119,9 +121,9 @@ def _request(options: argparse.Namespace, text: str) -> ImageRequest:
     request = read_png_metadata(_bytes(options.like), Path(options.like).name)[0] if options.like else ImageRequest()
     width, height = image_size(options.size) or (0, 0)
     if options.steps is not None and options.steps < 1:
-        raise BadInput("--steps must be at least 1.", "--steps 至少为 1。")
+        raise BadInput(l10n("--steps must be at least 1."))
     if not 1 <= options.count <= MOST_PICTURES:
-        raise BadInput(f"--count must be 1 to {MOST_PICTURES}.", f"--count 须在 1 到 {MOST_PICTURES} 之间。")
+        raise BadInput(l10n("--count must be 1 to {most_pictures}.", most_pictures=MOST_PICTURES))
     if options.negative is not None:
         request = replace(request, negative=options.negative)
     given = {"scheduler": options.scheduler, "width": width, "height": height}
@@ -165,6 +167,5 @@ def _bytes(name: str) -> bytes:
         return Path(name).read_bytes()
     except OSError as error:
         raise BadInput(
-            f"{name} cannot be read: {error.strerror}. Check the path.",
-            f"无法读取 {name}：{error.strerror}。请检查路径。",
+            l10n("{name} cannot be read: {error}. Check the path.", name=name, error=error.strerror)
         ) from error

@@ -15,6 +15,8 @@ from core.call.events import CallEvent, CallNotice, Caption, Clause, Drawing, In
 from core.call.transport import CallOptions
 from core.errors import BadInput
 from core.host.terminal import language
+from core.l10n.tables import languages
+from core.l10n.text import l10n
 from core.media.audio import open_audio, wav
 from core.settings import Settings, load
 
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", action="append", default=[], metavar="FILE", help="show a picture at the beginning")
     parser.add_argument("--conversation", metavar="ID", default="", help="go on with a conversation, or begin it")
     parser.add_argument("--echo", type=float, default=0.0, metavar="GAIN", help="the microphone hears the answers, too")
-    parser.add_argument("--lang", choices=["en", "zh"], default="", help="language of messages")
+    parser.add_argument("--lang", choices=languages(), default="", help="language of messages")
     for name, what in (("chat", "answers"), ("hear", "hears"), ("voice", "speaks"), ("painter", "draws")):
         parser.add_argument(f"--{name}", metavar="ID", default="", help=f"the model that {what}")
 
@@ -46,8 +48,7 @@ def call(options: argparse.Namespace) -> int:
     audio = open_audio(_read(options.audio), options.audio)
     if options.out and not Path(options.out).absolute().parent.is_dir():
         raise BadInput(
-            f"{options.out} cannot be written: its folder does not exist. Choose another place.",
-            f"无法写入 {options.out}：所在文件夹不存在。请换一个位置。",
+            l10n("{out} cannot be written: its folder does not exist. Choose another place.", out=options.out)
         )
     app = App(load())
     try:
@@ -82,7 +83,7 @@ def _follow(held: Call, clock: FileClock, audio: Audio, options: argparse.Namesp
     events, seen = held.after(seen)
     for event in events:
         _print(event, clock(), options)
-        if isinstance(event, PhaseChanged) and event.en:
+        if isinstance(event, PhaseChanged) and event.why:
             status = 1
     if options.out and transport:
         Path(options.out).write_bytes(wav(transport.reply))
@@ -103,7 +104,6 @@ def _print(event: CallEvent, at: float, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps({"at": round(at, 3)} | as_json(event), ensure_ascii=False), flush=True)
         return
-    chinese = (options.lang or language()) == "zh"
     match event:
         case Caption(_, "you", text, final=True) if text:
             print(f"{at:8.2f}  > {text}", flush=True)
@@ -115,8 +115,8 @@ def _print(event: CallEvent, at: float, options: argparse.Namespace) -> None:
             print(f"{at:8.2f}    --", file=sys.stderr, flush=True)
         case Drawing(image=image, prompt=prompt) if image:
             print(f"{at:8.2f}    [{prompt}]", flush=True)
-        case CallNotice(en, zh):
-            print(f"{at:8.2f}  ! {zh if chinese else en}", file=sys.stderr, flush=True)
+        case CallNotice(text):
+            print(f"{at:8.2f}  ! {text.into(options.lang or language())}", file=sys.stderr, flush=True)
 
 
 def _read(file: str) -> bytes:
@@ -124,6 +124,5 @@ def _read(file: str) -> bytes:
         return Path(file).read_bytes()
     except OSError as error:
         raise BadInput(
-            f"{file} cannot be read: {error.strerror}. Check its name.",
-            f"无法读取 {file}：{error.strerror}。请检查文件名。",
+            l10n("{file} cannot be read: {error}. Check its name.", file=file, error=error.strerror)
         ) from error

@@ -21,9 +21,9 @@ from core.catalogue import spec as catalogue
 from core.catalogue.load import load
 from core.host import hardware as machine
 from core.host.venv import ROOT, installed_version, torch_accelerator
+from core.l10n.text import L10n, l10n
 from core.settings import Settings
 from core.text.sizes import size_text
-from core.types.messages import Language
 
 ENGINE_SECONDS = 120  # for an engine's libraries to be imported from a cold disk
 
@@ -36,7 +36,7 @@ print("\\n" + json.dumps(importlib.import_module("models." + sys.argv[1]).build(
 def examine(settings: Settings) -> dict[str, Any]:
     """Everything worth knowing when something is slow or broken, as plain values; sizes in bytes.
 
-    ``findings`` is a list of ``{"en": ..., "zh": ...}`` sentences.
+    ``findings`` is a list of sentences by language, ``{"en": ..., "zh": ...}``.
     """
     this = machine.this_machine()
     build = machine.choose_build(this)
@@ -55,7 +55,8 @@ def examine(settings: Settings) -> dict[str, Any]:
         or (
             [{"name": machine.cpu_name(), "memory": memory.total, "driver": "Metal"}] if build.torch == "metal" else []
         ),
-        "build": {"torch": build.torch, "llama": build.llama, "why": build.why, "why_zh": build.why_zh},
+        "build": {"torch": build.torch, "llama": build.llama, "why": str(build.why)}
+        | {f"why_{code}": text for code, text in build.why.by_language().items() if code != "en"},
         "torch": {"version": installed_version("torch"), "built_for": torch_accelerator()},
         "engines": ask_engines(),
         "models": installed_models(settings),
@@ -129,53 +130,48 @@ def driver() -> str:
 def findings(report: dict[str, Any]) -> list[dict[str, str]]:
     """What a person should know of the report, the gravest first."""
     found = [
-        (f"The engine {name} does not work: {engine['error']}", f"引擎 {name} 无法使用：{engine['error']}")
+        l10n("The engine {name} does not work: {error}", name=name, error=engine["error"])
         for name, engine in report["engines"].items()
         if not engine["ok"]
     ]
     built_for, gpus = report["torch"]["built_for"], report["accelerators"]
     if not built_for:
-        found.append(("torch is not installed.", "没有安装 torch。"))
+        found.append(l10n("torch is not installed."))
     if built_for.startswith("cuda") and not gpus:
-        found.append(("torch was built for CUDA, but no NVIDIA driver answers: it runs on the CPU.",
-                      "torch 是 CUDA 版本，但没有可用的 NVIDIA 驱动，因此在 CPU 上运行。"))  # fmt: skip
+        found.append(l10n("torch was built for CUDA, but no NVIDIA driver answers: it runs on the CPU."))
     if report["build"]["torch"] == "cuda" and built_for == "cpu":
-        found.append(("There is an NVIDIA GPU, but torch was built for the CPU: it cannot use the GPU.",
-                      "本机有 NVIDIA GPU，但 torch 是 CPU 版本，无法使用它。"))  # fmt: skip
+        found.append(l10n("There is an NVIDIA GPU, but torch was built for the CPU: it cannot use the GPU."))
     if not gpus:
-        found.append(("No GPU was found: everything runs on the CPU.", "没有找到 GPU：一切都在 CPU 上运行。"))
+        found.append(l10n("No GPU was found: everything runs on the CPU."))
     if report["memory"]["total"] < 6e9:
         total = size_text(report["memory"]["total"])
-        found.append((f"This machine has {total} of memory: only the small models will fit.",
-                      f"本机内存只有 {total}：只能运行小模型。"))  # fmt: skip
+        found.append(l10n("This machine has {total} of memory: only the small models will fit.", total=total))
     if report["disk"]["free"] < 2e9:
         free = size_text(report["disk"]["free"])
-        found.append((f"Only {free} are free in the data folder.", f"数据文件夹所在磁盘只剩 {free}。"))
+        found.append(l10n("Only {free} are free in the data folder.", free=free))
     if not report["models"]:
-        found.append(("No model is installed. Get the starter set with: python start.py models get",
-                      "没有安装模型。安装入门模型：python start.py models get"))  # fmt: skip
+        found.append(l10n("No model is installed. Get the starter set with: python start.py models get"))
     if report["offline"]:
-        found.append(("The offline switch is on: nothing is downloaded.", "离线开关已打开：不会下载任何内容。"))
-    return [{"en": en, "zh": zh} for en, zh in found]
+        found.append(l10n("The offline switch is on: nothing is downloaded."))
+    return [text.by_language() for text in found]
 
 
-def render(report: dict[str, Any], language: Language) -> str:
+def render(report: dict[str, Any], language: str) -> str:
     """The report as lines for a terminal."""
-    chinese = language == "zh"
     cpu, memory, disk, torch = report["cpu"], report["memory"], report["disk"], report["torch"]
-    none = "无" if chinese else "none"
+    none = l10n("none").into(language)
     rows = [
-        ("System", "系统", f"{report['system']['name']}, Python {report['system']['python']}"),
-        ("CPU", "处理器", f"{cpu['name']}, {cpu['cores']} / {cpu['threads']}; {' '.join(cpu['features'])}"),
-        ("Memory", "内存", f"{size_text(memory['free'])} / {size_text(memory['total'])}"),
-        ("Data folder", "数据文件夹", f"{disk['folder']} ({size_text(disk['free'])})"),
-        ("Accelerators", "加速器", ", ".join(_accelerator(each) for each in report["accelerators"]) or none),
-        ("Builds", "版本", report["build"]["why_zh" if chinese else "why"]),
-        ("torch", "torch", f"{torch['version']} ({torch['built_for']})" if torch["version"] else none),
-        *((f"Engine {name}", f"引擎 {name}", _engine(each)) for name, each in report["engines"].items()),
-        *((f"Model {each['id']}", f"模型 {each['id']}", size_text(each["bytes"])) for each in report["models"]),
+        (l10n("System"), f"{report['system']['name']}, Python {report['system']['python']}"),
+        (l10n("CPU"), f"{cpu['name']}, {cpu['cores']} / {cpu['threads']}; {' '.join(cpu['features'])}"),
+        (l10n("Memory"), f"{size_text(memory['free'])} / {size_text(memory['total'])}"),
+        (l10n("Data folder"), f"{disk['folder']} ({size_text(disk['free'])})"),
+        (l10n("Accelerators"), ", ".join(_accelerator(each) for each in report["accelerators"]) or none),
+        (l10n("Builds"), report["build"].get(f"why_{language}", report["build"]["why"])),
+        (L10n("torch"), f"{torch['version']} ({torch['built_for']})" if torch["version"] else none),
+        *((l10n("Engine {name}", name=name), _engine(each)) for name, each in report["engines"].items()),
+        *((l10n("Model {id}", id=each["id"]), size_text(each["bytes"])) for each in report["models"]),
     ]
-    lines = [f"{zh if chinese else en}: {value}" for en, zh, value in rows]
+    lines = [f"{name.into(language)}: {value}" for name, value in rows]
     return "\n".join([*lines, "", *(finding[language] for finding in report["findings"])]).rstrip()
 
 

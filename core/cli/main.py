@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from core.errors import BadInput, ParlorError
 from core.host import terminal
+from core.l10n.text import l10n
 from core.settings import load
 
 INTERRUPTED = 130
@@ -20,7 +21,7 @@ class OneLine(argparse.ArgumentParser):
     """Says what is wrong with the arguments in one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise BadInput(f"{message}. See: {self.prog} --help", f"参数有误：{message}。用法：{self.prog} --help")
+        raise BadInput(l10n("{message}. See: {prog} --help", message=message, prog=self.prog))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -17,18 +17,19 @@ from core.catalogue.spec import Catalogue, ModelSpec, installed
 from core.errors import BadInput
 from core.host import terminal
 from core.host.disk import absolute
+from core.l10n.text import L10n, l10n
 from core.settings import Settings, keep, load
 from core.text.sizes import size_text
 from core.types.events import Progress
 
 TASKS = ("chat", "see", "hear", "speak", "paint", "embed")
 DONE = {
-    "get": ("installed", "已安装"),
-    "add": ("added", "已添加"),
-    "note": ("added, not fetched yet", "已添加，尚未下载"),
-    "verify": ("intact", "完好"),
-    "remove": ("removed", "已删除"),
-    "move": ("moved", "已移动"),
+    "get": l10n("installed"),
+    "add": l10n("added"),
+    "note": l10n("added, not fetched yet"),
+    "verify": l10n("intact"),
+    "remove": l10n("removed"),
+    "move": l10n("moved"),
 }
 
 T = TypeVar("T")
@@ -117,8 +118,7 @@ def _add(options: argparse.Namespace) -> int:
 
     if named(options.what) is None or options.what.startswith(("/", ".", "~")):
         raise BadInput(
-            f"There is no file or folder {options.what}, and it is no hub id like owner/name.",
-            f"找不到文件或文件夹 {options.what}，它也不是 owner/name 形式的模型站 id。",
+            l10n("There is no file or folder {what}, and it is no hub id like owner/name.", what=options.what)
         )
     wanted = (options.task, options.id, options.file)
     spec = _follow(options.what, look_up(options.what, settings, *wanted), options.json)
@@ -145,7 +145,7 @@ def _remove(options: argparse.Namespace) -> int:
     from core.manage.remove import remove
 
     settings = load()
-    with _closed(settings, "Remove models", "删除模型"):
+    with _closed(settings, l10n("Remove models")):
         for spec in [_known(settings).find(id) for id in options.ids]:
             if changes := remove(spec, load()):  # what the one before has changed is read again
                 keep(settings.home, changes)
@@ -157,7 +157,7 @@ def _move(options: argparse.Namespace) -> int:
     from core.manage.move import move
 
     settings = load()
-    with _closed(settings, "Move the folder", "移动文件夹"):
+    with _closed(settings, l10n("Move the folder")):
         home = settings.home
         steps = move(Path(options.folder), settings, lambda: None, lambda to: keep(home, {"models_folder": str(to)}))
         _follow("models", steps, options.json)
@@ -166,16 +166,13 @@ def _move(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _closed(settings: Settings, do: str, do_zh: str) -> Iterator[None]:
+def _closed(settings: Settings, do: L10n) -> Iterator[None]:
     """Keep the app from being opened. Raises BadInput, saying where to ``do`` it instead, when it is open."""
     from core.server.launch import claim
 
     lock = claim(settings.home)
     if lock is None:
-        raise BadInput(
-            f"Parlor is open. {do} on its Models page, or close it first.",
-            f"Parlor 正在运行。请在其模型页面{do_zh}，或先关闭它。",
-        )
+        raise BadInput(l10n("Parlor is open. {do} on its Models page, or close it first.", do=do))
     try:
         yield
     finally:
@@ -190,7 +187,7 @@ def _agree(spec: ModelSpec, settings: Settings, yes: bool) -> None:
 
 def _follow(id: str, steps: Generator[Progress, None, T], as_json: bool) -> T:
     """Show the steps; what they return."""
-    line, chinese = terminal.StatusLine(), terminal.language() == "zh"
+    line, language = terminal.StatusLine(), terminal.language()
     with closing(steps):
         while True:
             try:
@@ -201,14 +198,14 @@ def _follow(id: str, steps: Generator[Progress, None, T], as_json: bool) -> T:
                 return result
             if as_json:
                 told: dict[str, Any] = {"event": "progress", "id": id, "stage": step.stage, "fraction": step.fraction}
-                print(json.dumps(told | {"text": step.note}, ensure_ascii=False), flush=True)
+                print(json.dumps(told | {"text": str(step.note)}, ensure_ascii=False), flush=True)
             else:
-                line.show(f"{id}: {step.note_zh if chinese else step.note}")
+                line.show(f"{id}: {step.note.into(language)}")
 
 
 def _done(action: str, id: str, as_json: bool) -> None:
-    en, zh = DONE[action]
+    text = DONE[action]
     if as_json:
-        print(json.dumps({"event": "done", "id": id, "text": en}, ensure_ascii=False), flush=True)
+        print(json.dumps({"event": "done", "id": id, "text": str(text)}, ensure_ascii=False), flush=True)
     else:
-        print(f"{id}: {zh if terminal.language() == 'zh' else en}", flush=True)
+        print(f"{id}: {text.into(terminal.language())}", flush=True)

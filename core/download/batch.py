@@ -11,6 +11,7 @@ from core.download.http import CHUNK, fill, transfer
 from core.download.sources import Archive, ArchiveReader, Index, archive_of, configured_index, on_hub, on_index
 from core.download.transfer_state import OVER_NETWORK, TransferState
 from core.errors import DownloadFailed, ParlorError
+from core.l10n.text import l10n
 
 
 class DownloadBatch:
@@ -106,7 +107,7 @@ class DownloadBatch:
                 pieces = iter(lambda: stream.read(CHUNK), b"")
                 fill(self._staging / file.name, pieces, file.sha256, self._flow, file.name, file.name)
         except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
-            raise DownloadFailed(f"{source.path}: {error.strerror}", f"无法读取 {source.path}") from error
+            raise DownloadFailed(l10n("{path}: {error}", path=source.path, error=error.strerror)) from error
 
     def _join(self) -> None:
         with ArchiveReader(self._staging) as shelf:
@@ -130,5 +131,5 @@ def _at_most(pieces: Iterator[bytes], file: File) -> Iterator[bytes]:
     for piece in pieces:
         size += len(piece)
         if size > file.bytes:
-            raise DownloadFailed(f"{file.name} is larger than it should be", f"{file.name} 超出应有的大小")
+            raise DownloadFailed(l10n("{name} is larger than it should be", name=file.name))
         yield piece

@@ -21,6 +21,7 @@ from core.download.lock import alone
 from core.download.transfer_state import Report, TransferState
 from core.errors import DiskFull, DownloadFailed, Offline, ParlorError
 from core.host.disk import is_full, no_room, pieces
+from core.l10n.text import l10n, listed
 from core.settings import Settings
 from core.types.events import Progress
 
@@ -43,7 +44,7 @@ def fetch(spec: ModelSpec, settings: Settings) -> Generator[Progress, None, Mode
             yield report.progress()
             wait([work], timeout=TICK)
         work.result()
-        yield Progress("download", 1.0, f"{spec.name} is installed", f"{spec.name} 已安装")
+        yield Progress("download", 1.0, l10n("{name} is installed", name=spec.name))
     except OSError as error:
         raise _disk_error(spec, settings.models, error) from error
     finally:
@@ -56,7 +57,7 @@ def fetch(spec: ModelSpec, settings: Settings) -> Generator[Progress, None, Mode
 def verify(spec: ModelSpec, models_folder: Path) -> Generator[Progress, None, None]:
     """Hash every file. Raises NotInstalled when one is missing, DownloadFailed naming the first that is wrong."""
     done, last = 0, time.monotonic()
-    yield Progress("download", 0.0, f"Checking {spec.name}", f"正在检查 {spec.name}")
+    yield Progress("download", 0.0, l10n("Checking {name}", name=spec.name))
     for file in spec.files:
         path = models_folder / spec.id / file.name
         if not path.is_file():
@@ -67,15 +68,19 @@ def verify(spec: ModelSpec, models_folder: Path) -> Generator[Progress, None, No
             done += len(piece)
             if time.monotonic() - last >= TICK:
                 last = time.monotonic()
-                said = f"Checking {file.name}", f"正在检查 {file.name}"
-                yield Progress("download", min(done / spec.bytes, 1.0), *said)
+                said = l10n("Checking {name}", name=file.name)
+                yield Progress("download", min(done / spec.bytes, 1.0), said)
         if digest.hexdigest() != file.sha256:
             raise DownloadFailed(
-                f"{file.name} of {spec.name} is damaged: its content has changed since it was installed. "
-                f"Get it again with: python start.py models get {spec.id}",
-                f"{spec.name} 的 {file.name} 已损坏：安装后内容有变。重新获取：python start.py models get {spec.id}",
+                l10n(
+                    "{name} of {spec_name} is damaged: its content has changed since it was installed. "
+                    "Get it again with: python start.py models get {id}",
+                    name=file.name,
+                    spec_name=spec.name,
+                    id=spec.id,
+                )
             )
-    yield Progress("download", 1.0, f"{spec.name} is as it should be", f"{spec.name} 完好无损")
+    yield Progress("download", 1.0, l10n("{name} is as it should be", name=spec.name))
 
 
 def _install(spec: ModelSpec, settings: Settings, flow: TransferState, crew: ThreadPoolExecutor) -> None:
@@ -131,10 +136,12 @@ def _sources(spec: ModelSpec, file: File, settings: Settings) -> tuple[Source, .
     local = tuple(source for source in file.sources if isinstance(source, Folder))
     if not local:
         raise Offline(
-            f"{spec.name} is not installed and the offline switch is on. Turn it off in Settings (or unset "
-            f"PARLOR_OFFLINE), then run: python start.py models get {spec.id}",
-            f"{spec.name} 尚未安装，且已开启离线模式。请在设置中关闭离线模式（或取消 PARLOR_OFFLINE），"
-            f"然后运行：python start.py models get {spec.id}",
+            l10n(
+                "{name} is not installed and the offline switch is on. Turn it off in Settings (or unset "
+                "PARLOR_OFFLINE), then run: python start.py models get {id}",
+                name=spec.name,
+                id=spec.id,
+            )
         )
     return local
 
@@ -150,33 +157,49 @@ def _check_room(spec: ModelSpec, batch: dict[File, Source], staging: Path) -> No
 def _disk_full(spec: ModelSpec, folder: Path, need: int) -> DiskFull:
     get = f"python start.py models get {spec.id}"
     return no_room(
-        f"{spec.name} while it is fetched", f"下载中的 {spec.name}", folder, need,
-        f"Make room, or move the models folder to another disk (python start.py models move FOLDER), then run: {get}",
-        f"请清理磁盘，或将模型文件夹移到另一磁盘（python start.py models move 文件夹），然后运行：{get}",
-    )  # fmt: skip
+        l10n("{name} while it is fetched", name=spec.name),
+        folder,
+        need,
+        l10n(
+            "Make room, or move the models folder to another disk (python start.py models move FOLDER), then run: "
+            "{get}",
+            get=get,
+        ),
+    )
 
 
 def _disk_error(spec: ModelSpec, models: Path, error: OSError) -> DownloadFailed:
     if is_full(error):
         return _disk_full(spec, models, spec.bytes)
     return DownloadFailed(
-        f"{spec.name} cannot be stored in {models}: {error}. Check that the folder can be written to.",
-        f"无法将 {spec.name} 存入 {models}：{error}。请确认该文件夹可写。",
+        l10n(
+            "{name} cannot be stored in {models}: {error}. Check that the folder can be written to.",
+            name=spec.name,
+            models=models,
+            error=error,
+        )
     )
 
 
 def _all_failed(spec: ModelSpec, reasons: dict[File, list[ParlorError]]) -> DownloadFailed:
-    told = list({reason.en: reason for each in reasons.values() for reason in each}.values())
-    why, why_zh = "; ".join(reason.en for reason in told[:4]), "；".join(reason.zh for reason in told[:4])
+    told = list({str(reason): reason for each in reasons.values() for reason in each}.values())
+    why = listed((reason.text for reason in told[:4]), l10n("; "))
     again = f"python start.py models get {spec.id}"
     if told and all(isinstance(reason, Offline) for reason in told):
         return Offline(
-            f"{spec.name} could not be downloaded, there seems to be no network: {why}. Check the connection (behind a "
-            f"proxy, set HTTPS_PROXY), then go on with: {again}",
-            f"无法下载 {spec.name}，似乎没有网络：{why_zh}。请检查网络连接（使用代理时请设置 HTTPS_PROXY），"
-            f"然后继续：{again}",
+            l10n(
+                "{name} could not be downloaded, there seems to be no network: {why}. Check the connection (behind a "
+                "proxy, set HTTPS_PROXY), then go on with: {again}",
+                name=spec.name,
+                why=why,
+                again=again,
+            )
         )
     return DownloadFailed(
-        f"{spec.name} could not be downloaded: {why or 'it has no sources'}. What is sound is kept; go on: {again}",
-        f"无法下载 {spec.name}：{why_zh or '没有来源'}。完好的部分会保留；继续：{again}",
+        l10n(
+            "{name} could not be downloaded: {why}. What is sound is kept; go on: {again}",
+            name=spec.name,
+            why=why or l10n("it has no sources"),
+            again=again,
+        )
     )

@@ -19,6 +19,7 @@ import urllib3
 
 from core.download.transfer_state import TransferState
 from core.errors import DownloadFailed, Offline
+from core.l10n.text import L10n, l10n
 
 CHUNK = 1 << 18  # bytes
 TIMEOUT = (6.0, 15.0)  # seconds: to connect, and between two pieces
@@ -39,8 +40,8 @@ class Remote:
 class TryAgain(DownloadFailed):
     """A cut or a busy server: another attempt may do, after ``asked`` seconds if the server named a time."""
 
-    def __init__(self, en: str, zh: str, asked: float | None = None) -> None:
-        super().__init__(en, zh)
+    def __init__(self, text: L10n, asked: float | None = None) -> None:
+        super().__init__(text)
         self.asked = asked
 
     def wait(self, failures: int, flow: TransferState) -> None:
@@ -89,8 +90,12 @@ class Part:
             self.path.unlink()
             came, wanted, name = self._digest.hexdigest()[:12], sha256[:12], self.target.name
             raise DownloadFailed(
-                f"{name} arrived with the wrong content (sha256 {came}…, expected {wanted}…) and was deleted",
-                f"{name} 的内容不符（sha256 为 {came}…，应为 {wanted}…），已删除",
+                l10n(
+                    "{name} arrived with the wrong content (sha256 {came}…, expected {wanted}…) and was deleted",
+                    name=name,
+                    came=came,
+                    wanted=wanted,
+                )
             )
         os.fsync(self._file.fileno())
         self._file.close()
@@ -179,14 +184,14 @@ def _pour(remote: Remote, part: Part, flow: TransferState, key: str, label: str)
             part.restart()
         length = response.headers.get("Content-Length", "")
         if remote.size is not None and length.isdigit() and part.length + int(length) != remote.size:
-            raise DownloadFailed(f"{host} has a file of another size", f"{host} 上的文件大小不符")
+            raise DownloadFailed(l10n("{host} has a file of another size", host=host))
         while piece := response.raw.read1(CHUNK, decode_content=False):  # what has come, so that a cut loses nothing
             flow.check()
             part.write(piece)
             flow.advance(key, part.length, label)
             if remote.size is not None and part.length > remote.size:
                 part.restart()
-                raise DownloadFailed(f"{host} sent more than the file's size", f"{host} 发送的数据超过文件大小")
+                raise DownloadFailed(l10n("{host} sent more than the file's size", host=host))
 
 
 def check_status(status: int, headers: Mapping[str, str], url: str) -> None:
@@ -198,32 +203,37 @@ def check_status(status: int, headers: Mapping[str, str], url: str) -> None:
         raise gated(url.partition("/resolve/")[0])
     if status in (401, 403):
         raise DownloadFailed(
-            f"{host} asks for permission ({status}): for the model hub, log in with `hf auth login` and accept the "
-            "model's terms; for a package mirror, check its user name and password",
-            f"{host} 要求授权（{status}）：模型站请先运行 `hf auth login` 并接受模型条款；软件包镜像请检查用户名和密码",
+            l10n(
+                "{host} asks for permission ({status}): for the model hub, log in with `hf auth login` and accept the "
+                "model's terms; for a package mirror, check its user name and password",
+                host=host,
+                status=status,
+            )
         )
     if status in (404, 410):
-        raise DownloadFailed(f"{host} does not have the file ({status})", f"{host} 上没有该文件（{status}）")
+        raise DownloadFailed(l10n("{host} does not have the file ({status})", host=host, status=status))
     if status == 429:
         wait = _asked_wait(headers)
-        when, when_zh = (f"in {wait} s", f"在 {wait} 秒后") if wait else ("later", "稍后")
+        when = l10n("in {wait} s", wait=wait) if wait else l10n("later")
         raise TryAgain(
-            f"{host} has had too many requests (429): try again {when}",
-            f"{host} 请求过多（429）：请{when_zh}重试",
+            l10n("{host} has had too many requests (429): try again {when}", host=host, when=when),
             float(wait) if wait else None,
         )
     if status == 416 or status >= 500:
-        raise TryAgain(f"{host} answered {status}", f"{host} 返回 {status}")
-    raise DownloadFailed(f"{host} refused with status {status}", f"{host} 拒绝了请求（{status}）")
+        raise TryAgain(l10n("{host} answered {status}", host=host, status=status))
+    raise DownloadFailed(l10n("{host} refused with status {status}", host=host, status=status))
 
 
 def gated(page: str) -> DownloadFailed:
     """``page`` is the address of a model whose owner wants to know who takes it."""
     name = urlsplit(page).path.strip("/")
     return DownloadFailed(
-        f"{name} is given only to who accepts its conditions: do that on the model's page, {page}, with an account of "
-        "yours, then log in here with `hf auth login`",
-        f"{name} 需要先接受条款：请登录账号，在模型页面 {page} 上同意，然后在本机运行 `hf auth login`",
+        l10n(
+            "{name} is given only to who accepts its conditions: do that on the model's page, {page}, with an account "
+            "of yours, then log in here with `hf auth login`",
+            name=name,
+            page=page,
+        )
     )
 
 
@@ -246,21 +256,25 @@ def explained(error: requests.RequestException, url: str, flow: TransferState) -
         raise unreachable(host) from error
     if isinstance(error, requests.ConnectionError | requests.Timeout | requests.exceptions.ChunkedEncodingError):
         return _broken_off(url)
-    raise DownloadFailed(f"{host}: {error}", f"{host}：{error}") from error
+    raise DownloadFailed(l10n("{host}: {error}", host=host, error=error)) from error
 
 
 def untrusted(host: str, variable: str) -> DownloadFailed:
     """``variable`` names the CA file to trust beside the system's own."""
     return DownloadFailed(
-        f"the certificate of {host} is not trusted: if a company proxy stands between, name its CA file in {variable}",
-        f"{host} 的证书不受信任：若中间有公司代理，请用 {variable} 指定其 CA 文件",
+        l10n(
+            "the certificate of {host} is not trusted: if a company proxy stands between, name its CA file in "
+            "{variable}",
+            host=host,
+            variable=variable,
+        )
     )
 
 
 def unreachable(host: str) -> Offline:
-    return Offline(f"{host} cannot be reached", f"无法连接 {host}")
+    return Offline(l10n("{host} cannot be reached", host=host))
 
 
 def _broken_off(url: str) -> TryAgain:
     host = urlsplit(url).netloc
-    return TryAgain(f"the connection to {host} broke off", f"与 {host} 的连接中断")
+    return TryAgain(l10n("the connection to {host} broke off", host=host))

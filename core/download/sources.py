@@ -28,6 +28,7 @@ from core.catalogue.spec import File, Hub, Member
 from core.download.http import CHUNK, TIMEOUT, Remote, TryAgain, check_status, explained, unreachable
 from core.download.transfer_state import TransferState
 from core.errors import DownloadFailed
+from core.l10n.text import l10n
 
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage
@@ -90,8 +91,12 @@ def on_index(archive: Archive, index: Index, flow: TransferState) -> Remote:
     fitting = [each for each in packages if each.version == archive.version and each.package_type == kind]
     if not fitting:
         raise DownloadFailed(
-            f"the package index has no {kind} of {archive.package} {archive.version}",
-            f"软件包索引中没有 {archive.package} {archive.version} 的 {kind}",
+            l10n(
+                "the package index has no {kind} of {package} {version}",
+                kind=kind,
+                package=archive.package,
+                version=archive.version,
+            )
         )
     best = min(fitting, key=lambda each: (not each.filename.endswith("-none-any.whl"), each.filename))
     return Remote(best.url, best.size, best.digests.get("sha256", ""))
@@ -116,14 +121,14 @@ def _page(package: str, index: Index, flow: TransferState) -> list[DistributionP
     try:
         page = PyPISimple(index.endpoint, session=flow.session).get_project_page(package, timeout=TIMEOUT)
     except NoSuchProjectError as error:
-        text = f"the package index has no {package}", f"软件包索引中没有 {package}"
-        raise DownloadFailed(*text) from error
+        text = l10n("the package index has no {package}", package=package)
+        raise DownloadFailed(text) from error
     except requests.RequestException as error:
         if error.response is not None:
             check_status(error.response.status_code, error.response.headers, index.endpoint)
         raise explained(error, index.endpoint, flow) from error
     except UnsupportedContentTypeError as error:
-        raise DownloadFailed(f"{host} is not a package index: {error}", f"{host} 不是软件包索引：{error}") from error
+        raise DownloadFailed(l10n("{host} is not a package index: {error}", host=host, error=error)) from error
     flow.reached.add(host)
     return page.packages
 
@@ -144,11 +149,11 @@ class ArchiveReader:
                 while piece := stream.read(CHUNK):
                     yield piece
         except KeyError as error:
-            text = f"{archive.name} does not contain {member.path}", f"{archive.name} 中没有 {member.path}"
-            raise DownloadFailed(*text) from error
+            text = l10n("{name} does not contain {path}", name=archive.name, path=member.path)
+            raise DownloadFailed(text) from error
         except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
-            text = f"the package {archive.name} is damaged: {error}", f"软件包 {archive.name} 已损坏：{error}"
-            raise DownloadFailed(*text) from error
+            text = l10n("the package {name} is damaged: {error}", name=archive.name, error=error)
+            raise DownloadFailed(text) from error
 
     def _member(self, archive: Archive, path: str) -> IO[bytes]:
         held: zipfile.ZipFile | tarfile.TarFile

@@ -14,6 +14,7 @@ import requests
 import truststore
 from requests.adapters import HTTPAdapter
 
+from core.l10n.text import l10n
 from core.text.sizes import size_text
 from core.types.events import Progress
 
@@ -130,22 +131,22 @@ class Report:
     def progress(self) -> Progress:
         name, flow = self._name, self._flow
         if flow.waiting:
-            return Progress("download", None, f"{name}: another program is fetching it", f"{name}：另一个程序正在下载")
+            return Progress("download", None, l10n("{name}: another program is fetching it", name=name))
         done, goal = flow.totals()
         if not goal:
-            return Progress("download", None, f"Preparing {name}", f"正在准备 {name}")
+            return Progress("download", None, l10n("Preparing {name}", name=name))
         self._fraction = max(self._fraction, min(done / goal, 1.0))
         come, all_ = flow.totals(OVER_NETWORK)
         label = flow.label or name
         if come >= all_:
-            return Progress("download", self._fraction, f"{label}: unpacking and checking", f"{label}：正在解包并校验")
-        en = f"{label}: {size_text(come)} of {size_text(all_)}"
-        zh = f"{label}：{size_text(come)} / {size_text(all_)}"
+            return Progress("download", self._fraction, l10n("{label}: unpacking and checking", label=label))
+        said = l10n("{label}: {come} of {all}", label=label, come=size_text(come), all=size_text(all_))
         if speed := self._speed(come):
             left = round((all_ - come) / speed)
-            en += f", {size_text(speed)}/s, {f'{left // 60} min {left % 60}' if left >= 60 else left} s left"
-            zh += f"，{size_text(speed)}/s，还剩 {f'{left // 60} 分 {left % 60}' if left >= 60 else left} 秒"
-        return Progress("download", self._fraction, en, zh)
+            time_left = l10n("{minutes} min {seconds} s", minutes=left // 60, seconds=left % 60)
+            time_left = time_left if left >= 60 else l10n("{seconds} s", seconds=left)
+            said = l10n("{said}, {speed}/s, {time} left", said=said, speed=size_text(speed), time=time_left)
+        return Progress("download", self._fraction, said)
 
     def _speed(self, come: int) -> float:
         """Bytes a second."""

@@ -12,6 +12,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from core.errors import BadInput
+from core.l10n.text import l10n
 
 SPEAKERS = ("speakers.json", "speaker_ids.json", "speakers.pth", "speaker_ids.pth")  # names that Coqui's trainer gives
 _COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|/\*.*?\*/|//[^\n]*', re.DOTALL)
@@ -115,6 +116,9 @@ def _either(about: dict[str, Any], key: str) -> Any:
 
 def _unreadable(folder: Path, error: Exception) -> BadInput:
     return BadInput(
-        f"{folder} is not a Coqui model that can be read: {error}. It needs config.json beside its weights.",
-        f"{folder} 不是可读取的 Coqui 模型：{error}。文件夹中需要有 config.json 和权重文件。",
+        l10n(
+            "{folder} is not a Coqui model that can be read: {error}. It needs config.json beside its weights.",
+            folder=folder,
+            error=error,
+        )
     )

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from core.errors import BadInput, DiskFull
+from core.l10n.text import NOTHING, L10n, l10n
 from core.text.sizes import size_text
 
 CHUNK = 1 << 20  # bytes
@@ -21,8 +22,10 @@ def absolute(path: str | Path) -> Path:
         return Path(os.path.abspath(Path(path).expanduser()))
     except RuntimeError as error:
         raise BadInput(
-            f"{path} begins with the home folder of somebody whom this machine does not know. Write the whole path.",
-            f"{path} 开头的用户主目录在本机不存在。请填写完整路径。",
+            l10n(
+                "{path} begins with the home folder of somebody whom this machine does not know. Write the whole path.",
+                path=path,
+            )
         ) from error
 
 
@@ -44,11 +47,17 @@ def is_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def no_room(en: str, zh: str, folder: Path, need: int, advice: str, advice_zh: str) -> DiskFull:
-    """The error that names what does not fit (``en``, ``zh``), how many bytes it takes (0: unknown), and what to do."""
+def no_room(what: L10n, folder: Path, need: int, advice: L10n) -> DiskFull:
+    """The error that names ``what`` does not fit, how many bytes it takes (0: unknown), and what to do."""
     free = size_text(shutil.disk_usage(folder).free)
-    needs, needs_zh = (f": it needs {size_text(need)}", f"：需要 {size_text(need)}") if need else ("", "")
+    needs = l10n(": it needs {need}", need=size_text(need)) if need else NOTHING
     return DiskFull(
-        f"There is no room for {en}{needs}, and {folder} has {free}. {advice}",
-        f"磁盘空间不足，无法存放{zh}{needs_zh}，而 {folder} 只剩 {free}。{advice_zh}",
+        l10n(
+            "There is no room for {what}{needs}, and {folder} has {free}. {advice}",
+            what=what,
+            needs=needs,
+            folder=folder,
+            free=free,
+            advice=advice,
+        )
     )

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from core.l10n.text import L10n, l10n
+
 Accelerator = Literal["cuda", "metal", "cpu"]
 
 
@@ -36,12 +38,11 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """Which build of each library to install; ``why`` (English) and ``why_zh`` say it to a person."""
+    """Which build of each library to install; ``why`` says it to a person."""
 
     torch: Accelerator
     llama: Accelerator
-    why: str
-    why_zh: str
+    why: L10n
 
     @property
     def cmake_args(self) -> str:
@@ -55,25 +56,21 @@ def choose_build(machine: Machine) -> Build:
     """CUDA for an NVIDIA GPU whose driver answers, Metal for Apple silicon, else the CPU."""
     if machine.gpus and machine.nvcc:
         name = machine.gpus[0].name
-        return Build("cuda", "cuda", f"CUDA builds, for the {name} in this machine", f"CUDA 版本，因为本机装有 {name}")
+        return Build("cuda", "cuda", l10n("CUDA builds, for the {name} in this machine", name=name))
     if machine.gpus:
         name = machine.gpus[0].name
         return Build(
             "cuda",
             "cpu",
-            f"the CUDA build of PyTorch for the {name}, but the CPU build of llama.cpp: its CUDA build needs the CUDA "
-            "toolkit (nvcc), which was not found; install it and start again to use the GPU for chat",
-            f"PyTorch 用 CUDA 版本（本机装有 {name}），llama.cpp 用 CPU 版本：编译 CUDA 版本需要 CUDA 工具包（nvcc），"
-            "但没有找到；安装后重新启动即可用 GPU 聊天",
+            l10n(
+                "the CUDA build of PyTorch for the {name}, but the CPU build of llama.cpp: its CUDA build needs the "
+                "CUDA toolkit (nvcc), which was not found; install it and start again to use the GPU for chat",
+                name=name,
+            ),
         )
     if (machine.system, machine.arch) == ("darwin", "arm64"):
-        return Build("metal", "metal", "Metal builds, for Apple silicon", "Metal 版本，因为这是 Apple 芯片")
-    return Build(
-        "cpu",
-        "cpu",
-        "CPU builds, since no NVIDIA driver answers and this is not Apple silicon",
-        "CPU 版本，因为没有可用的 NVIDIA 驱动，也不是 Apple 芯片",
-    )
+        return Build("metal", "metal", l10n("Metal builds, for Apple silicon"))
+    return Build("cpu", "cpu", l10n("CPU builds, since no NVIDIA driver answers and this is not Apple silicon"))
 
 
 def this_machine() -> Machine:
@@ -174,14 +171,13 @@ def _visual_studio() -> str:
     )
 
 
-def compiler_advice(system: str) -> tuple[str, str]:
-    """One sentence (English, Chinese) on how to get a C/C++ compiler on this system."""
+def compiler_advice(system: str) -> L10n:
+    """One sentence on how to get a C/C++ compiler on this system."""
     if system == "darwin":
         command = "xcode-select --install"
     elif system == "windows":
-        return (
-            'Install the "Build Tools for Visual Studio" with "Desktop development with C++", then start again.',
-            "请安装“Visual Studio 生成工具”并勾选“使用 C++ 的桌面开发”，然后重新启动。",
+        return l10n(
+            'Install the "Build Tools for Visual Studio" with "Desktop development with C++", then start again.'
         )
     else:
         managers = {
@@ -192,7 +188,7 @@ def compiler_advice(system: str) -> tuple[str, str]:
             "apk": "sudo apk add build-base",
         }
         command = next((how for name, how in managers.items() if shutil.which(name)), managers["apt-get"])
-    return f"Install one with: {command} — then start again.", f"请先运行：{command}，然后重新启动。"
+    return l10n("Install one with: {command} — then start again.", command=command)
 
 
 @functools.cache

@@ -33,6 +33,7 @@ from core.host.venv import (
     run,
     torch_accelerator,
 )
+from core.l10n.text import L10n, l10n
 
 STAMP = VENV / "parlor.stamp"
 REQUIREMENTS = ROOT / "requirements.txt"
@@ -66,17 +67,20 @@ def prepare(machine: Machine, build: Build) -> None:
             return
         check_room(build)
         if not has_compiler(machine.system) and installed_version("llama_cpp_python") != pin("llama-cpp-python"):
-            en, zh = compiler_advice(machine.system)
-            raise ParlorError(f"llama.cpp is compiled for this very machine, and no C/C++ compiler was found. {en}",
-                              f"llama.cpp 需要在本机编译，但没有找到 C/C++ 编译器。{zh}")  # fmt: skip
+            raise ParlorError(
+                l10n(
+                    "llama.cpp is compiled for this very machine, and no C/C++ compiler was found. {advice}",
+                    advice=compiler_advice(machine.system),
+                )
+            )
         interrupted = not STAMP.exists()
         STAMP.unlink(missing_ok=True)
         _make_venv()
-        say(f"Installing what Parlor needs ({build.why}).", f"正在安装所需的组件（{build.why_zh}）。")
+        say(l10n("Installing what Parlor needs ({why}).", why=build.why))
         _drop_half_installed(interrupted)
         _install_torch(machine, build)
         _install_llama(build)
-        _pip("the other requirements", "其余组件", "-r", str(REQUIREMENTS))
+        _pip(l10n("the other requirements"), "-r", str(REQUIREMENTS))
         _lighten_torchaudio(build)
         partial = STAMP.with_suffix(".part")
         partial.write_text(fingerprint(build), "utf-8")
@@ -88,9 +92,13 @@ def check_room(build: Build) -> None:
     free, needed = shutil.disk_usage(ROOT).free, DISK_NEEDED[build.torch]
     if free < needed and not installed_version("torch"):
         raise DiskFull(
-            f"Installing needs {needed / 1e9:.0f} GB, but only {free / 1e9:.1f} GB are free on the disk of {ROOT}. "
-            "Make room, then start again.",
-            f"安装需要 {needed / 1e9:.0f} GB，但 {ROOT} 所在磁盘只剩 {free / 1e9:.1f} GB。请腾出空间后重新启动。",
+            l10n(
+                "Installing needs {needed:.0f} GB, but only {free:.1f} GB are free on the disk of {root}. "
+                "Make room, then start again.",
+                needed=needed / 1e9,
+                free=free / 1e9,
+                root=ROOT,
+            )
         )
 
 
@@ -116,31 +124,34 @@ def explain(output: str) -> ParlorError:
     """pip's output as one sentence with what to do next."""
     where = f"({LOG})"
     if re.search(r"No space left|Errno 28|not enough space", output):
-        return DiskFull(
-            f"The disk is full. Make room and start again. {where}", f"磁盘已满。请腾出空间后重新启动。{where}"
-        )
+        return DiskFull(l10n("The disk is full. Make room and start again. {where}", where=where))
     if re.search(r"CMake Error|Failed (to build|building)|CMake build failed", output, re.IGNORECASE):
         return ParlorError(
-            f"A package could not be compiled on this machine. The end of {LOG} says why; a newer compiler may help.",
-            f"有组件无法在本机编译，原因见 {LOG} 末尾；通常更新编译器即可。",
+            l10n(
+                "A package could not be compiled on this machine. The end of {log} says why; a newer compiler may "
+                "help.",
+                log=LOG,
+            )
         )
     missing = re.search(r"from versions: (\w+)", output)
     unreachable = _NETWORK.search(output) or "PIP_NO_INDEX" in environment()
     if unreachable and (missing is None or missing[1] == "none"):
         return Offline(
-            "The package index cannot be reached. Connect to the internet (or set pip's proxy or index), then start "
-            f"again: it goes on where it stopped. {where}",
-            f"无法连接软件包索引。请连接网络（或为 pip 设置代理或镜像）后重新启动，会从中断处继续。{where}",
+            l10n(
+                "The package index cannot be reached. Connect to the internet (or set pip's proxy or index), then "
+                "start again: it goes on where it stopped. {where}",
+                where=where,
+            )
         )
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     last = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1] if lines else "no output")
-    return ParlorError(f"Installing failed: {last} {where}", f"安装失败：{last} {where}")
+    return ParlorError(l10n("Installing failed: {last} {where}", last=last, where=where))
 
 
 def _make_venv() -> None:
     if PYTHON.exists() and SITE.exists() and run([str(PYTHON), "-m", "pip", "--version"]).ok:
         return
-    say(f"Making the Python environment {VENV}.", f"正在创建 Python 环境 {VENV}。")
+    say(l10n("Making the Python environment {venv}.", venv=VENV))
     base = getattr(sys, "_base_executable", sys.executable)
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         made = subprocess.run([base, "-m", "venv", "--clear", str(VENV)], stdout=output, stderr=subprocess.STDOUT)
@@ -150,8 +161,9 @@ def _make_venv() -> None:
         return
     if "ensurepip" in said:
         raise ParlorError(
-            "This Python cannot make environments. On Debian: sudo apt-get install python3-venv — then start again.",
-            "这个 Python 无法创建虚拟环境。Debian 上请运行：sudo apt-get install python3-venv，然后重新启动。",
+            l10n(
+                "This Python cannot make environments. On Debian: sudo apt-get install python3-venv — then start again."
+            )
         )
     raise explain(said)
 
@@ -173,12 +185,11 @@ def _install_torch(machine: Machine, build: Build) -> None:
     if not fits:
         run([str(PYTHON), "-m", "pip", "uninstall", "-y", "torch"])
     offline = bool(environment().get("PIP_NO_INDEX"))
-    say("  PyTorch", "  PyTorch")
+    say(L10n("  PyTorch"))
     outcome = Outcome(True, "")
     for way in torch_candidates(build, machine.system, version, offline):
         if way[-1] == f"torch=={version}" and build.torch == "cpu" and machine.system == "linux":
-            say("No CPU build of PyTorch is within reach: taking the CUDA build, 3 GB more to download.",
-                "找不到 PyTorch 的 CPU 版本，改用 CUDA 版本，需多下载约 3 GB。")  # fmt: skip
+            say(l10n("No CPU build of PyTorch is within reach: taking the CUDA build, 3 GB more to download."))
         if way[0] == "uv" and not run([str(PYTHON), "-m", "pip", "install", UV], "uv").ok:
             continue
         outcome = run([str(PYTHON), "-m", *way, "-c", str(CONSTRAINTS)], "PyTorch")
@@ -193,20 +204,23 @@ def _install_llama(build: Build) -> None:
     """Compile llama-cpp-python, or take what pip compiled before where it fits this CPU and GPU."""
     requirement = f"llama-cpp-python=={pin('llama-cpp-python')}"
     try:
-        _pip("llama.cpp (compiled here: some minutes)", "llama.cpp（在本机编译，需要几分钟）", requirement, build=build)
+        _pip(l10n("llama.cpp (compiled here: some minutes)"), requirement, build=build)
         if not llama_misfit(build):
             return
         fresh = ("--no-cache-dir", "--force-reinstall", "--no-deps", "--no-binary", "llama-cpp-python", requirement)
-        _pip("llama.cpp, compiled anew for this machine", "llama.cpp（为本机重新编译）", *fresh, build=build)
+        _pip(l10n("llama.cpp, compiled anew for this machine"), *fresh, build=build)
         if misfit := llama_misfit(build):
-            raise ParlorError(
-                f"llama.cpp does not run here: {misfit}. See {LOG}.", f"llama.cpp 无法运行：{misfit}。见 {LOG}。"
-            )
+            raise ParlorError(l10n("llama.cpp does not run here: {misfit}. See {log}.", misfit=misfit, log=LOG))
     except ParlorError as error:
         if build.llama == "cpu" or isinstance(error, DiskFull | Offline):
             raise
-        say(f"The {build.llama} build of llama.cpp failed, so it runs on the CPU. {error.en}",
-            f"llama.cpp 的 {build.llama} 版本编译失败，改用 CPU 版本。{error.zh}")  # fmt: skip
+        say(
+            l10n(
+                "The {llama} build of llama.cpp failed, so it runs on the CPU. {error}",
+                llama=build.llama,
+                error=error.text,
+            )
+        )
         _install_llama(replace(build, llama="cpu"))
 
 
@@ -235,10 +249,10 @@ def llama_misfit(build: Build) -> str:
     return "it was compiled without the GPU" if build.llama != "cpu" and offload != "True" else ""
 
 
-def _pip(what: str, what_zh: str, *arguments: str, build: Build | None = None) -> None:
+def _pip(what: L10n, *arguments: str, build: Build | None = None) -> None:
     """``pip install`` under the constraints, with one line of progress. Raises what ``explain`` makes of a failure."""
-    say(f"  {what}", f"  {what_zh}")
+    say(l10n("  {what}", what=what))
     extra = {"CMAKE_ARGS": f"{build.cmake_args} {os.environ.get('CMAKE_ARGS', '')}".strip()} if build else {}
-    outcome = run([str(PYTHON), "-m", "pip", "install", "-c", str(CONSTRAINTS), *arguments], what, extra)
+    outcome = run([str(PYTHON), "-m", "pip", "install", "-c", str(CONSTRAINTS), *arguments], str(what), extra)
     if not outcome.ok:
         raise explain(outcome.output)

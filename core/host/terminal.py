@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import locale
 import os
 import shutil
 import sys
@@ -10,22 +11,22 @@ import time
 from collections.abc import Mapping
 from typing import TextIO
 
+from core.l10n.tables import closest
+from core.l10n.text import L10n
 from core.text.width import shortened
-from core.types.messages import Language
 
 
-def language(environment: Mapping[str, str] = os.environ) -> Language:
-    """``zh`` when the locale is Chinese, else ``en``; on Windows, without a locale, the display language decides."""
-    locale = next((environment[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(key)), "")
-    if not locale and sys.platform == "win32":
-        primary = ctypes.windll.kernel32.GetUserDefaultUILanguage() & 0x3FF  # LANG_CHINESE is 0x04
-        return "zh" if primary == 0x04 else "en"
-    return "zh" if locale.lower().startswith("zh") else "en"
+def language(environment: Mapping[str, str] = os.environ) -> str:
+    """The locale's language if Parlor has it, else ``en``; on Windows, without a locale, the display's decides."""
+    code = next((environment[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(key)), "")
+    if not code and sys.platform == "win32":
+        code = locale.windows_locale.get(ctypes.windll.kernel32.GetUserDefaultUILanguage(), "")
+    return closest(code)
 
 
-def say(en: str, zh: str, stream: TextIO | None = None) -> None:
+def say(text: L10n, stream: TextIO | None = None) -> None:
     """One line to the person, on stderr unless told otherwise."""
-    print(zh if language() == "zh" else en, file=stream or sys.stderr, flush=True)
+    print(text.into(language()), file=stream or sys.stderr, flush=True)
 
 
 def prepare_streams() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from core.errors import ParlorError
 from core.host.terminal import StatusLine, say
+from core.l10n.text import l10n
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
@@ -36,7 +37,7 @@ def pin(package: str) -> str:
     """The version of ``package`` that constraints.txt pins."""
     found = re.search(rf"^{re.escape(package)}==(\S+)", CONSTRAINTS.read_text("utf-8"), re.MULTILINE | re.IGNORECASE)
     if not found:
-        raise ParlorError(f"{CONSTRAINTS} does not pin {package}.", f"{CONSTRAINTS} 中没有 {package} 的版本。")
+        raise ParlorError(l10n("{constraints} does not pin {package}.", constraints=CONSTRAINTS, package=package))
     return found[1]
 
 
@@ -106,7 +107,7 @@ def alone() -> Iterator[None]:
     with open(Path(tempfile.gettempdir()) / f"parlor-setup-{name}.lock", "a+b") as lock:
         os.set_inheritable(lock.fileno(), True)
         if not _lock(lock.fileno(), wait=False):
-            say("Another setup is under way; waiting for it.", "另一个安装正在进行，请稍候。")
+            say(l10n("Another setup is under way; waiting for it."))
             _lock(lock.fileno(), wait=True)
         yield
 

@@ -31,6 +31,7 @@ from core.host.background import Background
 from core.importer.detect_folder import classify
 from core.importer.hub_files import Repo, look_at
 from core.importer.to_spec import check_id, for_task, free_id, model_spec
+from core.l10n.text import L10n, l10n, listed
 from core.settings import Settings
 from core.types.events import Progress
 
@@ -72,8 +73,7 @@ def resolve(
     names = repo.matching(repository.include)
     if not names:
         raise DownloadFailed(
-            f"{repository.repo} has no files like {', '.join(repository.include)}",
-            f"{repository.repo} 中没有 {'、'.join(repository.include)} 之类的文件",
+            l10n("{repo} has no files like {include}", repo=repository.repo, include=listed(repository.include))
         )
     files = (repo.file(name) for name in names)
     return repo.commit, tuple(replace(file, name=re.sub(r"\.pth\.tar$", ".pth", file.name)) for file in files)
@@ -91,8 +91,10 @@ def from_hub(
     wanted = named(name)
     if wanted is None:
         raise BadInput(
-            f"{name!r} is no repository on the hub. Write it as owner/name, owner/name@revision or owner/name:file.",
-            f"{name!r} 不是模型站上的仓库名。请写成 owner/name、owner/name@revision 或 owner/name:file。",
+            l10n(
+                "{name!r} is no repository on the hub. Write it as owner/name, owner/name@revision or owner/name:file.",
+                name=name,
+            )
         )
     known = load(usercatalogue.file_of(settings))
     check_id(id, known)
@@ -101,8 +103,7 @@ def from_hub(
         found = for_task(classify(repo, file or wanted.file, choose=True), task)
         if found.adapter:
             raise BadInput(
-                f"{wanted.repo} is a LoRA adapter. Download it to a folder and add that with --for ID.",
-                f"{wanted.repo} 是 LoRA 适配器。请下载到文件夹，再用 --for ID 添加。",
+                l10n("{repo} is a LoRA adapter. Download it to a folder and add that with --for ID.", repo=wanted.repo)
             )
         files = tuple(replace(repo.file(take.source), name=take.name) for take in found.files)
         same = next((spec for spec in known.models if not id and _alike(spec, files)), None)
@@ -134,8 +135,8 @@ def look_up(
     name: str, settings: Settings, task: str = "", id: str = "", file: str = ""
 ) -> Generator[Progress, None, ModelSpec]:
     """``from_hub``, told on the way; closing it ends what is under way."""
-    said = f"Looking {name} up", f"正在查询 {name}"
-    return (yield from _aside(lambda flow: from_hub(name, settings, flow, task, id, file), *said))
+    said = l10n("Looking {name} up", name=name)
+    return (yield from _aside(lambda flow: from_hub(name, settings, flow, task, id, file), said))
 
 
 def pin(spec: ModelSpec, settings: Settings) -> Generator[Progress, None, ModelSpec]:
@@ -155,7 +156,7 @@ def pin(spec: ModelSpec, settings: Settings) -> Generator[Progress, None, ModelS
             usercatalogue.write(pinned, settings)
             return pinned
 
-    return (yield from _aside(work, f"Looking {spec.name} up", f"正在查询 {spec.name}"))
+    return (yield from _aside(work, l10n("Looking {name} up", name=spec.name)))
 
 
 def _alike(spec: ModelSpec, files: tuple[File, ...]) -> bool:
@@ -171,7 +172,7 @@ def _keep(repo: Repo, spec: ModelSpec, staging: Path) -> None:
             fetched.replace(staging / file.name)
 
 
-def _aside(work: Callable[[TransferState], T], note: str, note_zh: str) -> Generator[Progress, None, T]:
+def _aside(work: Callable[[TransferState], T], note: L10n) -> Generator[Progress, None, T]:
     """Do ``work`` on a thread of its own, so that nobody waits for a hub that hangs. Raises what it raises."""
     flow, done = TransferState(), list[T]()
     errors: list[ParlorError | None] = []
@@ -181,19 +182,17 @@ def _aside(work: Callable[[TransferState], T], note: str, note_zh: str) -> Gener
             with suppress(Stopped):  # nobody waits for it any more
                 done.append(work(flow))
         except OSError as error:
-            raise DownloadFailed(f"{note}: {error}", f"{note_zh}：{error}") from error
+            raise DownloadFailed(l10n("{note}: {error}", note=note, error=error)) from error
 
-    thread = Background("hub", DownloadFailed(f"{note}: it failed", f"{note_zh}：失败"))
+    thread = Background("hub", DownloadFailed(l10n("{note}: it failed", note=note)))
     thread.run(look, errors.append)
     give_up = time.monotonic() + PATIENCE
     try:
         while thread.alive:
-            yield Progress("download", None, note, note_zh)
+            yield Progress("download", None, note)
             thread.join(TICK)
             if time.monotonic() > give_up:
-                raise DownloadFailed(
-                    f"{note}: the hub is too slow. Try again later.", f"{note_zh}：模型站响应过慢，请稍后再试。"
-                )
+                raise DownloadFailed(l10n("{note}: the hub is too slow. Try again later.", note=note))
     finally:
         flow.stop()
     for error in filter(None, errors):

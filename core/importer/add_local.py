@@ -26,6 +26,7 @@ from core.host.disk import is_full, no_room, pieces
 from core.importer.found import Detected, FileEntry
 from core.importer.local_files import look
 from core.importer.to_spec import adapter_base, check_id, for_task, free_id, model_spec
+from core.l10n.text import both, l10n
 from core.settings import Settings
 from core.text.sizes import size_text
 from core.types.events import Progress
@@ -51,7 +52,7 @@ def adopt(
     meant. Files that a known model asks for, hash by hash, become that model. Raises BadInput, DiskFull.
     """
     _check_name(str(path))
-    yield Progress("download", 0.0, f"Looking at {path.name}", f"正在识别 {path.name}")
+    yield Progress("download", 0.0, l10n("Looking at {name}", name=path.name))
     found, root = look(path, file)
     for each in found.files:
         _check_name(str(root / each.source), each.name)
@@ -71,11 +72,11 @@ def adopt(
         twin = None if id else _twin(files, found, known)
         if twin:
             _become(twin, files, staging, settings)
-            yield Progress("download", 1.0, f"It is {twin.name}, now installed", f"这就是 {twin.name}，现已安装")
+            yield Progress("download", 1.0, l10n("It is {name}, now installed", name=twin.name))
             return twin
         spec = model_spec(found, name, f"sha256-{_weights(files).sha256[:12]}", files)
         _keep(spec, staging, settings)
-    yield Progress("download", 1.0, f"{spec.name} is installed", f"{spec.name} 已安装")
+    yield Progress("download", 1.0, l10n("{name} is installed", name=spec.name))
     return spec
 
 
@@ -91,9 +92,11 @@ def _check_name(path: str, name: str = "model") -> None:
 
 def _rename(name: str) -> BadInput:
     return BadInput(
-        f"{name} cannot be taken in: its name has characters that not every system can read. Rename the file or "
-        "folder, then add it again.",
-        f"无法添加 {name}：名称中含有并非所有系统都支持的字符。请重命名该文件或文件夹，然后重新添加。",
+        l10n(
+            "{name} cannot be taken in: its name has characters that not every system can read. Rename the file or "
+            "folder, then add it again.",
+            name=name,
+        )
     )
 
 
@@ -121,13 +124,17 @@ def _staging(models: Path, name: str) -> Iterator[Path]:
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
     except Timeout as error:
-        raise BadInput(f"{name} is being added already. Wait for that.", f"正在添加 {name}，请稍候。") from error
+        raise BadInput(l10n("{name} is being added already. Wait for that.", name=name)) from error
     except OSError as error:
         if is_full(error):
             raise _disk_full(name, models, 0) from error
         raise BadInput(
-            f"{name} cannot be taken in: {error}. Check that the file can be read and {models} written.",
-            f"无法添加 {name}：{error}。请确认文件可读且 {models} 可写。",
+            l10n(
+                "{name} cannot be taken in: {error}. Check that the file can be read and {models} written.",
+                name=name,
+                error=error,
+                models=models,
+            )
         ) from error
 
 
@@ -150,8 +157,7 @@ def _take(found: Detected, root: Path, staging: Path, target: Path) -> Generator
                 yield _progress(found, take, done + size)
         if size != take.bytes:
             raise BadInput(
-                f"{take.source} changed while it was read. Add it again when it is complete.",
-                f"{take.source} 在读取时发生了变化。请在文件完整后重新添加。",
+                l10n("{source} changed while it was read. Add it again when it is complete.", source=take.source)
             )
         done += size
         files.append(File(take.name, size, digest.hexdigest(), (Folder(str(root / take.source)),)))
@@ -169,8 +175,8 @@ def _link(source: Path, copy: Path) -> bool:
 
 def _progress(found: Detected, take: FileEntry, done: int) -> Progress:
     have, all_ = size_text(done), size_text(found.bytes)
-    said = f"{take.name}: {have} of {all_} taken in", f"{take.name}：已处理 {have} / {all_}"
-    return Progress("download", min(1.0, done / max(1, found.bytes)), *said)
+    said = l10n("{name}: {have} of {all} taken in", name=take.name, have=have, all=all_)
+    return Progress("download", min(1.0, done / max(1, found.bytes)), said)
 
 
 def _settle(staging: Path, target: Path) -> None:
@@ -208,5 +214,4 @@ def _become(spec: ModelSpec, files: tuple[File, ...], staging: Path, settings: S
 
 
 def _disk_full(name: str, folder: Path, need: int) -> DiskFull:
-    advice = "Make room, or move the models folder.", "请清理磁盘，或移动模型文件夹。"
-    return no_room(name, f" {name}", folder, need, *advice)
+    return no_room(both(name, f" {name}"), folder, need, l10n("Make room, or move the models folder."))

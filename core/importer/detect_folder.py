@@ -13,6 +13,7 @@ from core.formats import coqui as coqui_files
 from core.importer.detect_gguf import recognise as recognise_gguf
 from core.importer.found import Detected, FileEntry, Listing, read_json, slug
 from core.importer.refusals import PICKLES, no_weights, pickled, refusal
+from core.l10n.text import l10n, listed
 
 SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 PAINTERS = (
@@ -70,8 +71,12 @@ def _painter(listing: Listing) -> Detected:
     pipeline = index.get("_class_name", "")
     if pipeline not in PAINTERS:
         raise BadInput(
-            f"{listing.name} is a {pipeline or 'pipeline of no name'}. Parlor paints with {', '.join(PAINTERS)}.",
-            f"{listing.name} 是 {pipeline or '未知流程'}，Parlor 支持的绘图模型有 {'、'.join(PAINTERS)}。",
+            l10n(
+                "{name} is a {pipeline}. Parlor paints with {painters}.",
+                name=listing.name,
+                pipeline=pipeline or l10n("pipeline of no name"),
+                painters=listed(PAINTERS),
+            )
         )
     parts = [name for name, value in index.items() if isinstance(value, list) and value and value[0] is not None]
     takes = [FileEntry("model_index.json", "model_index.json", listing.sizes["model_index.json"])]
@@ -120,8 +125,10 @@ def _coqui(listing: Listing, config: dict[str, Any]) -> Detected:
     weights = [name for name in top if name.endswith((".safetensors", ".pth", ".pth.tar")) and not _beside(name)]
     if not weights:
         raise BadInput(
-            f"{listing.name} has Coqui's config.json and no weights beside it (model_file.pth, model.pth).",
-            f"{listing.name} 中有 Coqui 的 config.json，但没有权重文件（model_file.pth、model.pth）。",
+            l10n(
+                "{name} has Coqui's config.json and no weights beside it (model_file.pth, model.pth).",
+                name=listing.name,
+            )
         )
     best = min(weights, key=_preference)
     texts = [name for name in top if name.endswith(".json")]
@@ -146,8 +153,7 @@ def _adapter(listing: Listing) -> Detected:
     if config.get("peft_type") != "LORA":
         kind = config.get("peft_type", "?")
         raise BadInput(
-            f"{listing.name} is an adapter of the kind {kind}; Parlor uses LoRA adapters.",
-            f"{listing.name} 是 {kind} 适配器；Parlor 只支持 LoRA 适配器。",
+            l10n("{name} is an adapter of the kind {kind}; Parlor uses LoRA adapters.", name=listing.name, kind=kind)
         )
     listing.tensors(weights)
     takes = tuple(FileEntry(name, name, listing.sizes[name]) for name in (weights, "adapter_config.json"))

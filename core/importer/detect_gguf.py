@@ -11,6 +11,7 @@ from core.catalogue.spec import Task
 from core.errors import BadInput
 from core.formats.gguf import Header
 from core.importer.found import Detected, FileEntry, Listing, languages_of, slug
+from core.l10n.text import l10n, listed
 
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 _QUANTISED = re.compile(r"[-._](I?Q\d(?:_[A-Z0-9]+)*|TQ\d_0|MXFP4|BF16|F16|F32)(?=[-._])", re.IGNORECASE)
@@ -35,8 +36,11 @@ def recognise(listing: Listing, file: str, choose: bool) -> Detected:
     header = listing.header(parts[0])
     if header.architecture in SILENT:
         raise BadInput(
-            f"{chosen} is an embedding model ({header.architecture}): it does not talk. Choose a chat model.",
-            f"{chosen} 是向量模型（{header.architecture}），不能对话。请选择对话模型。",
+            l10n(
+                "{chosen} is an embedding model ({architecture}): it does not talk. Choose a chat model.",
+                chosen=chosen,
+                architecture=header.architecture,
+            )
         )
     eye = _eye(listing, eyes, header)
     takes = [FileEntry(part, PurePosixPath(part).name, listing.sizes[part]) for part in parts]
@@ -89,10 +93,7 @@ def _named(file: str, names: list[str], models: list[str]) -> str:
     fits = [name for name in names if wanted in (name.lower(), PurePosixPath(name).name.lower())]
     fits = fits or [name for name in models if quantisation(name).lower() == wanted or fnmatch(name.lower(), wanted)]
     if not fits:
-        raise BadInput(
-            f"There is no {file} among the GGUF files: {', '.join(names[:12])}.",
-            f"GGUF 文件中没有 {file}，现有：{'、'.join(names[:12])}。",
-        )
+        raise BadInput(l10n("There is no {file} among the GGUF files: {names}.", file=file, names=listed(names[:12])))
     if fits[0] not in models and not _PART.search(fits[0]):
         raise _eyes_alone(fits[0])
     return fits[0]
@@ -106,8 +107,11 @@ def _only(listing: Listing, models: list[str], eyes: list[str], choose: bool) ->
         raise _part_missing(broken)
     if len(models) > 1 and not choose:
         raise BadInput(
-            f"There are several models in {listing.name}: {', '.join(models[:8])}. Add the one you want as a file.",
-            f"{listing.name} 中有多个模型：{'、'.join(models[:8])}。请直接添加想要的那个文件。",
+            l10n(
+                "There are several models in {name}: {models}. Add the one you want as a file.",
+                name=listing.name,
+                models=listed(models[:8]),
+            )
         )
     ranks = {kind: rank for rank, kind in enumerate(BEST)}
     return min(models, key=lambda name: (ranks.get(quantisation(name), len(BEST)), listing.sizes[name]))
@@ -149,14 +153,15 @@ def _by_name(name: str) -> tuple[str, ...]:
 
 def _eyes_alone(name: str) -> BadInput:
     return BadInput(
-        f"{name} is only the part of a model that sees (mmproj). Put it into one folder with the model's own GGUF file "
-        "and add that folder.",
-        f"{name} 只是模型的视觉部分（mmproj）。请将其与模型本身的 GGUF 文件放入同一文件夹，然后添加该文件夹。",
+        l10n(
+            "{name} is only the part of a model that sees (mmproj). Put it into one folder with the model's own GGUF "
+            "file and add that folder.",
+            name=name,
+        )
     )
 
 
 def _part_missing(name: str) -> BadInput:
     return BadInput(
-        f"The model is split over several files and {name} is missing. Put all parts into one folder.",
-        f"该模型分为多个文件，缺少 {name}。请将所有部分放入同一文件夹。",
+        l10n("The model is split over several files and {name} is missing. Put all parts into one folder.", name=name)
     )

@@ -13,6 +13,7 @@ from core.catalogue.spec import Task
 from core.errors import BadInput
 from core.formats.coqui import without_comments
 from core.formats.gguf import Header
+from core.l10n.text import L10n, l10n
 
 SMALL = 20_000_000  # bytes of a file that may be read whole
 GB = 1_000_000_000
@@ -136,13 +137,11 @@ def read_json(listing: Listing, path: str) -> dict[str, Any]:
             raise ValueError("it holds no object")
         return value
     except (ValueError, RecursionError) as error:
-        raise damaged(path, str(error), str(error)) from error
+        raise damaged(path, L10n(str(error))) from error
 
 
-def damaged(path: str, en: str, zh: str) -> BadInput:
-    return BadInput(
-        f"{path} cannot be used: {en}. Get the file again, whole.", f"{path} 无法使用：{zh}。请重新获取完整的文件。"
-    )
+def damaged(path: str, reason: L10n) -> BadInput:
+    return BadInput(l10n("{path} cannot be used: {reason}. Get the file again, whole.", path=path, reason=reason))
 
 
 def languages_of(codes: object) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from core.download.transfer_state import TransferState
 from core.errors import DownloadFailed, Offline
 from core.formats.gguf import Header
 from core.importer.found import SMALL, Card, damaged, languages_of
+from core.l10n.text import l10n
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -95,8 +96,7 @@ class Repo:
         size, listed, place = self.sizes[path], self._files[path], self._keep / path
         if size > SMALL:
             raise DownloadFailed(
-                f"the hub tells no sha256 of {path}, and it is too large to be read first",
-                f"模型站没有提供 {path} 的 sha256，且文件过大",
+                l10n("the hub tells no sha256 of {path}, and it is too large to be read first", path=path)
             )
         if not (place.is_file() and place.stat().st_size == size):
             remote = on_hub(Hub(self.repo, self.commit, path), File(path, size, "", ()))
@@ -104,10 +104,10 @@ class Repo:
         body = place.read_bytes()
         if listed.blob_id and not listed.lfs and _git_hash(body) != listed.blob_id:
             place.unlink()
-            raise damaged(path, "it arrived with the wrong content", "内容不符")
+            raise damaged(path, l10n("it arrived with the wrong content"))
         if listed.lfs and hashlib.sha256(body).hexdigest() != listed.lfs.sha256:
             place.unlink()
-            raise damaged(path, "it arrived with the wrong content", "内容不符")
+            raise damaged(path, l10n("it arrived with the wrong content"))
         self._hashes[path] = hashlib.sha256(body).hexdigest()
         return self._hashes[path]
 
@@ -116,8 +116,11 @@ def look_at(repo: str, revision: str, settings: Settings, keep: Path, flow: Tran
     """Ask the hub for the commit and the files of ``repo``. Raises Offline, DownloadFailed."""
     if settings.offline:
         raise Offline(
-            f"{repo} cannot be looked up: the offline switch is on. Turn it off in Settings (or unset PARLOR_OFFLINE).",
-            f"无法查询 {repo}：已开启离线模式。请在设置中关闭（或取消 PARLOR_OFFLINE）。",
+            l10n(
+                "{repo} cannot be looked up: the offline switch is on. Turn it off in Settings (or unset "
+                "PARLOR_OFFLINE).",
+                repo=repo,
+            )
         )
     failures = 0
     while True:
@@ -140,9 +143,9 @@ def _ask(repo: str, revision: str) -> ModelInfo:
     try:
         return HfApi(_endpoint()).model_info(repo, revision=revision or None, files_metadata=True, timeout=TIMEOUT)
     except HFValidationError as error:
-        raise DownloadFailed(f"{repo} is no name of a repository", f"{repo} 不是有效的仓库名") from error
+        raise DownloadFailed(l10n("{repo} is no name of a repository", repo=repo)) from error
     except OfflineModeIsEnabled as error:
-        raise Offline("HF_HUB_OFFLINE is set: unset it", "已设置 HF_HUB_OFFLINE，请取消") from error
+        raise Offline(l10n("HF_HUB_OFFLINE is set: unset it")) from error
     except HfHubHTTPError as error:
         raise _refused(error.response.status_code, error.response.headers, repo, revision, host) from error
     except httpx2.ConnectError as error:
@@ -150,9 +153,9 @@ def _ask(repo: str, revision: str) -> ModelInfo:
             raise untrusted(host, "SSL_CERT_FILE") from error
         raise unreachable(host) from error
     except httpx2.HTTPError as error:
-        raise TryAgain(f"the connection to {host} broke off", f"与 {host} 的连接中断") from error
+        raise TryAgain(l10n("the connection to {host} broke off", host=host)) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise DownloadFailed(f"{host} does not answer as a model hub does", f"{host} 的响应不是模型站的格式") from error
+        raise DownloadFailed(l10n("{host} does not answer as a model hub does", host=host)) from error
 
 
 def _refused(status: int, headers: Mapping[str, str], repo: str, revision: str, host: str) -> DownloadFailed:
@@ -161,21 +164,23 @@ def _refused(status: int, headers: Mapping[str, str], repo: str, revision: str, 
         return gated(f"{_endpoint()}/{repo}")
     if "Invalid credentials" in headers.get("X-Error-Message", ""):
         return DownloadFailed(
-            f"{host} does not know your token: log in again with `hf auth login`, or unset HF_TOKEN",
-            f"{host} 不认可您的令牌：请重新运行 `hf auth login`，或取消 HF_TOKEN",
+            l10n("{host} does not know your token: log in again with `hf auth login`, or unset HF_TOKEN", host=host)
         )
     if code == "RevisionNotFound":
-        return DownloadFailed(f"{repo} has no revision {revision}", f"{repo} 没有版本 {revision}")
+        return DownloadFailed(l10n("{repo} has no revision {revision}", repo=repo, revision=revision))
     if code == "RepoNotFound" or status in (401, 404):
         return DownloadFailed(
-            f"{host} has no {repo}, or it is private: check the name, or log in with `hf auth login`",
-            f"{host} 上没有 {repo}，或它是私有的：请检查名称，或运行 `hf auth login` 登录",
+            l10n(
+                "{host} has no {repo}, or it is private: check the name, or log in with `hf auth login`",
+                host=host,
+                repo=repo,
+            )
         )
     try:
         check_status(status, headers, f"{_endpoint()}/{repo}")
     except DownloadFailed as error:
         return error
-    return DownloadFailed(f"{host} answered {status}", f"{host} 返回 {status}")
+    return DownloadFailed(l10n("{host} answered {status}", host=host, status=status))
 
 
 def _endpoint() -> str:

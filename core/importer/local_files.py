@@ -15,6 +15,7 @@ from core.importer.detect_folder import classify
 from core.importer.detect_gguf import split_of
 from core.importer.found import Card, Detected, damaged, languages_of
 from core.importer.refusals import refusal, unknown
+from core.l10n.text import l10n
 
 DEEP, MANY = 3, 5000  # folders below the one named, files in all: more is no model's folder
 CT2_WHISPER = b"WhisperSpec"  # near the beginning of a model.bin
@@ -40,14 +41,14 @@ class Local:
             try:
                 self._headers[path] = read_header(self.root / path)
             except Damaged as error:
-                raise damaged(path, str(error), f"不是完整的 GGUF 文件（{error}）") from error
+                raise damaged(path, l10n("it is no whole GGUF file ({error})", error=error)) from error
         return self._headers[path]
 
     def tensors(self, path: str) -> dict[str, int]:
         try:
             return read_tensors(self.root / path)
         except ValueError as error:
-            raise damaged(path, str(error), f"不是完整的 safetensors 文件（{error}）") from error
+            raise damaged(path, l10n("it is no whole safetensors file ({error})", error=error)) from error
 
     def card(self) -> Card:
         """``license`` and ``language`` of the YAML between two ``---`` at the head of README.md."""
@@ -70,7 +71,7 @@ def look(path: Path, file: str = "") -> tuple[Detected, Path]:
         if path.is_file():
             return _file(path)
         if not path.is_dir():
-            raise BadInput(f"There is no file or folder {path}. Check the path.", f"找不到 {path}，请检查路径。")
+            raise BadInput(l10n("There is no file or folder {path}. Check the path.", path=path))
         root = _model_folder(path)
         if file and (root / file).is_file():
             return _file(root / file)
@@ -80,7 +81,7 @@ def look(path: Path, file: str = "") -> tuple[Detected, Path]:
         return found, root
     except OSError as error:
         raise BadInput(
-            f"{error.filename or path} cannot be read: {error.strerror}.", f"无法读取 {error.filename or path}。"
+            l10n("{filename} cannot be read: {error}.", filename=error.filename or path, error=error.strerror)
         ) from error
 
 
@@ -135,7 +136,7 @@ def _check_whisper(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(32)
     if CT2_WHISPER not in head:
-        raise damaged(path.name, "it is no Whisper model of CTranslate2", "不是 CTranslate2 的 Whisper 模型")
+        raise damaged(path.name, l10n("it is no Whisper model of CTranslate2"))
 
 
 def _yaml(lines: list[str], key: str) -> list[str]:

@@ -9,6 +9,7 @@ from core.catalogue.spec import RESERVED, Catalogue, File, ModelSpec, Task, inst
 from core.errors import BadInput
 from core.importer.detect_gguf import without_eyes
 from core.importer.found import Detected, about, memory
+from core.l10n.text import NOTHING, L10n, both, l10n, listed
 from core.settings import Settings
 
 
@@ -20,32 +21,29 @@ def for_task(found: Detected, task: str) -> Detected:
         return without_eyes(found)
     can = " / ".join(found.tasks)
     if task not in get_args(Task):
-        raise BadInput(
-            f"There is no task {task!r}. Tasks are {', '.join(get_args(Task))}.",
-            f"没有任务 {task!r}。可用任务：{'、'.join(get_args(Task))}。",
-        )
+        raise BadInput(l10n("There is no task {task!r}. Tasks are {tasks}.", task=task, tasks=listed(get_args(Task))))
     if task == "see" and found.engine == "llama":
         raise BadInput(
-            f"{found.name} cannot see without its mmproj file. Put that (mmproj-….gguf) beside it and add the folder.",
-            f"{found.name} 缺少 mmproj 文件，无法识图。请将 mmproj-….gguf 放入同一文件夹，然后添加该文件夹。",
+            l10n(
+                "{name} cannot see without its mmproj file. Put that (mmproj-….gguf) beside it and add the folder.",
+                name=found.name,
+            )
         )
-    raise BadInput(
-        f"{found.name} is made for {can} and cannot be used for {task}.",
-        f"{found.name} 用于 {can}，不能用于 {task}。",
-    )
+    raise BadInput(l10n("{name} is made for {can} and cannot be used for {task}.", name=found.name, can=can, task=task))
 
 
 def check_id(id: str, known: Catalogue) -> None:
     """Raises BadInput for an id that is taken or could not name a folder; an empty one is none yet."""
     if id and not valid_id(id):
         raise BadInput(
-            f"{id!r} cannot be an id: it is made of a-z, 0-9, '.', '_' and '-', and starts with a letter or digit.",
-            f"{id!r} 不能用作 id：只能包含 a-z、0-9、'.'、'_' 和 '-'，并以字母或数字开头。",
+            l10n(
+                "{id!r} cannot be an id: it is made of a-z, 0-9, '.', '_' and '-', and starts with a letter or digit.",
+                id=id,
+            )
         )
     if any(spec.id == id for spec in known.models):
         raise BadInput(
-            f"There is a model called {id} already. Choose another id, or remove that one first.",
-            f"已有名为 {id} 的模型。请另选 id，或先删除该模型。",
+            l10n("There is a model called {id} already. Choose another id, or remove that one first.", id=id)
         )
 
 
@@ -67,7 +65,7 @@ def model_spec(found: Detected, id: str, revision: str, files: tuple[File, ...])
     said = about(found)
     return ModelSpec(
         id, found.name, found.task, found.engine, found.licence or "unknown", found.languages, ram, revision, files,
-        about=said, about_zh=said, gpu_memory=gpu, terms=found.terms, voices=found.voices, clones=found.clones,
+        about=both(said, said), gpu_memory=gpu, terms=found.terms, voices=found.voices, clones=found.clones,
     )  # fmt: skip
 
 
@@ -78,20 +76,27 @@ def adapter_base(found: Detected, known: Catalogue, settings: Settings, base: st
         spec = known.find(base)
         if spec not in fitting:
             raise BadInput(
-                f"{spec.name} takes no LoRA adapter, or is not installed. Models that do: {_listed(fitting)}.",
-                f"{spec.name} 不支持 LoRA 适配器或尚未安装。可用的模型：{_listed(fitting)}。",
+                l10n(
+                    "{name} takes no LoRA adapter, or is not installed. Models that do: {models}.",
+                    name=spec.name,
+                    models=_listed(fitting),
+                )
             )
         return spec
     named = found.base.rsplit("/", 1)[-1].lower()
     likely = [spec for spec in fitting if named and named in (spec.id.lower(), spec.name.lower())]
     if len(likely or fitting) == 1:
         return (likely or fitting)[0]
-    made_for, made_for_zh = (f", made for {found.base}", f"（为 {found.base} 制作）") if found.base else ("", "")
+    made_for = l10n(", made for {base}", base=found.base) if found.base else NOTHING
     raise BadInput(
-        f"{found.name} is a LoRA adapter{made_for}. Say which model it joins (--for ID): {_listed(fitting)}.",
-        f"{found.name} 是 LoRA 适配器{made_for_zh}。请指定所属模型（--for ID）：{_listed(fitting)}。",
+        l10n(
+            "{name} is a LoRA adapter{made_for}. Say which model it joins (--for ID): {models}.",
+            name=found.name,
+            made_for=made_for,
+            models=_listed(fitting),
+        )
     )
 
 
-def _listed(specs: list[ModelSpec]) -> str:
-    return ", ".join(spec.id for spec in specs) or "none is installed / 均未安装"
+def _listed(specs: list[ModelSpec]) -> L10n:
+    return listed(spec.id for spec in specs) or l10n("none is installed")

@@ -17,6 +17,7 @@ from core.catalogue import licences as terms
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed, ParlorError
 from core.host.background import Background
+from core.l10n.text import l10n
 from core.settings import Settings
 from core.types.events import Progress
 
@@ -186,18 +187,13 @@ class Jobs:
     def _refuse(self, key: str) -> None:
         """Raises BadInput when what is under way keeps ``key`` from beginning. The lock is held."""
         if MOVE in self._jobs:
-            raise BadInput(
-                "The models folder is being moved. Try again when that is done.", "正在移动模型文件夹，请稍后再试。"
-            )
+            raise BadInput(l10n("The models folder is being moved. Try again when that is done."))
         if key == MOVE and self._jobs:
             raise BadInput(
-                "A model is being fetched, checked or added. Stop that or wait for it, then move the folder.",
-                "有模型正在下载、校验或添加。请先停止或等待其完成，再移动文件夹。",
+                l10n("A model is being fetched, checked or added. Stop that or wait for it, then move the folder.")
             )
         if key == ADD and ADD in self._jobs:
-            raise BadInput(
-                "Another model is being added. Wait for it, or cancel it.", "正在添加另一个模型，请等待或取消。"
-            )
+            raise BadInput(l10n("Another model is being added. Wait for it, or cancel it."))
 
     def _begin(self, key: str, job: Job, steps: Steps) -> None:
         def each(step: Progress) -> None:
@@ -226,7 +222,4 @@ class Jobs:
 
 
 def _broke() -> EngineFailed:
-    return EngineFailed(
-        "This failed unexpectedly; parlor.log in the data folder says why. Try again.",
-        "操作意外失败，原因见数据文件夹中的 parlor.log。请重试。",
-    )
+    return EngineFailed(l10n("This failed unexpectedly; parlor.log in the data folder says why. Try again."))

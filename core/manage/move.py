@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from core.errors import BadInput, DiskFull
 from core.host.disk import absolute, is_full, no_room, pieces
+from core.l10n.text import l10n
 from core.settings import Settings
 from core.text.sizes import size_text
 from core.types.events import Progress
@@ -36,7 +37,7 @@ def move(
     and DiskFull, with nothing changed. Closing the generator undoes what was copied.
     """
     old, new = settings.models.resolve(), absolute(folder)
-    yield Progress("download", 0.0, f"Moving the models to {new}", f"正在将模型移动到 {new}")
+    yield Progress("download", 0.0, l10n("Moving the models to {new}", new=new))
     try:
         _check(old, new)
         unload_all()
@@ -48,28 +49,19 @@ def move(
     shutil.rmtree(old, ignore_errors=True)  # what cannot be deleted stays: the models are in ``new`` already
     if settings.models.is_symlink():
         settings.models.unlink()
-    yield Progress("download", 1.0, f"The models are in {new}", f"模型已移至 {new}")
+    yield Progress("download", 1.0, l10n("The models are in {new}", new=new))
 
 
 def _check(old: Path, new: Path) -> None:
     if "PARLOR_MODELS_FOLDER" in os.environ:
-        raise BadInput(
-            "PARLOR_MODELS_FOLDER is set and says where the models lie. Unset it, then move them.",
-            "环境变量 PARLOR_MODELS_FOLDER 已指定模型位置。请先取消该变量，再移动。",
-        )
+        raise BadInput(l10n("PARLOR_MODELS_FOLDER is set and says where the models lie. Unset it, then move them."))
     real = new.resolve()
     if real == old:
-        raise BadInput(f"The models are in {new} already.", f"模型已在 {new} 中。")
+        raise BadInput(l10n("The models are in {new} already.", new=new))
     if old in real.parents or real in old.parents:
-        raise BadInput(
-            f"{new} lies inside the models folder, or around it. Choose another folder.",
-            f"{new} 与模型文件夹互相包含，请选择其他文件夹。",
-        )
+        raise BadInput(l10n("{new} lies inside the models folder, or around it. Choose another folder.", new=new))
     if new.exists() and (not new.is_dir() or any(path.name != PART for path in new.iterdir())):
-        raise BadInput(
-            f"{new} is not an empty folder. Choose an empty or a new one.",
-            f"{new} 不是空文件夹。请选择空的或新的文件夹。",
-        )
+        raise BadInput(l10n("{new} is not an empty folder. Choose an empty or a new one.", new=new))
 
 
 @contextmanager
@@ -81,8 +73,9 @@ def _nobody_fetches(old: Path) -> Iterator[None]:
                 locks.enter_context(FileLock(path, timeout=0))
             except Timeout as error:
                 raise BadInput(
-                    f"{path.stem} is being fetched by another program. Wait for it, then move the folder.",
-                    f"另一个程序正在下载 {path.stem}。请等待其完成，再移动文件夹。",
+                    l10n(
+                        "{stem} is being fetched by another program. Wait for it, then move the folder.", stem=path.stem
+                    )
                 ) from error
         yield
 
@@ -182,26 +175,31 @@ def _copy_files(files: list[Path], old: Path, part: Path, total: int) -> Generat
                 yield _progress(path.name, copied, total)
         if arrived.digest() != sent.digest() or target.stat().st_size != path.stat().st_size:
             raise BadInput(
-                f"{path.name} did not arrive whole in {part.parent}. Check that disk; the models stay where they are.",
-                f"{path.name} 未能完整复制到 {part.parent}。请检查该磁盘；模型仍在原处。",
+                l10n(
+                    "{name} did not arrive whole in {parent}. Check that disk; the models stay where they are.",
+                    name=path.name,
+                    parent=part.parent,
+                )
             )
         shutil.copystat(path, target)
 
 
 def _progress(name: str, copied: int, total: int) -> Progress:
     have, all_ = size_text(copied), size_text(total)
-    return Progress("download", copied / max(1, total), f"{name}: {have} of {all_}", f"{name}：{have} / {all_}")
+    return Progress("download", copied / max(1, total), l10n("{name}: {have} of {all}", name=name, have=have, all=all_))
 
 
 def _disk_full(new: Path, need: int) -> DiskFull:
-    advice = "Make room there, or choose another disk.", "请清理该磁盘，或选择其他磁盘。"
-    return no_room("the models folder", "模型文件夹", new, need, *advice)
+    return no_room(l10n("the models folder"), new, need, l10n("Make room there, or choose another disk."))
 
 
 def _failed(new: Path, error: OSError) -> BadInput | DiskFull:
     if is_full(error):
-        return DiskFull(f"{new} has no room left: the models stay where they are.", f"{new} 空间不足：模型仍在原处。")
+        return DiskFull(l10n("{new} has no room left: the models stay where they are.", new=new))
     return BadInput(
-        f"The models cannot be moved to {new}: {error.strerror or error}. They stay where they are.",
-        f"无法将模型移动到 {new}：{error.strerror or error}。模型仍在原处。",
+        l10n(
+            "The models cannot be moved to {new}: {error}. They stay where they are.",
+            new=new,
+            error=error.strerror or error,
+        )
     )

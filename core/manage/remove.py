@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 from core.catalogue.spec import ModelSpec
 from core.catalogue.user_file import forget
 from core.errors import BadInput
+from core.l10n.text import l10n
 from core.settings import Settings
 
 ROLES = ("chat", "see", "hear", "read", "speak", "paint")  # settings that name a model
@@ -53,6 +54,9 @@ def _delete(spec: ModelSpec, models_folder: Path, folders: tuple[Path, ...], pat
                     shutil.rmtree(folder)
     except (Timeout, OSError) as error:
         raise BadInput(
-            f"{spec.name} cannot be removed now: {error}. Stop its download, or close whatever uses it, and try again.",
-            f"现在无法删除 {spec.name}：{error}。请停止下载或关闭正在使用它的程序，然后重试。",
+            l10n(
+                "{name} cannot be removed now: {error}. Stop its download, or close whatever uses it, and try again.",
+                name=spec.name,
+                error=error,
+            )
         ) from error

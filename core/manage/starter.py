@@ -8,6 +8,7 @@ from core.catalogue import spec as catalogue
 from core.catalogue.load import load
 from core.catalogue.spec import ModelSpec
 from core.host.terminal import StatusLine, language, say
+from core.l10n.text import l10n
 from core.settings import Settings
 from core.text.sizes import size_text
 
@@ -19,8 +20,13 @@ def fetch(settings: Settings) -> None:
     for number, spec in enumerate(missing, 1):
         size = size_text(spec.bytes)
         say(
-            f"Fetching model {number} of {len(missing)}: {spec.name} ({size}).",
-            f"正在下载第 {number}/{len(missing)} 个模型：{spec.name}（{size}）。",
+            l10n(
+                "Fetching model {number} of {count}: {name} ({size}).",
+                number=number,
+                count=len(missing),
+                name=spec.name,
+                size=size,
+            )
         )
         _fetch(spec, settings)
 
@@ -28,11 +34,10 @@ def fetch(settings: Settings) -> None:
 def _fetch(spec: ModelSpec, settings: Settings) -> None:
     from core.manage.get import get
 
-    status, chinese = StatusLine(sys.stderr), language() == "zh"
+    status = StatusLine(sys.stderr)
     try:
         for progress in get(spec, settings):
-            note = progress.note_zh if chinese else progress.note
-            status.show(f"{bar(progress.fraction)} {note}")
+            status.show(f"{bar(progress.fraction)} {progress.note.into(language())}")
     finally:
         status.clear()
 

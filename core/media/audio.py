@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from core.errors import BadInput
+from core.l10n.text import l10n
 from core.types.messages import Audio
 
 if TYPE_CHECKING:
@@ -69,9 +70,10 @@ def open_audio(data: bytes, name: str) -> Audio:
         raise _no_recording(name) from error
     if len(pcm) < 2 * SHORTEST * RATE:
         raise refused(
-            name, "holds no sound", "Record again, and watch that the microphone is on",
-            "里没有声音", "请确认麦克风已打开，然后重新录音",
-        )  # fmt: skip
+            name,
+            l10n("holds no sound"),
+            l10n("Record again, and watch that the microphone is on"),
+        )
     return Audio(pcm, RATE)
 
 
@@ -147,14 +149,16 @@ def _frames(container: InputContainer) -> Iterator[AudioFrame | None]:
 
 def _no_recording(name: str) -> BadInput:
     return refused(
-        name, "is not a recording, whatever its name says", "Play it to check, and save it again as WAV or MP3",
-        "不是录音文件（无论文件名如何）", "请播放检查，并重新保存为 WAV 或 MP3",
-    )  # fmt: skip
+        name,
+        l10n("is not a recording, whatever its name says"),
+        l10n("Play it to check, and save it again as WAV or MP3"),
+    )
 
 
 def _too_long(name: str) -> BadInput:
     minutes = round(LONGEST / 60)
     return refused(
-        name, f"is longer than {minutes} minutes, the most that Parlor listens to at once", "Cut it into shorter parts",
-        f"超过 {minutes} 分钟，这是 Parlor 一次能听的最长时间", "请把录音分成较短的部分",
-    )  # fmt: skip
+        name,
+        l10n("is longer than {minutes} minutes, the most that Parlor listens to at once", minutes=minutes),
+        l10n("Cut it into shorter parts"),
+    )

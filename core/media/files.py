@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from core.l10n.text import l10n
 from core.text.encoding import decoded
 from core.types.messages import Audio, Image, Text
 
@@ -31,14 +32,15 @@ def open_text(data: bytes, name: str) -> Text:
     """A text in UTF-8, UTF-16, GB18030 or Windows-1252, at most 1 MB. Raises BadInput for anything else."""
     if len(data) > TEXT_BYTES:
         raise refused(
-            name, f"has {len(data) / 1e6:.1f} MB, and a text may have 1 MB", "Hand over the part that matters",
-            f"有 {len(data) / 1e6:.1f} MB，而文本最多 1 MB", "请只提供需要的部分",
-        )  # fmt: skip
+            name,
+            l10n("has {megabytes:.1f} MB, and a text may have 1 MB", megabytes=len(data) / 1e6),
+            l10n("Hand over the part that matters"),
+        )
     text = decoded(data)
     if text is None:
         raise refused(
-            name, "is neither a picture nor a recording nor a text that Parlor can read",
-            "Save it as PNG, JPEG, WAV, MP3 or plain text",
-            "不是 Parlor 能读取的图片、录音或文本", "请另存为 PNG、JPEG、WAV、MP3 或纯文本",
-        )  # fmt: skip
+            name,
+            l10n("is neither a picture nor a recording nor a text that Parlor can read"),
+            l10n("Save it as PNG, JPEG, WAV, MP3 or plain text"),
+        )
     return Text(text.replace("\r\n", "\n"))

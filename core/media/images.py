@@ -6,16 +6,13 @@ A file is judged by its content, never by its name. Neither place nor camera of 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
 
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from core.types.messages import Image
-
-if TYPE_CHECKING:
-    pass
+from core.l10n.text import l10n
 from core.media.unreadable import UNREADABLE, refused
+from core.types.messages import Image
 
 # A picture is decoded to at most DECODED pixels (150 MB as RGB). JPEG alone can be decoded at 1/2, 1/4 or 1/8 of its
 # size, so a photograph may have HEADER of them. Kept is a 4K screen or a long scrolled page at full size.
@@ -39,9 +36,10 @@ def open_image(data: bytes, name: str) -> Image:
     """
     if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif", b"ftypheim"):
         raise refused(
-            name, "is a HEIC or AVIF picture, which Parlor cannot open", "Save it as JPEG or PNG",
-            "是 HEIC 或 AVIF 图片，Parlor 无法打开", "请另存为 JPEG 或 PNG",
-        )  # fmt: skip
+            name,
+            l10n("is a HEIC or AVIF picture, which Parlor cannot open"),
+            l10n("Save it as JPEG or PNG"),
+        )
     try:
         with Pillow.open(io.BytesIO(data), formats=PICTURES) as picture:
             _bounded(picture, name)
@@ -50,10 +48,10 @@ def open_image(data: bytes, name: str) -> Image:
             return _encoded(_fitted(_opaque(upright)), photograph)
     except UNREADABLE as error:
         raise refused(
-            name, "is not a whole picture: it is broken, was cut short, or is something else",
-            "Open it in a picture viewer to check, and save or copy it again as PNG or JPEG",
-            "不是完整的图片：文件已损坏、不完整，或者不是图片", "请用看图软件检查，并重新保存或复制为 PNG 或 JPEG",
-        ) from error  # fmt: skip
+            name,
+            l10n("is not a whole picture: it is broken, was cut short, or is something else"),
+            l10n("Open it in a picture viewer to check, and save or copy it again as PNG or JPEG"),
+        ) from error
 
 
 def is_picture(data: bytes) -> bool:
@@ -67,11 +65,16 @@ def _bounded(picture: Pillow.Image, name: str) -> None:
         picture.draft("RGB", (4096, 4096))
     if picture.width * picture.height > DECODED:
         raise refused(
-            name, f"has {wide} x {high} pixels ({wide * high / 1e6:.0f} megapixels), and {DECODED // 10**6} may be",
-            "Make it smaller, or cut out the part that matters",
-            f"有 {wide} x {high} 像素（{wide * high / 1e6:.0f} 百万像素），最多为 {DECODED // 10**6} 百万像素",
-            "请缩小图片，或只截取需要的部分",
-        )  # fmt: skip
+            name,
+            l10n(
+                "has {wide} x {high} pixels ({megapixels:.0f} megapixels), and {most} may be",
+                wide=wide,
+                high=high,
+                megapixels=wide * high / 1e6,
+                most=DECODED // 10**6,
+            ),
+            l10n("Make it smaller, or cut out the part that matters"),
+        )
 
 
 def _opaque(picture: Pillow.Image) -> Pillow.Image:

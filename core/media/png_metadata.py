@@ -16,6 +16,7 @@ import PIL.Image
 from PIL.PngImagePlugin import PngInfo
 
 from core.errors import BadInput
+from core.l10n.text import l10n
 from core.types.image_request import ImageRequest, from_values
 from core.types.messages import Image
 from core.types.provenance import Provenance
@@ -64,14 +65,15 @@ def read_png_metadata(data: bytes, name: str) -> tuple[ImageRequest, str]:
         with PIL.Image.open(io.BytesIO(data)) as picture:
             texts = {key: value[:_MOST] for key, value in picture.info.items() if isinstance(value, str)}
     except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-        raise BadInput(f"{name} is not a picture that can be read.", f"{name} 不是可以读取的图片。") from error
+        raise BadInput(l10n("{name} is not a picture that can be read.", name=name)) from error
     found = _from_json(texts.get("parlor", "")) or _from_parameters(texts.get("parameters", ""))
     if found is None:
         raise BadInput(
-            f"{name} does not say how it was made: it has no `parlor` or `parameters` text chunk. "
-            "Pictures lose it when they are sent through messengers or edited. Give the prompt and settings yourself.",
-            f"{name} 没有记录其生成方式：缺少 `parlor` 或 `parameters` 文本块。"
-            "图片经聊天软件转发或编辑后会丢失这些信息。请自行填写提示词和设置。",
+            l10n(
+                "{name} does not say how it was made: it has no `parlor` or `parameters` text chunk. Pictures lose it "
+                "when they are sent through messengers or edited. Give the prompt and settings yourself.",
+                name=name,
+            )
         )
     return found
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING
 
 from core.errors import BadInput
-
-if TYPE_CHECKING:
-    pass
-
+from core.l10n.text import L10n, l10n
 
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, struct.error, zlib.error)
 
 
-def refused(name: str, en: str, do: str, zh: str, do_zh: str) -> BadInput:
-    shown = name or "The file"
-    return BadInput(f"{shown} {en}. {do}.", f"{name or '文件'} {zh}。{do_zh}。")
+def refused(name: str, reason: L10n, advice: L10n) -> BadInput:
+    """The error of the file called ``name``: why it cannot be used, and what to do."""
+    shown = name or l10n("The file")
+    return BadInput(l10n("{name} {reason}. {advice}.", name=shown, reason=reason, advice=advice))

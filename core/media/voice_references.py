@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from core.errors import BadInput
+from core.l10n.text import l10n, listed
 from core.media.audio import wav
 from core.types.messages import Audio
 
@@ -65,11 +66,13 @@ def save(home: Path, name: str, audio: Audio, consent: str, who: str = "") -> Re
     """
     name, consent = " ".join(name.split()), consent.strip()
     if not name:
-        raise BadInput("The voice needs a name. Type one.", "声音需要一个名称，请输入。")
+        raise BadInput(l10n("The voice needs a name. Type one."))
     if not consent:
         raise BadInput(
-            f"The voice {name} was not kept: the person it belongs to has to agree first. Ask, and note the words.",
-            f"没有保存声音“{name}”：必须先得到本人同意。请先征得同意并记录其原话。",
+            l10n(
+                "The voice {name} was not kept: the person it belongs to has to agree first. Ask, and note the words.",
+                name=name,
+            )
         )
     audio = _usable(audio)
     recording = wav(audio)
@@ -98,10 +101,12 @@ def find(home: Path, name: str) -> Reference:
     saved = {reference.name: reference for reference in load_all(home)}
     if name in saved:
         return saved[name]
-    known = ", ".join(saved) or "none"
     raise BadInput(
-        f"There is no saved voice called {name!r}. Saved are: {known}. Choose one in Settings, or record it there.",
-        f"没有名为 {name!r} 的声音。已保存的声音：{'、'.join(saved) or '无'}。请在设置中选择或录制。",
+        l10n(
+            "There is no saved voice called {name!r}. Saved are: {saved}. Choose one in Settings, or record it there.",
+            name=name,
+            saved=listed(saved) or l10n("none"),
+        )
     )
 
 
@@ -116,16 +121,18 @@ def _usable(audio: Audio) -> Audio:
 
     if audio.seconds < SHORTEST:
         raise BadInput(
-            f"The recording has {audio.seconds:.1f} s, and a voice needs {SHORTEST:g}, better 10. Record again.",
-            f"录音只有 {audio.seconds:.1f} 秒，至少需要 {SHORTEST:g} 秒，最好 10 秒。请重新录制。",
+            l10n(
+                "The recording has {seconds:.1f} s, and a voice needs {shortest:g}, better 10. Record again.",
+                seconds=audio.seconds,
+                shortest=SHORTEST,
+            )
         )
     kept = audio if audio.seconds <= LONGEST else replace(audio, pcm=audio.pcm[: 2 * round(KEPT * audio.rate)])
     samples, width = np.frombuffer(kept.pcm, "<i2").astype(np.float64), audio.rate // 50
     frames = samples[: len(samples) // width * width].reshape(-1, width)
     if (np.sqrt((frames**2).mean(axis=1)) > QUIET).sum() * 0.02 < HEARD:
         raise BadInput(
-            "There is hardly any sound in the recording. Watch that the microphone is on, and record again.",
-            "录音中几乎没有声音。请确认麦克风已打开，然后重新录制。",
+            l10n("There is hardly any sound in the recording. Watch that the microphone is on, and record again.")
         )
     return kept
 
@@ -159,6 +166,10 @@ def _slug(name: str) -> str:
 
 def _lost(name: str, why: str) -> BadInput:
     return BadInput(
-        f"The recording of the voice {name} cannot be used: {why}. Remove the voice in Settings and record it again.",
-        f"声音“{name}”的录音无法使用：{why}。请在设置中删除该声音并重新录制。",
+        l10n(
+            "The recording of the voice {name} cannot be used: {why}. Remove the voice in Settings and record it "
+            "again.",
+            name=name,
+            why=why,
+        )
     )

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 
 from core.catalogue.spec import ModelSpec, not_installed
 from core.errors import BadInput
+from core.l10n.text import l10n
 from core.media.png_metadata import write_png_metadata
 from core.pipeline.model_choice import new_seed
 from core.pipeline.prompt_enhancer import enhance_prompt, is_foreign, needs_enhancing
@@ -26,11 +27,11 @@ from core.types.messages import Message
 from core.types.provenance import Provenance
 
 STARTER_NOTICE = Notice(
-    "The starter brush drew this. It knows 160 everyday things, colours, places and small numbers, and draws them "
-    "small and like emoji. For more, get Stable Diffusion, on the page Models or with: "
-    "python start.py models get sd-turbo",
-    "由入门画笔绘制：它只认识 160 种日常事物、颜色、位置和小数目，画得很小，像表情符号。"
-    "如需更多，请在“模型”页面或用此命令获取 Stable Diffusion：python start.py models get sd-turbo",
+    l10n(
+        "The starter brush drew this. It knows 160 everyday things, colours, places and small numbers, and draws them "
+        "small and like emoji. For more, get Stable Diffusion, on the page Models or with: "
+        "python start.py models get sd-turbo"
+    )
 )
 
 
@@ -39,7 +40,7 @@ def draw(context: TurnContext, plan: Plan) -> Generator[Event, None, None]:
 
     Raises NotInstalled when there is no painter, BadInput for settings it cannot follow, and what the engine raises.
     """
-    painter = needed(plan.paint, "draw", "画图")
+    painter = needed(plan.paint, l10n("draw"))
     if not context.choice.has(painter):
         raise not_installed(painter)
     request = yield from _compose(context, plan, painter)
@@ -79,9 +80,7 @@ def _compose(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[
         return request
     prompt = plan.prompt
     if not prompt:
-        raise BadInput(
-            "Say what to draw: there are no words to paint from.", "请说明要画什么：没有可以用来作画的文字。"
-        )
+        raise BadInput(l10n("Say what to draw: there are no words to paint from."))
     if painter.miniature:
         return replace(context.turn.image_request or ImageRequest(), prompt=prompt, seed=request.seed)
     style = find_style(context.settings.image.style)
@@ -91,8 +90,10 @@ def _compose(context: TurnContext, plan: Plan, painter: ModelSpec) -> Generator[
             prompt = (yield from enhance_prompt(context, writer, prompt)) or prompt
     if is_foreign(prompt, painter):
         yield Notice(
-            f"{painter.name} understands only English and the prompt is Chinese: the picture may show something else.",
-            f"{painter.name} 只懂英语，而提示词是中文：画面可能与要求不符。可打开提示词助手，或用英语描述。",
+            l10n(
+                "{name} understands only English and the prompt is Chinese: the picture may show something else.",
+                name=painter.name,
+            )
         )
     prompt, negative = apply_style(prompt, request.negative, style)
     return replace(request, prompt=prompt, negative=negative)

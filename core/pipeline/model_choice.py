@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from core.catalogue.spec import Catalogue, ModelSpec, Task, installed
 from core.errors import BadInput
+from core.l10n.text import l10n
 from core.pipeline.route import Choice
 from core.settings import Settings
 from core.types.generation import Sampling
@@ -57,8 +58,12 @@ def _fitting(spec: ModelSpec, task: Task) -> ModelSpec:
     """``spec``, if it can do ``task``: whoever sees can chat, and a chat model may answer from a picture's words."""
     if spec.task != task and {spec.task, task} != {"chat", "see"}:
         raise BadInput(
-            f"{spec.name} is a model for the task {spec.task}, not {task}. See: python start.py models",
-            f"{spec.name} 是用于 {spec.task} 的模型，不能用于 {task}。用途见：python start.py models",
+            l10n(
+                "{name} is a model for the task {task}, not {wanted}. See: python start.py models",
+                name=spec.name,
+                task=spec.task,
+                wanted=task,
+            )
         )
     return spec
 

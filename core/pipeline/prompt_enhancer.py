@@ -10,6 +10,7 @@ from collections.abc import Generator
 
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed, NotEnoughMemory, WorkerDied
+from core.l10n.text import l10n
 from core.pipeline.turn_context import TurnContext, timed
 from core.pipeline.turn_record import provenance
 from core.runtime.engines import RemoteChat
@@ -68,7 +69,7 @@ def _generate(context: TurnContext, writer: ModelSpec, request: str) -> Generato
 
 def _reply(worker: Worker, messages: tuple[Message, ...], sampling: Sampling) -> Generator[Event, None, str]:
     text = ""
-    yield Progress("prompt", None, "Writing the prompt", "正在撰写提示词")
+    yield Progress("prompt", None, l10n("Writing the prompt"))
     with RemoteChat(worker).reply(messages, sampling, "painter's prompts") as call:
         for item in call:
             if isinstance(item, str):

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import asdict, replace
 
 from core.catalogue.spec import ModelSpec
+from core.l10n.text import l10n
 from core.pipeline.draw import draw
 from core.pipeline.instructions import instructions
 from core.pipeline.route import route
@@ -38,13 +39,12 @@ from core.types.generation import MessagesDropped, Sampling, Usage
 from core.types.messages import Audio, Image, Message
 
 ENDED_EARLY = {
-    "length": Notice(
-        "The answer reached the longest length set in Settings and ends here.",
-        "回答已达到设置中的最大长度，到此为止。",
-    ),
+    "length": Notice(l10n("The answer reached the longest length set in Settings and ends here.")),
     "context": Notice(
-        "The conversation fills the model's context, so the answer ends here. Start a new one, or allow more context.",
-        "对话已占满模型的上下文，回答到此为止。请新建对话，或增大上下文长度。",
+        l10n(
+            "The conversation fills the model's context, so the answer ends here. Start a new one, or allow more "
+            "context."
+        )
     ),
 }
 
@@ -88,7 +88,7 @@ def _answer(context: TurnContext) -> Generator[Event, None, None]:
     if plan.draw:
         yield from draw(context, plan)
         return
-    chat = needed(plan.chat, "answer", "回答")
+    chat = needed(plan.chat, l10n("answer"))
     if plan.look and not context.choice.has(chat):
         chat = plan.look
     elif plan.look:
@@ -115,7 +115,7 @@ def _look(context: TurnContext, spec: ModelSpec, question: Message) -> Generator
 def _description(context: TurnContext, worker: Worker, question: Message) -> Generator[Event, None, str]:
     """What the model in ``worker`` sees in the question's picture."""
     seen = ""
-    yield Progress("look", None, "Looking at the picture", "正在看图")
+    yield Progress("look", None, l10n("Looking at the picture"))
     sampling = replace(context.sampling, adapter="", temperature=0.0)
     wanted = description_prompt(question, has_han(question.text))
     with RemoteChat(worker).reply((wanted,), sampling, context.conversation) as call:
@@ -180,8 +180,10 @@ def _closing_events(item: Usage | MessagesDropped) -> Iterator[Event]:
             yield ENDED_EARLY[item.finish]
     else:
         yield Notice(
-            f"This conversation is longer than the model can hold: its oldest {item.messages} messages were left out.",
-            f"对话超出了模型的上下文长度：最早的 {item.messages} 条消息未被使用。",
+            l10n(
+                "This conversation is longer than the model can hold: its oldest {messages} messages were left out.",
+                messages=item.messages,
+            )
         )
 
 

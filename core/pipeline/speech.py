@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from core.catalogue.kokoro_voices import VOICES
 from core.catalogue.spec import ModelSpec
 from core.errors import NotEnoughMemory, ParlorError
+from core.l10n.text import l10n
 from core.pipeline.turn_record import provenance
 from core.runtime.engines import RemoteTTS
 from core.runtime.pool import Lease, Pool
@@ -156,15 +157,17 @@ class SpeechStream:
     def _left_out(self) -> Notice:
         name = self._spec.name
         return Notice(
-            f"{name} does not speak the language of all of this: part of it was left out. Choose another voice.",
-            f"{name} 不会说其中某些内容的语言，有一部分没有读出。请选择其他语音。",
+            l10n(
+                "{name} does not speak the language of all of this: part of it was left out. Choose another voice.",
+                name=name,
+            )
         )
 
     def _fall_silent(self, error: ParlorError) -> Iterator[Event]:
         self._silent = True
         with contextlib.suppress(ParlorError):
             self.close()
-        yield Notice(f"The voice stopped: {error.en}", f"语音已停止：{error.zh}")
+        yield Notice(l10n("The voice stopped: {error}", error=error.text))
 
 
 def _voices(spec: ModelSpec, settings: Settings) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
+from core.l10n.text import l10n
 from core.types.events import Notice
 from core.types.messages import Image, Message, Part, Reading, Text, Transcript, Turn
 
@@ -20,11 +21,11 @@ LONGEST = 80  # characters of a later question that they can answer
 FEWEST = 2  # letters that are words; a ring is easily read as an O
 MANY = 12  # letters from which on a picture is there to be read, whatever is asked of it
 STARTER_NOTICE = Notice(
-    "The starter eyes looked at this picture. They know about 1,400 things that are drawn like emoji, and no "
-    "photographs. For more, get a model that sees, on the page Models or with: "
-    "python start.py models get smolvlm-500m-instruct",
-    "这张图片由入门之眼查看：它只认识约 1400 种表情符号风格的事物，不认识照片。"
-    "如需更多，请在“模型”页面或用此命令获取看图模型：python start.py models get smolvlm-500m-instruct",
+    l10n(
+        "The starter eyes looked at this picture. They know about 1,400 things that are drawn like emoji, and no "
+        "photographs. For more, get a model that sees, on the page Models or with: "
+        "python start.py models get smolvlm-500m-instruct"
+    )
 )
 DESCRIBE = {"en": "Describe the picture.", "zh": "描述一下这张图片。"}
 DEFAULT_QUESTION = {"en": "What is in the picture?", "zh": "图片里有什么？"}
@@ -83,8 +84,7 @@ def question_prompt(turn: Turn, history: tuple[Message, ...], language: str) -> 
     shown = [*earlier, *(part for part in turn.parts if isinstance(part, Image))]
     if not shown:
         raise BadInput(
-            "This model only answers questions about pictures. Show one, or choose a model that chats.",
-            "该模型只回答与图片有关的问题。请提供图片，或选择聊天模型。",
+            l10n("This model only answers questions about pictures. Show one, or choose a model that chats.")
         )
     text = _text(turn.parts) or DEFAULT_QUESTION["zh" if language == "zh" else "en"]
     return Message("user", (shown[-1], Text(text)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import BadInput
+from core.l10n.text import L10n, l10n
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,8 +13,7 @@ class Style:
     """``words`` follow the prompt after a comma, ``negative`` goes before the person's own negative prompt."""
 
     id: str
-    en: str
-    zh: str
+    name: L10n
     words: str
     negative: str = ""
 
@@ -21,16 +21,16 @@ class Style:
 _POOR = "blurry, low quality, jpeg artifacts, watermark, text"
 
 STYLES = (
-    Style("photo", "Photograph", "照片", "photograph, natural light, sharp focus, 35mm lens", f"{_POOR}, drawing"),
-    Style("film", "Film still", "电影画面", "cinematic film still, dramatic lighting, shallow depth of field", _POOR),
-    Style("illustration", "Illustration", "插画", "digital illustration, clean lines, vivid colours", _POOR),
-    Style("watercolour", "Watercolour", "水彩", "watercolour painting, soft washes, paper texture", f"{_POOR}, photo"),
-    Style("oil", "Oil painting", "油画", "oil painting on canvas, brush strokes, rich colours", f"{_POOR}, photo"),
-    Style("ink", "Ink wash", "水墨", "Chinese ink wash painting, rice paper, sparse strokes", f"{_POOR}, photo"),
-    Style("anime", "Anime", "动漫", "anime style, cel shading, detailed background", _POOR),
-    Style("pixel", "Pixel art", "像素画", "pixel art, 16-bit, limited palette", "blurry, photo, smooth gradients"),
-    Style("render", "3D render", "三维渲染", "3D render, soft studio lighting, high detail", _POOR),
-    Style("sketch", "Pencil sketch", "铅笔素描", "pencil sketch, fine hatching, white paper", f"{_POOR}, colour"),
+    Style("photo", l10n("Photograph"), "photograph, natural light, sharp focus, 35mm lens", f"{_POOR}, drawing"),
+    Style("film", l10n("Film still"), "cinematic film still, dramatic lighting, shallow depth of field", _POOR),
+    Style("illustration", l10n("Illustration"), "digital illustration, clean lines, vivid colours", _POOR),
+    Style("watercolour", l10n("Watercolour"), "watercolour painting, soft washes, paper texture", f"{_POOR}, photo"),
+    Style("oil", l10n("Oil painting"), "oil painting on canvas, brush strokes, rich colours", f"{_POOR}, photo"),
+    Style("ink", l10n("Ink wash"), "Chinese ink wash painting, rice paper, sparse strokes", f"{_POOR}, photo"),
+    Style("anime", l10n("Anime"), "anime style, cel shading, detailed background", _POOR),
+    Style("pixel", l10n("Pixel art"), "pixel art, 16-bit, limited palette", "blurry, photo, smooth gradients"),
+    Style("render", l10n("3D render"), "3D render, soft studio lighting, high detail", _POOR),
+    Style("sketch", l10n("Pencil sketch"), "pencil sketch, fine hatching, white paper", f"{_POOR}, colour"),
 )  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def find_style(name: str) -> Style | None:
         if style.id == name:
             return style
     known = ", ".join(style.id for style in STYLES)
-    raise BadInput(f"There is no style {name!r}. Choose one of: {known}.", f"没有名为 {name!r} 的风格。可选：{known}。")
+    raise BadInput(l10n("There is no style {name!r}. Choose one of: {known}.", name=name, known=known))
 
 
 def apply_style(prompt: str, negative: str, style: Style | None) -> tuple[str, str]:

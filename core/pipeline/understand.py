@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
+from core.l10n.text import l10n
 from core.pipeline.route import Plan
 from core.pipeline.turn_context import TurnContext, timed
 from core.pipeline.turn_record import provenance
@@ -29,17 +30,16 @@ def understand(context: TurnContext, plan: Plan) -> Generator[Event, None, Messa
         ):
             continue  # understood before: the message is being answered again
         if isinstance(part, Audio):
-            parts.append((yield from _listen(context, needed(plan.listen, "hear speech", "听写语音"), part)))
+            parts.append((yield from _listen(context, needed(plan.listen, l10n("hear speech")), part)))
         elif isinstance(part, Image):
             see = context.choice.see
             if not context.choice.has(plan.read) and see and see.task == "see":
                 continue  # whoever sees can do without the reader
-            parts.append((yield from _read(context, needed(plan.read, "read pictures", "阅读图片"), part)))
+            parts.append((yield from _read(context, needed(plan.read, l10n("read pictures")), part)))
     question = Message("user", tuple(parts))
     if not question.text.strip() and not any(question.images):
         raise BadInput(
-            "No speech was heard in the recording, so there is nothing to answer. Speak a little closer, or type.",
-            "录音中没有听到说话声，因此无法回答。请靠近麦克风再说一次，或直接输入文字。",
+            l10n("No speech was heard in the recording, so there is nothing to answer. Speak a little closer, or type.")
         )
     return question
 
@@ -55,7 +55,7 @@ def _listen(context: TurnContext, spec: ModelSpec, audio: Audio) -> Generator[Ev
 def _transcript(worker: Worker, audio: Audio, script: str) -> Generator[Event, None, Transcript]:
     text, language = "", ""
     words: list[Word] = []
-    yield Progress("listen", 0.0, "Listening", "正在聆听")
+    yield Progress("listen", 0.0, l10n("Listening"))
     with RemoteTranscriber(worker).transcribe(audio, "", script) as call:
         for item in call:
             if isinstance(item, Tick):
@@ -63,7 +63,7 @@ def _transcript(worker: Worker, audio: Audio, script: str) -> Generator[Event, N
                 continue
             text, language = text + item.text, language or item.language
             words.extend(item.words)
-            yield Progress("listen", min(1.0, item.end / audio.seconds), "Listening", "正在聆听")
+            yield Progress("listen", min(1.0, item.end / audio.seconds), l10n("Listening"))
     return Transcript(text.strip(), language, tuple(words))
 
 
@@ -76,7 +76,7 @@ def _read(context: TurnContext, spec: ModelSpec, image: Image) -> Generator[Even
 
 def _reading(worker: Worker, image: Image) -> Generator[Event, None, Reading]:
     reading = Reading((), 0, 0)
-    yield Progress("read", None, "Reading the words in the picture", "正在阅读图片中的文字")
+    yield Progress("read", None, l10n("Reading the words in the picture"))
     with RemoteOCR(worker).read(image) as call:
         for item in call:
             if isinstance(item, Reading):

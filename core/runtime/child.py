@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.errors import EngineFailed, NotEnoughMemory, ParlorError
+from core.l10n.text import l10n
 from core.runtime.frames import CallCancelled, CallEnded, CallItem, CallRequest, Opening, read_frame, write_frame
 from core.runtime.protocols import open_engine
 
@@ -99,14 +100,19 @@ class Child:
     def _broke(self, error: Exception) -> ParlorError:
         if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
             return NotEnoughMemory(
-                f"{self._name} ran out of memory. Try again: more is set aside for it now. If it stays so, close other "
-                "programs or choose a smaller model.",
-                f"{self._name} 内存不足。请重试：已为它预留更多内存。若仍然失败，请关闭其他程序或选择更小的模型。",
+                l10n(
+                    "{name} ran out of memory. Try again: more is set aside for it now. If it stays so, close other "
+                    "programs or choose a smaller model.",
+                    name=self._name,
+                )
             )
         said = f"{type(error).__name__}: {error}"
         return EngineFailed(
-            f"{self._name} failed ({said}). Try again; if it stays so, check its files: python start.py models verify.",
-            f"{self._name} 出错（{said}）。请重试；若仍然失败，请校验文件：python start.py models verify。",
+            l10n(
+                "{name} failed ({said}). Try again; if it stays so, check its files: python start.py models verify.",
+                name=self._name,
+                said=said,
+            )
         )
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from core.catalogue.spec import ModelSpec
 from core.errors import NotEnoughMemory
+from core.l10n.text import NOTHING, L10n, l10n, listed
 from core.runtime.measurements import Device
 from core.runtime.memory import Memory, lacking
 
@@ -26,11 +27,11 @@ class Loaded:
     pinned: bool = False
     idle: float = 0.0
 
-    def said(self, on_gpu: bool) -> tuple[str, str]:
-        """The name, the memory of that kind and why it cannot leave, in English and Chinese."""
+    def said(self, on_gpu: bool) -> L10n:
+        """The name, the memory of that kind and why it cannot leave."""
         size = f"{(self.gpu if on_gpu else self.bytes) / GB:.1f} GB"
-        en, zh = (", in use", "，使用中") if self.busy else (", pinned", "，已固定") if self.pinned else ("", "")
-        return f"{self.spec.name} ({size}{en})", f"{self.spec.name}（{size}{zh}）"
+        why = l10n(", in use") if self.busy else l10n(", pinned") if self.pinned else NOTHING
+        return l10n("{name} ({size}{why})", name=self.spec.name, size=size, why=why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +53,23 @@ class Forecast:
     loaded: bool = False
 
     @property
-    def texts(self) -> tuple[str, str]:
-        """One sentence in English and in Chinese, without the model's name."""
+    def text(self) -> L10n:
+        """One sentence, without the model's name."""
         need, free, budget = self._sizes
         if self.loaded:
-            return f"loaded, {need[0]}", f"已加载，占用 {need[1]}"
+            return l10n("loaded, {need}", need=need)
         if self.fits == "now":
-            return f"needs {need[0]}, {free[0]} free: fits", f"需要 {need[1]}，可用 {free[1]}：放得下"
+            return l10n("needs {need}, {free} free: fits", need=need, free=free)
         if self.fits == "never" and not self.holders:
-            return (
-                f"needs {need[0]} and Parlor may use {budget[0]}: too big for this machine",
-                f"需要 {need[1]}，而 Parlor 只能使用 {budget[1]}：本机放不下",
-            )
+            return l10n("needs {need} and Parlor may use {budget}: too big for this machine", need=need, budget=budget)
         if self.holders:
-            held, held_zh = self._held_by
-            return (
-                f"needs {need[0]}, {free[0]} free: room held by {held}",
-                f"需要 {need[1]}，可用 {free[1]}：内存被 {held_zh} 占用",
-            )
+            return l10n("needs {need}, {free} free: room held by {held}", need=need, free=free, held=self._held_by)
         names = [spec.name for spec in self.evicts]
-        return (
-            f"needs {need[0]}, {free[0]} free: will unload {', '.join(names)}",
-            f"需要 {need[1]}，可用 {free[1]}：将卸载 {'、'.join(names)}",
-        )
+        return l10n("needs {need}, {free} free: will unload {names}", need=need, free=free, names=listed(names))
 
     def said(self, language: str) -> str:
-        """The sentence in ``language`` (``zh``, else English)."""
-        return self.texts[1 if language == "zh" else 0]
+        """The sentence in ``language``, or in English where it has no translation."""
+        return self.text.into(language)
 
     def refusal(self) -> NotEnoughMemory:
         """Why it cannot be loaded now, and what to do: who needs what, and who holds it."""
@@ -86,24 +77,34 @@ class Forecast:
         name = self.spec.name
         if self.fits == "never" and not self.holders:
             return NotEnoughMemory(
-                f"{name} needs {need[0]} and Parlor may use {budget[0]}. "
-                "Choose a smaller model, close other programs, or raise the memory budget in Settings.",
-                f"{name} 需要 {need[1]}，而 Parlor 只能使用 {budget[1]}。"
-                "请选择更小的模型、关闭其他程序，或在设置中提高内存预算。",
+                l10n(
+                    "{name} needs {need} and Parlor may use {budget}. "
+                    "Choose a smaller model, close other programs, or raise the memory budget in Settings.",
+                    name=name,
+                    need=need,
+                    budget=budget,
+                )
             )
         if not self.holders:
             return NotEnoughMemory(
-                f"{name} needs {need[0]}, and the room goes to who has waited longer. Try again when they are done.",
-                f"{name} 需要 {need[1]}，但内存已留给先等待的任务。请稍后再试。",
+                l10n(
+                    "{name} needs {need}, and the room goes to who has waited longer. Try again when they are done.",
+                    name=name,
+                    need=need,
+                )
             )
-        held, held_zh = self._held_by
         if self.fits == "never":
-            advice, advice_zh = "Unload one of them or unpin it.", "请卸载其中一个或取消固定。"
+            advice = l10n("Unload one of them or unpin it.")
         else:
-            advice, advice_zh = "Try again when they are done.", "请在其空闲后重试。"
+            advice = l10n("Try again when they are done.")
         return NotEnoughMemory(
-            f"{name} needs {need[0]} and the room is taken by {held}. {advice}",
-            f"{name} 需要 {need[1]}，但已被 {held_zh} 占用。{advice_zh}",
+            l10n(
+                "{name} needs {need} and the room is taken by {held}. {advice}",
+                name=name,
+                need=need,
+                held=self._held_by,
+                advice=advice,
+            )
         )
 
     @property
@@ -114,15 +115,14 @@ class Forecast:
         return short.gpu > 0 or (self.device == "cuda" and not short.ram)
 
     @property
-    def _held_by(self) -> tuple[str, str]:
-        texts = [holder.said(self._on_gpu) for holder in self.holders]
-        return ", ".join(en for en, _ in texts), "、".join(zh for _, zh in texts)
+    def _held_by(self) -> L10n:
+        return listed(holder.said(self._on_gpu) for holder in self.holders)
 
     @property
-    def _sizes(self) -> tuple[tuple[str, str], tuple[str, str], tuple[str, str]]:
+    def _sizes(self) -> tuple[L10n, str, str]:
         """Need, free and budget of the memory in question."""
         gpu = self._on_gpu
         need, *others = (max(0, each.gpu if gpu else each.ram) / GB for each in (self.need, self.free, self.budget))
-        kind, art = (" of GPU memory", " 显存") if gpu else (" of memory", " 内存")
+        text = l10n("{need:.1f} GB of GPU memory", need=need) if gpu else l10n("{need:.1f} GB of memory", need=need)
         free, budget = (f"{size:.1f} GB" for size in others)
-        return (f"{need:.1f} GB{kind}", f"{need:.1f} GB{art}"), (free, free), (budget, budget)
+        return text, free, budget

@@ -21,6 +21,7 @@ MODULES = frozenset(
     for name in (
         "catalogue.spec",
         "errors",
+        "l10n.text",
         "runtime.frames",
         "types.events",
         "types.generation",

@@ -7,14 +7,15 @@ from collections.abc import Generator
 
 from core.catalogue.spec import ModelSpec
 from core.errors import NotInstalled
+from core.l10n.text import L10n, l10n
 from core.runtime.pool import Lease, Pool
 from core.types.events import Progress, StageEnded, StageStarted, Tick
 
 
-def needed(spec: ModelSpec | None, en: str, zh: str) -> ModelSpec:
-    """``spec``, or NotInstalled when the catalogue has no model that can do this at all."""
+def needed(spec: ModelSpec | None, do: L10n) -> ModelSpec:
+    """``spec``, or NotInstalled when the catalogue has no model that can ``do`` this at all."""
     if spec is None:
-        raise NotInstalled(f"No model in the catalogue can {en}. Add one to it.", f"目录中没有可以{zh}的模型，请添加。")
+        raise NotInstalled(l10n("No model in the catalogue can {do}. Add one to it.", do=do))
     return spec
 
 

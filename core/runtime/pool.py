@@ -19,6 +19,7 @@ from types import TracebackType
 from core.catalogue.spec import ModelSpec, installed, not_installed
 from core.errors import EngineFailed, ParlorError
 from core.host import hardware as machine
+from core.l10n.text import NOTHING, l10n
 from core.runtime import measurements as measured
 from core.runtime.forecast import GB, Forecast, Loaded
 from core.runtime.memory import Memory
@@ -205,8 +206,8 @@ class Pool:
                     outlook = self._roster.outlook(spec)
                     self._changed.wait(TICK)
                 if not told:
-                    en, zh = ("in use", "使用中") if outlook.loaded else outlook.texts
-                    yield Progress("load", None, f"Waiting for {spec.name}: {en}", f"正在等待 {spec.name}：{zh}")
+                    state = l10n("in use") if outlook.loaded else outlook.text
+                    yield Progress("load", None, l10n("Waiting for {name}: {state}", name=spec.name, state=state))
                 told = True
                 yield Tick()
         finally:
@@ -228,13 +229,13 @@ class Pool:
     def _load(self, held: LoadedModel) -> Generator[Progress | Tick, None, Worker]:
         name, began = held.spec.name, time.monotonic()
         expected = self._roster.load_seconds(held)
-        en, zh = (" on the GPU", "到显卡") if held.device != "cpu" else ("", "")
+        where = l10n(" on the GPU") if held.device != "cpu" else NOTHING
         worker = Worker(self._placed(held), self.settings.models / held.spec.id, self.settings.home / "engines.log")
         try:
             with contextlib.closing(worker.opening()) as opening:
                 for _ in opening:
                     fraction = min(0.95, (time.monotonic() - began) / expected)
-                    yield Progress("load", fraction, f"Loading {name}{en}", f"正在加载 {name}{zh}")
+                    yield Progress("load", fraction, l10n("Loading {name}{where}", name=name, where=where))
                     self._still_open()
         except ParlorError:
             with self._changed:
@@ -256,7 +257,7 @@ class Pool:
         if self._closed:
             for worker in opened:
                 worker.kill()
-            raise EngineFailed("Parlor is closing.", "Parlor 正在关闭。")
+            raise EngineFailed(l10n("Parlor is closing."))
 
     def _placed(self, held: LoadedModel) -> ModelSpec:
         """The model's entry with what its engine has to know of this machine and of the settings."""
@@ -286,6 +287,4 @@ def _loaded_with(settings: Settings) -> tuple[object, ...]:
 
 def _left(held: LoadedModel) -> Progress:
     name, size = held.spec.name, (held.room.gpu or held.room.ram) / GB
-    return Progress(
-        "load", None, f"Unloaded {name} to make room ({size:.1f} GB)", f"已卸载 {name} 以腾出 {size:.1f} GB"
-    )
+    return Progress("load", None, l10n("Unloaded {name} to make room ({size:.1f} GB)", name=name, size=size))

@@ -19,6 +19,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from core.catalogue.spec import ModelSpec
 from core.errors import NotEnoughMemory, WorkerDied
+from core.l10n.text import NOTHING, l10n
 from core.runtime.frames import CallCancelled, CallEnded, CallItem, CallRequest, Opening, read_frame, write_frame
 from core.types.events import Tick
 
@@ -132,12 +133,15 @@ class Worker:
 
     def _died(self) -> WorkerDied:
         code = self._process.wait()
-        why, warum = (f"signal {-code}", f"信号 {-code}") if code < 0 else (f"exit status {code}", f"退出码 {code}")
-        guess, maybe = (", probably for want of memory", "，可能是系统内存不足") if self.short else ("", "")
+        why = l10n("signal {code}", code=-code) if code < 0 else l10n("exit status {code}", code=code)
+        guess = l10n(", probably for want of memory") if self.short else NOTHING
         return WorkerDied(
-            f"{self.spec.name} ended unexpectedly ({why}){guess}. What was said so far is kept; "
-            "try again to start it anew.",
-            f"{self.spec.name} 意外退出（{warum}）{maybe}。已有内容已保留；请重试，它会重新启动。",
+            l10n(
+                "{name} ended unexpectedly ({why}){guess}. What was said so far is kept; try again to start it anew.",
+                name=self.spec.name,
+                why=why,
+                guess=guess,
+            )
         )
 
     def _send(self, value: object) -> None:

@@ -137,7 +137,7 @@ async def opened(socket: WebSocket, asked: Asked) -> Call | None:
     try:
         return await asyncio.to_thread(calls.start, str(asked.get("conversation", "")), options(asked, CallOptions()))
     except ParlorError as error:
-        await tell(socket, {"event": "refused", "en": error.en, "zh": error.zh})
+        await tell(socket, {"event": "refused"} | error.text.by_language())
         return None
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import BadInput
+from core.l10n.text import l10n
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -39,9 +40,13 @@ def checked(certificate: Path, key: Path) -> tuple[Path, Path]:
     except (OSError, ValueError) as error:  # an SSLError is an OSError
         reason = getattr(error, "strerror", None) or str(error)
         raise BadInput(
-            f"{certificate} and {key} cannot be used for https: {reason}. They must be PEM files that belong together, "
-            "the key without a password.",
-            f"无法将 {certificate} 和 {key} 用于 https：{reason}。需要一对相互匹配的 PEM 文件，且私钥没有密码。",
+            l10n(
+                "{certificate} and {key} cannot be used for https: {reason}. They must be PEM files that belong "
+                "together, the key without a password.",
+                certificate=certificate,
+                key=key,
+                reason=reason,
+            )
         ) from error
     return certificate, key
 

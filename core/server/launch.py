@@ -19,6 +19,7 @@ from pathlib import Path
 import filelock
 
 from core.errors import BadInput, ParlorError
+from core.l10n.text import l10n
 
 PORT = 8510  # of the first server; browsers remember the microphone's permission by port, so it should not wander
 HEALTH = "/_stcore/health"
@@ -37,8 +38,11 @@ def claim(home: Path) -> filelock.BaseFileLock | None:
         return None
     except OSError as error:
         raise ParlorError(
-            f"The data folder {home} cannot be written: {error.strerror}. Set PARLOR_HOME to a folder that can.",
-            f"无法写入数据文件夹 {home}：{error.strerror}。请用 PARLOR_HOME 指定一个可写的文件夹。",
+            l10n(
+                "The data folder {home} cannot be written: {error}. Set PARLOR_HOME to a folder that can.",
+                home=home,
+                error=error.strerror,
+            )
         ) from error
     (home / "server.json").unlink(missing_ok=True)
     return lock
@@ -70,8 +74,10 @@ def find_running(home: Path, seconds: float = 60) -> str:
             return url
         if time.monotonic() > deadline:
             raise ParlorError(
-                f"Another Parlor holds the data folder {home} but does not answer. End it and start again.",
-                f"另一个 Parlor 正在使用数据文件夹 {home}，但没有响应。请结束它后重新启动。",
+                l10n(
+                    "Another Parlor holds the data folder {home} but does not answer. End it and start again.",
+                    home=home,
+                )
             )
         time.sleep(0.1)
 
@@ -114,15 +120,21 @@ def choose_port(host: str, wanted: int | None) -> int:
         if is_free(host, wanted):
             return wanted
         raise BadInput(
-            f"Port {wanted} on {host} cannot be used: it is taken or not allowed. Choose another, or leave out --port.",
-            f"无法使用 {host} 的端口 {wanted}：已被占用或没有权限。请换一个端口，或去掉 --port。",
+            l10n(
+                "Port {wanted} on {host} cannot be used: it is taken or not allowed. Choose another, or leave out "
+                "--port.",
+                wanted=wanted,
+                host=host,
+            )
         )
     for port in range(PORT, PORT + 100):
         if is_free(host, port):
             return port
     raise BadInput(
-        f"Nothing can listen on {host}. Is it an address of this machine? Leave out --host for this machine only.",
-        f"无法在 {host} 上监听。它是本机的地址吗？去掉 --host 则只供本机使用。",
+        l10n(
+            "Nothing can listen on {host}. Is it an address of this machine? Leave out --host for this machine only.",
+            host=host,
+        )
     )
 
 

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator
 
 from core.errors import BadInput
+from core.l10n.text import both, l10n
 from core.media.images import open_image
 from core.store import json_codec as codec
 from core.store.store import Node, Store
@@ -59,10 +60,7 @@ def from_json(store: Store, data: bytes) -> str:
     if fields.get("format") != FORMAT:
         raise codec.wrong("format", FORMAT)
     if codec.take(fields, "version", int) > VERSION:
-        raise BadInput(
-            "This conversation was exported by a newer Parlor. Update Parlor to import it.",
-            "此对话由更新版本的 Parlor 导出。请升级 Parlor 后再导入。",
-        )
+        raise BadInput(l10n("This conversation was exported by a newer Parlor. Update Parlor to import it."))
     media = _media(codec.take(fields, "media", dict))
     items = codec.take(fields, "messages", list)
     if len(items) > MAX_MESSAGES:
@@ -80,9 +78,12 @@ def check_size(data: bytes) -> None:
     """Raises BadInput for a file too large to be a conversation."""
     if len(data) > MAX_BYTES:
         raise BadInput(
-            f"This file has {len(data) / 2**20:.0f} MB, and {MAX_BYTES // 2**20} MB is the most. Nothing was added. "
-            "Export the conversation without its largest recordings.",
-            f"文件有 {len(data) / 2**20:.0f} MB，最大为 {MAX_BYTES // 2**20} MB。没有添加任何内容，请去掉较大的录音。",
+            l10n(
+                "This file has {megabytes:.0f} MB, and {most} MB is the most. Nothing was added. "
+                "Export the conversation without its largest recordings.",
+                megabytes=len(data) / 2**20,
+                most=MAX_BYTES // 2**20,
+            )
         )
 
 
@@ -97,10 +98,7 @@ def check_media(message: Message) -> Message:
 
 
 def gone() -> BadInput:
-    return BadInput(
-        "This conversation is no longer there, so it cannot be exported. Reload the page.",
-        "此对话已不存在，无法导出。请刷新页面。",
-    )
+    return BadInput(l10n("This conversation is no longer there, so it cannot be exported. Reload the page."))
 
 
 def _check_picture(image: Image) -> None:
@@ -126,8 +124,8 @@ def _encode_node(node: Node, put: codec.Put) -> dict[str, object]:
         "parent": node.parent,
         "created": node.created,
         "state": node.state,
-        "trouble_en": node.trouble_en,
-        "trouble_zh": node.trouble_zh,
+        "trouble_en": str(node.trouble),
+        "trouble_zh": node.trouble.into("zh"),
         "feedback": node.feedback,
         "message": codec.encode(node.message, put),
     }
@@ -153,8 +151,7 @@ def _decode_node(fields: dict[str, object], media: dict[str, bytes], earlier: di
         parent=parent,  # type: ignore[arg-type]
         message=check_media(codec.decode(fields.get("message"), get)),
         state=state,
-        trouble_en=codec.take(fields, "trouble_en", str, ""),
-        trouble_zh=codec.take(fields, "trouble_zh", str, ""),
+        trouble=both(codec.take(fields, "trouble_en", str, ""), codec.take(fields, "trouble_zh", str, "")),
         feedback=feedback,  # type: ignore[arg-type]
         created=_moment(fields, "created"),
         siblings=(),

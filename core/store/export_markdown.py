@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from core.errors import BadInput
+from core.l10n.text import NOTHING, L10n, l10n
 from core.media.audio import wav
 from core.store import json_codec as codec
 from core.store.export_json import MAX_MESSAGES, MAX_TITLE, check_media, check_size, gone
@@ -32,8 +33,7 @@ MAX_MEDIA_BYTES = 512 * 2**20
 MAX_MEMBERS = 10_000
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp", "image/gif": ".gif"}
 
-HEADINGS = {"en": {"system": "System", "user": "User", "assistant": "Assistant"}}
-HEADINGS["zh"] = {"system": "系统", "user": "用户", "assistant": "助手"}
+HEADINGS = {"system": l10n("System"), "user": l10n("User"), "assistant": l10n("Assistant")}
 ROLES = {
     "system": "system, system prompt, instructions, 系统, 系统提示, 指令",
     "user": "user, you, human, me, prompt, question, 用户, 我, 你, 问, 提问, 问题",
@@ -55,9 +55,8 @@ def to_markdown(store: Store, conversation: str, language: str = "en") -> bytes:
         raise gone()
     messages = [node.message for node in store.path(conversation)]
     files: dict[str, bytes] = {}
-    text = "".join(_written(about.title, messages, HEADINGS.get(language, HEADINGS["en"]), files)).encode(
-        "utf-8", "replace"
-    )
+    headings = {role: text.into(language) for role, text in HEADINGS.items()}
+    text = "".join(_written(about.title, messages, headings, files)).encode("utf-8", "replace")
     if not files:
         return text
     packed = io.BytesIO()
@@ -80,17 +79,15 @@ def from_markdown(store: Store, data: bytes, name: str) -> str:
     try:
         text = raw[: MAX_TEXT_BYTES + 1].decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _unreadable("it is not UTF-8 text", "它不是 UTF-8 文本") from error
+        raise _unreadable(l10n("it is not UTF-8 text")) from error
     if len(raw) > MAX_TEXT_BYTES:
-        raise _unreadable("it is too long", "它太长了")
+        raise _unreadable(l10n("it is too long"))
     first = _FIRST_LINE.match(text)
     if first and int(first["version"]) > 1:
-        raise _unreadable("it was made by a newer Parlor", "它由更新版本的 Parlor 生成")
+        raise _unreadable(l10n("it was made by a newer Parlor"))
     title, messages = _marked(text, first, archive) if first else _plain(text.replace("\r\n", "\n"))
     if not messages or len(messages) > MAX_MESSAGES:
-        raise _unreadable(
-            "it has no headings like “## User” and “## Assistant”", "其中没有“## 用户”“## 助手”这样的标题"
-        )
+        raise _unreadable(l10n("it has no headings like “## User” and “## Assistant”"))
     now = time.time()
     fallback = re.sub(r"^.*[/\\]|\.(?:md|markdown|txt|zip)$", "", name, flags=re.IGNORECASE) if first is None else ""
     nodes = [_node(number, message, now) for number, message in enumerate(messages)]
@@ -108,25 +105,25 @@ class _Archive:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(self.data))
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-            raise _unreadable("the zip is damaged", "zip 文件已损坏") from error
+            raise _unreadable(l10n("the zip is damaged")) from error
         if len(self._zip.infolist()) > MAX_MEMBERS:
-            raise _unreadable("the zip has too many files", "zip 中的文件过多")
+            raise _unreadable(l10n("the zip has too many files"))
 
     def read(self, name: str, limit: int) -> bytes:
         """The member's bytes. What its header claims is not believed."""
         try:
             info = self._zip.getinfo(name)
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise _unreadable(f"{name} is packed in an unknown way", f"{name} 的压缩方式无法识别")
+                raise _unreadable(l10n("{name} is packed in an unknown way", name=name))
             with self._zip.open(info) as member:
                 data = member.read(min(limit, self.room) + 1)
         except KeyError as error:
-            raise _unreadable(f"the zip lacks {name}", f"zip 中缺少 {name}") from error
+            raise _unreadable(l10n("the zip lacks {name}", name=name)) from error
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
-            raise _unreadable(f"{name} in the zip is damaged", f"zip 中的 {name} 已损坏") from error
+            raise _unreadable(l10n("{name} in the zip is damaged", name=name)) from error
         self.room -= len(data)
         if len(data) > limit or self.room < 0:
-            raise _unreadable("the zip unpacks to too much", "zip 解压后过大")
+            raise _unreadable(l10n("the zip unpacks to too much"))
         return data
 
 
@@ -190,13 +187,13 @@ def _marked(text: str, first: re.Match[str], archive: _Archive | None) -> tuple[
     messages: list[tuple[str, bool, list[Part]]] = []
     for label, body in zip(pieces[1::2], pieces[2::2], strict=True):
         kind, *rest = label.split(" ")
-        if kind in HEADINGS["en"]:
+        if kind in HEADINGS:
             messages.append((kind, "cut" in rest, []))
             if body in ("", "\n"):
                 continue
             kind, rest, body = "text", [], body.removeprefix("\n")
         if not messages:
-            raise _unreadable("its first message has no heading", "第一条消息没有标题")
+            raise _unreadable(l10n("its first message has no heading"))
         body = body.removesuffix("\n\n") if body.endswith("\n\n") else body.removesuffix("\n")
         messages[-1][2].append(_part(kind, rest, body, archive))
     title = first["title"] or ""
@@ -217,22 +214,19 @@ def _part(kind: str, rest: list[str], body: str, archive: _Archive | None) -> Pa
         case "reading", [width, height] if width.isdecimal() and height.isdecimal():
             lines = _QUOTE.sub("", body).split("\n")
             return Reading(tuple(TextLine(line, (0, 0, 0, 0), 1.0) for line in lines if line), int(width), int(height))
-    raise _unreadable(f"it holds “{kind[:40]}”, which this version does not know", f"其中的“{kind[:40]}”无法识别")
+    raise _unreadable(l10n("it holds “{kind}”, which this version does not know", kind=kind[:40]))
 
 
 def _linked(body: str, archive: _Archive | None) -> bytes:
     """The bytes of the media file that ``body`` links to."""
     link = _MEDIA_LINK.fullmatch(body)
     if link is None:
-        raise _unreadable("a link to a picture or recording is broken", "图片或录音的链接已损坏")
+        raise _unreadable(l10n("a link to a picture or recording is broken"))
     if archive is None:
-        raise _unreadable(
-            "its pictures and recordings are not with it; choose the zip file it came in",
-            "缺少图片和录音，请选择原来的 zip 文件",
-        )
+        raise _unreadable(l10n("its pictures and recordings are not with it; choose the zip file it came in"))
     data = archive.read(link["name"], MAX_MEDIA_BYTES)
     if hashlib.sha256(data).hexdigest() != link["sha256"]:
-        raise _unreadable(f"{link['name']} was changed", f"{link['name']} 已被改动")
+        raise _unreadable(l10n("{name} was changed", name=link["name"]))
     return data
 
 
@@ -242,8 +236,8 @@ def _audio(data: bytes) -> Audio:
             if file.getsampwidth() == 2 and file.getnchannels() == 1 and 0 < file.getframerate() <= codec.MAX_RATE:
                 return Audio(file.readframes(file.getnframes()), file.getframerate())
     except (wave.Error, EOFError) as error:
-        raise _unreadable("a recording is damaged", "录音已损坏") from error
-    raise _unreadable("a recording is not 16-bit mono", "录音不是 16 位单声道")
+        raise _unreadable(l10n("a recording is damaged")) from error
+    raise _unreadable(l10n("a recording is not 16-bit mono"))
 
 
 def _plain(text: str) -> tuple[str, list[Message]]:
@@ -276,11 +270,13 @@ def _inside(fence: str, line: str) -> str:
 
 
 def _node(number: int, message: Message, now: float) -> Node:
-    return Node(number, "", number - 1 if number else None, message, "done", "", "", None, now, ())
+    return Node(number, "", number - 1 if number else None, message, "done", NOTHING, None, now, ())
 
 
-def _unreadable(en: str, zh: str) -> BadInput:
+def _unreadable(reason: L10n) -> BadInput:
     return BadInput(
-        f"This Markdown cannot be imported: {en}. Nothing was added. Export it again, or use a JSON export.",
-        f"无法导入此 Markdown：{zh}。没有添加任何内容。请重新导出，或使用 JSON 导出文件。",
+        l10n(
+            "This Markdown cannot be imported: {reason}. Nothing was added. Export it again, or use a JSON export.",
+            reason=reason,
+        )
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_args
 
 from core.errors import BadInput
+from core.l10n.text import l10n
 from core.types.messages import Audio, Image, Message, Part, Reading, Role, Text, TextLine, Transcript, Word
 from core.types.provenance import Metrics, Provenance, Scalar
 
@@ -81,8 +82,12 @@ def as_object(value: object, name: str) -> dict[str, object]:
 def wrong(name: str, wanted: str) -> BadInput:
     """A value of the wrong kind in a file."""
     return BadInput(
-        f"This is not a conversation Parlor can read: “{name}” should be {wanted}. Nothing was added. Export it again.",
-        f"这不是 Parlor 能读取的对话：“{name}”应为 {wanted}。没有添加任何内容，请重新导出。",
+        l10n(
+            "This is not a conversation Parlor can read: “{name}” should be {wanted}. Nothing was added. Export it "
+            "again.",
+            name=name,
+            wanted=wanted,
+        )
     )
 
 
@@ -119,8 +124,10 @@ def _decode_part(fields: dict[str, object], get: Get, sound: bool) -> Part:
             lines = tuple(_line(item) for item in take(fields, "lines", list))
             return Reading(lines, take(fields, "width", int), take(fields, "height", int))
     raise BadInput(
-        f"This conversation holds something this Parlor does not know (“{kind[:40]}”). Update Parlor to open it.",
-        f"此对话包含当前版本的 Parlor 无法识别的内容（“{kind[:40]}”）。请升级 Parlor 后再打开。",
+        l10n(
+            "This conversation holds something this Parlor does not know (“{kind}”). Update Parlor to open it.",
+            kind=kind[:40],
+        )
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from core.errors import DiskFull, ParlorError
 from core.host.disk import is_full
+from core.l10n.text import l10n
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -104,24 +105,36 @@ def _said(code: int, database: Path, reason: str) -> ParlorError:
     folder = database.parent
     if code == sqlite3.SQLITE_FULL:
         return DiskFull(
-            f"There is no room left in {folder}, so this could not be saved; what was saved before is safe. "
-            "Free some disk space, then try again.",
-            f"{folder} 所在磁盘已满，这次的内容无法保存；此前保存的内容不受影响。请清理磁盘空间后重试。",
+            l10n(
+                "There is no room left in {folder}, so this could not be saved; what was saved before is safe. "
+                "Free some disk space, then try again.",
+                folder=folder,
+            )
         )
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return ParlorError(
-            f"Another program has kept {database} busy for {BUSY_SECONDS} seconds. Close it, then try again.",
-            f"{database} 被其他程序占用超过 {BUSY_SECONDS} 秒。请关闭该程序后重试。",
+            l10n(
+                "Another program has kept {database} busy for {busy_seconds} seconds. Close it, then try again.",
+                database=database,
+                busy_seconds=BUSY_SECONDS,
+            )
         )
     if code in _BROKEN:
         return ParlorError(
-            f"The conversation database {database} is damaged ({reason}). Restart Parlor: it will set the file aside, "
-            "delete nothing and begin a new one.",
-            f"对话数据库 {database} 已损坏（{reason}）。请重启 Parlor：它会保留该文件，并新建数据库。",
+            l10n(
+                "The conversation database {database} is damaged ({reason}). Restart Parlor: it will set the file "
+                "aside, delete nothing and begin a new one.",
+                database=database,
+                reason=reason,
+            )
         )
     return ParlorError(
-        f"The conversations in {folder} cannot be read or written: {reason}. Check that the folder is there and yours.",
-        f"无法读写 {folder} 中的对话：{reason}。请检查该文件夹是否存在、是否有读写权限。",
+        l10n(
+            "The conversations in {folder} cannot be read or written: {reason}. Check that the folder is there and "
+            "yours.",
+            folder=folder,
+            reason=reason,
+        )
     )
 
 
@@ -176,10 +189,11 @@ def _version(connection: sqlite3.Connection) -> int:
 def _refuse_newer(connection: sqlite3.Connection, file: Path) -> None:
     if _version(connection) > len(MIGRATIONS):
         raise ParlorError(
-            f"The conversations in {file} were written by a newer Parlor, and this one would damage them. "
-            "Nothing was changed. Update Parlor, or set PARLOR_HOME to another folder.",
-            f"{file} 中的对话由更新版本的 Parlor 写入，当前版本会损坏它们，因此未作任何改动。"
-            "请升级 Parlor，或把 PARLOR_HOME 设为其他文件夹。",
+            l10n(
+                "The conversations in {file} were written by a newer Parlor, and this one would damage them. "
+                "Nothing was changed. Update Parlor, or set PARLOR_HOME to another folder.",
+                file=file,
+            )
         )
 
 
@@ -206,8 +220,10 @@ def _set_aside(file: Path) -> Path:
 
 def _told(file: Path, aside: Path) -> ParlorError:
     return ParlorError(
-        f"The conversation database {file} was damaged and could not be read. It was set aside as {aside.name}, with "
-        "nothing deleted, and a new one begun. If you have a backup, close Parlor and put it in its place.",
-        f"对话数据库 {file} 已损坏，无法读取。它已被改名为 {aside.name} 保留，没有删除任何内容，并新建了一个数据库。"
-        "如有备份，请关闭 Parlor 后用备份替换。",
+        l10n(
+            "The conversation database {file} was damaged and could not be read. It was set aside as {name}, with "
+            "nothing deleted, and a new one begun. If you have a backup, close Parlor and put it in its place.",
+            file=file,
+            name=aside.name,
+        )
     )

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import BadInput, ParlorError
+from core.l10n.text import l10n
 from core.store.blobs import MediaFolder
 from core.store.migrations import open_database, spoken
 from core.store.tables import CONVERSATION, NODE, Tables
@@ -57,8 +58,7 @@ class Store:
         """
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", id):
             raise BadInput(
-                f"{id!r} cannot name a conversation: use up to 64 letters, digits, hyphens and underscores.",
-                f"{id!r} 不能用作对话名称：请使用最多 64 个字母、数字、连字符和下划线。",
+                l10n("{id!r} cannot name a conversation: use up to 64 letters, digits, hyphens and underscores.", id=id)
             )
         self.restore(id)
         if self.conversation(id) is None:
@@ -220,7 +220,7 @@ class Store:
                 new[node.id] = row
                 self._sql.execute(
                     "UPDATE messages SET trouble_en = ?, trouble_zh = ?, feedback = ? WHERE id = ?",
-                    (node.trouble_en, node.trouble_zh, node.feedback, row),
+                    (str(node.trouble), node.trouble.into("zh"), node.feedback, row),
                 )
             self._sql.execute("UPDATE conversations SET selected = ? WHERE id = ?", (new[selected], id))
         return id

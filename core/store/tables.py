@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import psutil
 
 from core.errors import BadInput, ParlorError
+from core.l10n.text import L10n, both, l10n
 from core.store import json_codec as codec
 from core.store.blobs import MediaFolder
 from core.text import search as find
@@ -37,7 +38,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A message in its place. ``state`` is running, done or failed; a failed one has its ``trouble`` in both languages.
+    """A message in its place. ``state`` is running, done or failed; ``trouble`` says why one failed.
 
     ``feedback`` is 1 (good), 0 (bad) or None; ``siblings`` are the ids of all versions of this message including
     itself, oldest first.
@@ -48,8 +49,7 @@ class Node:
     parent: int | None
     message: Message
     state: str
-    trouble_en: str
-    trouble_zh: str
+    trouble: L10n
     feedback: int | None
     created: float
     siblings: tuple[int, ...]
@@ -104,8 +104,10 @@ class Tables:
             found = self._sql.execute("SELECT 1 FROM messages WHERE conversation = ? AND id = ?", place).fetchone()
         if not found:
             raise BadInput(
-                "This conversation is no longer there: it was deleted. Start a new one, and send your message again.",
-                "此对话已被删除，不存在了。请新建对话后重新发送。",
+                l10n(
+                    "This conversation is no longer there: it was deleted. Start a new one, and send your message "
+                    "again."
+                )
             )
 
     def insert_message(
@@ -135,7 +137,7 @@ class Tables:
 
     def settle(self, id: int, message: Message, state: str, trouble: ParlorError | None = None) -> None:
         """Write a message as it stays; from now on it is found by its words."""
-        en, zh = (trouble.en, trouble.zh) if trouble else ("", "")
+        en, zh = (trouble.said("en"), trouble.said("zh")) if trouble else ("", "")
         found = self._sql.execute(
             "UPDATE messages SET state = ?, trouble_en = ?, trouble_zh = ?, owner = NULL, owner_started = NULL "
             "WHERE id = ?",
@@ -204,7 +206,8 @@ class Tables:
     def _node(self, row: NodeRow, siblings: tuple[int, ...], sound: bool) -> Node:
         id, conversation, parent, body, state, trouble_en, trouble_zh, feedback, created = row
         message = codec.decode(json.loads(body), self._media.get, sound)
-        return Node(id, conversation, parent, message, state, trouble_en, trouble_zh, feedback, created, siblings)
+        trouble = both(trouble_en, trouble_zh)
+        return Node(id, conversation, parent, message, state, trouble, feedback, created, siblings)
 
     def _index(self, row: int, text: str) -> None:
         self._sql.execute("DELETE FROM words WHERE rowid = ?", (row,))

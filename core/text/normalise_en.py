@@ -1,10 +1,9 @@
-"""Numbers, dates, money, units and signs in English words. Numerals by inflect (MIT)."""
+"""Numbers, dates, money, units and signs in English words. Numerals by num2words (LGPL)."""
 
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 _NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _MONTHS = {
@@ -21,6 +20,7 @@ _MONTHS = {
     "Nov": "November",
     "Dec": "December",
 }
+LONGEST = 15  # figures of a number that is said in one
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _MONEY = {  # one, several, one and several of its hundredth
     "$": ("dollar", "dollars", "cent", "cents"),
@@ -159,20 +159,13 @@ def formula(tex: str) -> str:
     return "" if len(tex) > 90 or re.search(r"[\\{}^]", tex) else " ".join(tex.split())
 
 
-@cache
-def _inflect() -> Any:
-    import inflect
-
-    return inflect.engine()
-
-
 def number(figures: str) -> str:
     """A numeral in words: ``1,024``, ``3.14``; figure by figure when it is long or begins with 0."""
     whole, _, part = figures.replace(",", "").partition(".")
-    if len(whole) > 15 or (len(whole) > 1 and whole.startswith("0")):
+    if len(whole) > LONGEST or (len(whole) > 1 and whole.startswith("0")):
         said = _each(whole)
     else:
-        said = str(_inflect().number_to_words(whole, andword="and")).replace(",", "")
+        said = _in_words(int(whole), "cardinal")
     return f"{said} point {_each(part)}" if part else said
 
 
@@ -187,7 +180,20 @@ def year(figures: str) -> str:
 
 
 def ordinal(figures: str) -> str:
-    return str(_inflect().number_to_words(_inflect().ordinal(int(figures.replace(",", ""))))).replace(",", "")
+    """A numeral as an ordinal: ``21`` twenty-first; figure by figure, but for its last, when it is long."""
+    figures = figures.replace(",", "")
+    if len(figures) > LONGEST:
+        return f"{_each(figures[:-1])} {ordinal(figures[-1])}"
+    return _in_words(int(figures), "ordinal")
+
+
+def _in_words(number: int, kind: Literal["cardinal", "ordinal"]) -> str:
+    """British, with "and", without commas. num2words and not inflect, whose import takes 2 to 4 s instead of 0.06 s:
+    both gave the same words for 24,000 numbers of up to 15 figures, as cardinals and as ordinals.
+    """
+    from num2words import num2words
+
+    return str(num2words(number, to=kind)).replace(",", "")
 
 
 def _each(figures: str) -> str:

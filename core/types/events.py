@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from core.l10n.text import NOTHING, L10n
 from core.types.generation import Usage
 from core.types.image_request import ImageRequest
 from core.types.messages import Audio, Image, Message, Word
@@ -64,14 +65,13 @@ class Picture:
 class Progress:
     """A stage is under way; ``download`` and ``start`` are of no turn.
 
-    ``fraction`` runs from 0 to 1, or is None when the end is not known; ``note`` (English) and ``note_zh`` say it
-    to a person; ``preview`` is a picture taking shape.
+    ``fraction`` runs from 0 to 1, or is None when the end is not known; ``note`` says it to a person; ``preview`` is a
+    picture taking shape.
     """
 
     stage: Stage | Literal["download", "start"]
     fraction: float | None = None
-    note: str = ""
-    note_zh: str = ""
+    note: L10n = NOTHING
     preview: Image | None = None
 
 
@@ -79,8 +79,7 @@ class Progress:
 class Notice:
     """Something to know beside the answer; no part of it."""
 
-    en: str
-    zh: str
+    text: L10n
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,14 @@ import transformers
 
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed
+from core.l10n.text import l10n
 from core.types.generation import Embedding
 from core.types.messages import Image
+from models.common.load_errors import check_files
+from models.common.pictures import open_picture
 from models.common.threads import Threads
-from models.common.torch_memory import clean, device, gpu_bytes, granted, out_of_memory
-from models.llava.load import BROKEN, broken, tensors
-from models.llava.vision import opened
+from models.common.torch_memory import device, gpu_bytes, limit_gpu_memory, out_of_memory, release_memory
+from models.common.weights import LOAD_ERRORS, weight_counts
 
 FAMILIES = ("clip", "chinese_clip", "vision-text-dual-encoder")
 TRAINED_TOKENS = {"chinese_clip": 52}  # of a text; its BERT has room for 512, of which the others were never trained
@@ -42,15 +44,15 @@ def load(spec: ModelSpec, folder: Path) -> Clip:
     defaults = dict(spec.defaults)
     threads = int(defaults.get("threads", 0)) or psutil.cpu_count(logical=False) or 1
     torch.set_num_threads(threads)
-    granted(defaults)
+    limit_gpu_memory(defaults)
     try:
-        tensors(spec.name, folder)
-        model, processor = _opened(spec.name, folder)
+        weight_counts(spec.name, folder)
+        model, processor = _open(spec.name, folder)
         model.to(device(defaults))
-    except BROKEN as error:
+    except LOAD_ERRORS as error:
         if not out_of_memory(error):
-            raise broken(spec.name, error) from error
-        clean()
+            raise check_files(spec.name, error) from error
+        release_memory()
         raise MemoryError(str(error)) from error
     return Clip(model, processor, threads)
 
@@ -86,7 +88,7 @@ class Clip:
     def embed_images(self, images: tuple[Image, ...]) -> Generator[Embedding, None, None]:
         """One Embedding for each picture, in order. Raises BadInput at the first that cannot be opened."""
         for image in images:
-            given = self._processor.image_processor(images=[opened(image)], return_tensors="pt")
+            given = self._processor.image_processor(images=[open_picture(image)], return_tensors="pt")
             yield self._embedding(self._model.get_image_features, given)
 
     def gpu_bytes(self) -> int:
@@ -96,7 +98,7 @@ class Clip:
     def close(self) -> None:
         """Give all memory back."""
         self._model = self._processor = None
-        clean()
+        release_memory()
 
     def _embedding(self, features: Any, given: Mapping[str, torch.Tensor]) -> Embedding:
         """What the method ``features`` of the model gives for one input, [1, d], brought to length 1."""
@@ -109,7 +111,7 @@ class Clip:
         return Embedding(unit.numpy().astype("<f4").tobytes())
 
 
-def _opened(name: str, folder: Path) -> tuple[Any, Any]:
+def _open(name: str, folder: Path) -> tuple[Any, Any]:
     """The model (eval mode, float32, in RAM) and its processor: no network, no pickles, no code of the folder's own."""
     library: Any = transformers
     library.utils.logging.disable_progress_bar()
@@ -118,9 +120,12 @@ def _opened(name: str, folder: Path) -> tuple[Any, Any]:
     config = library.AutoConfig.from_pretrained(folder, **local)
     if config.model_type not in FAMILIES:
         raise EngineFailed(
-            f"{name} is a model of the kind {config.model_type}, which this engine does not open; it opens CLIP and "
-            "Chinese-CLIP. Get one of those.",
-            f"{name} 属于 {config.model_type} 类模型，此引擎无法打开；可打开的有 CLIP 与 Chinese-CLIP，请改用。",
+            l10n(
+                "{name} is a model of the kind {model_type}, which this engine does not open; it opens CLIP and "
+                "Chinese-CLIP. Get one of those.",
+                name=name,
+                model_type=config.model_type,
+            )
         )
     if not any((folder / words).is_file() for words in WORDS):
         raise ValueError("its vocabulary is missing")

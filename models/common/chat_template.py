@@ -21,6 +21,7 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from core.errors import EngineFailed
+from core.l10n.text import l10n
 from core.types.messages import Role
 
 CHATML = (
@@ -172,6 +173,8 @@ def _refuse(message: str) -> NoReturn:
 
 def _unusable(error: Exception) -> EngineFailed:
     return EngineFailed(
-        f"This model's chat template cannot be used ({error}). Choose another model, or another file of this one.",
-        f"无法使用此模型的对话模板（{error}）。请选择其他模型，或此模型的其他文件。",
+        l10n(
+            "This model's chat template cannot be used ({error}). Choose another model, or another file of this one.",
+            error=error,
+        )
     )

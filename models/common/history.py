@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from core.errors import BadInput
+from core.l10n.text import l10n
 from models.common.chat_template import ChatMessage
 
 WRAPPING = 8  # tokens that a chat template puts around one message, generously
@@ -73,7 +74,10 @@ def _turns(messages: list[ChatMessage]) -> list[list[ChatMessage]]:
 
 def _too_long(tokens: int, room: int) -> BadInput:
     return BadInput(
-        f"The message is too long: it has about {tokens:,} tokens and {max(room, 0):,} fit. "
-        "Shorten it, or choose a larger context_tokens in Settings.",
-        f"消息太长：约有 {tokens:,} 个词元，最多容纳 {max(room, 0):,} 个。请缩短消息，或在设置中增大 context_tokens。",
+        l10n(
+            "The message is too long: it has about {tokens:,} tokens and {room:,} fit. "
+            "Shorten it, or choose a larger context_tokens in Settings.",
+            tokens=tokens,
+            room=max(room, 0),
+        )
     )

@@ -6,7 +6,7 @@ import importlib.metadata
 from pathlib import Path
 from typing import Any
 
-from core.errors import EngineFailed
+from models.common.load_errors import install_again
 
 
 def versions() -> dict[str, str]:
@@ -17,8 +17,8 @@ def versions() -> dict[str, str]:
     return {"onnxruntime": version, "providers": " ".join(onnxruntime.get_available_providers())}
 
 
-def opened(name: str, file: Path, threads: int) -> Any:
-    """The model in ``file`` on so many ``threads`` of the CPU. Raises EngineFailed, naming it, when it is broken."""
+def open_session(name: str, model: Path | bytes, threads: int) -> Any:
+    """An InferenceSession of a file or its bytes, on so many CPU ``threads``. Raises EngineFailed naming ``name``."""
     import onnxruntime
     from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile
 
@@ -28,9 +28,8 @@ def opened(name: str, file: Path, threads: int) -> Any:
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            model if isinstance(model, bytes) else str(model), options, providers=["CPUExecutionProvider"]
+        )
     except (OSError, ValueError, Fail, InvalidGraph, InvalidProtobuf, NoSuchFile) as error:
-        raise EngineFailed(
-            f"{name} cannot be opened: {error}. Remove the model and install it again.",
-            f"无法打开 {name}：{error}。请删除该模型后重新安装。",
-        ) from error
+        raise install_again(name, error) from error

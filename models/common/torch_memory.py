@@ -24,7 +24,7 @@ def device(defaults: Mapping[str, Scalar]) -> Literal["cuda", "cpu"]:
     return "cuda" if torch.cuda.is_available() and defaults.get("device") != "cpu" else "cpu"
 
 
-def granted(defaults: Mapping[str, Scalar]) -> int:
+def limit_gpu_memory(defaults: Mapping[str, Scalar]) -> int:
     """Bytes on the GPU that this process may take, CONTEXT among them; 0 where it computes on the CPU.
 
     What is free, at most the ``gpu_bytes`` of ``defaults`` (0 for no bound). From now on torch's allocator keeps to it.
@@ -55,7 +55,7 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
-def clean() -> None:
+def release_memory() -> None:
     """Give back what nothing holds any more, also to the GPU."""
     import torch
 

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
+from core.formats.coqui import iso
+from core.l10n.text import l10n
 from core.types.messages import Audio
 from core.types.provenance import Scalar
-from models.common.torch_memory import CONTEXT, clean, gpu_bytes, granted
+from models.common.torch_memory import CONTEXT, gpu_bytes, limit_gpu_memory, release_memory
 from models.coqui.folder import config as read_config
 from models.coqui.folder import weights_file
 from models.coqui.text import SpokenPiece, parts, pieces
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PAUSES = dict.fromkeys(".!?。！？…", 0.3) | dict.fromkeys(";:；：", 0.2) | dict.fromkeys(",，、", 0.12)  # s at speed 1
+WARM_UP = ("It is 42.", "一共 42 个。")  # a numeral in each language whose numerals are written out
 
 
 class CoquiVoice(Protocol):
@@ -40,6 +43,9 @@ class CoquiVoice(Protocol):
 
     def longest(self, language: str) -> int:
         """The most characters to say at once."""
+
+    def tokenise(self, text: str, language: str) -> list[int]:
+        """The token ids that the network is given for ``text``."""
 
     def say(
         self, text: str, language: str, speaker: str, speed: float, reference: Audio | None
@@ -76,8 +82,10 @@ def load(spec: ModelSpec, folder: Path) -> Coqui:
         voice = VitsVoice(spec.name, folder, config, device)
         for _ in voice.say("One.", next(iter(voice.languages), ""), "", 1.0, None):
             pass
-    for text in ("In 1987.", "1987 年。"):  # opens what the first sentence need not wait for then
-        list(pieces(text, "", voice.languages))
+    for text in WARM_UP:
+        for piece in pieces(text, "", voice.languages):
+            if iso(piece.language) in ("", "en", "zh"):  # others' tokenizers may want packages that are not installed
+                voice.tokenise(piece.text, piece.language)  # imports what the first sentence need not wait for then
     return Coqui(spec, voice, device)
 
 
@@ -110,10 +118,7 @@ class Coqui:
         ``speed`` is 0.5 to 2. Raises BadInput for a speed outside.
         """
         if not 0.5 <= speed <= 2.0:
-            raise BadInput(
-                f"The speed of speech cannot be {speed:g}: choose 0.5 to 2.",
-                f"语速不能是 {speed:g}：请选择 0.5 到 2。",
-            )
+            raise BadInput(l10n("The speed of speech cannot be {speed:g}: choose 0.5 to 2.", speed=speed))
         speaker = next((name for name in voices if name in self._voice.speakers), "")
         for piece in pieces(text, language, self._languages):
             yield from self._said(piece, speaker, speed, reference)
@@ -136,10 +141,10 @@ class Coqui:
     def close(self) -> None:
         """Give the network's memory back; the engine is of no use afterwards."""
         del self._voice
-        clean()
+        release_memory()
 
 
 def _device(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> str:
     """The GPU where there is one with room for the weights and as much again to compute in, else the CPU."""
-    room = granted(defaults)
+    room = limit_gpu_memory(defaults)
     return "cuda" if room and 2 * weights_file(name, folder).stat().st_size + CONTEXT <= room else "cpu"

@@ -16,7 +16,9 @@ import safetensors
 
 from core.errors import EngineFailed
 from core.formats import coqui as coqui_files
+from core.l10n.text import l10n
 from models.common import torch_import as torch_start  # noqa: F401 — before anything that imports torchaudio
+from models.common.load_errors import install_again
 
 WEIGHTS = ("model.safetensors", "model.pth", "model_file.pth", "best_model.pth")  # else the largest .pth
 UNUSED = ("disc.", "speaker_encoder.", "xtts.torch_mel_spectrogram", "xtts.dvae")  # only training needs these
@@ -39,15 +41,19 @@ def config(name: str, folder: Path) -> Any:
     kinds = {"vits": VitsConfig, "xtts": XttsConfig}
     if (kind := str(about.get("model"))) not in kinds:
         raise EngineFailed(
-            f"{name} is a Coqui model of the kind {kind!r}, and Parlor speaks with vits and xtts. Choose one of those.",
-            f"{name} 是 {kind!r} 类型的 Coqui 模型，而 Parlor 只支持 vits 和 xtts。请选择这两类模型。",
+            l10n(
+                "{model} is a Coqui model of the kind {kind!r}, and Parlor speaks with vits and xtts. Choose one of "
+                "those.",
+                model=name,
+                kind=kind,
+            )
         )
     plain = _without_paths(about, folder)
     letters = plain.get("characters") or {}
     if (named := letters.get("characters_class")) and named not in CHARACTERS:
-        raise broken(name, ValueError(f"its letters are of the kind {named}, which is none of Coqui's"))
+        raise install_again(name, ValueError(f"its letters are of the kind {named}, which is none of Coqui's"))
     if (cleaner := plain.get("text_cleaner")) and not re.fullmatch(r"[a-z_]+_cleaners", str(cleaner)):
-        raise broken(name, ValueError(f"{cleaner} is none of Coqui's text cleaners"))
+        raise install_again(name, ValueError(f"{cleaner} is none of Coqui's text cleaners"))
     if kind == "vits":
         training = {"init_discriminator": False, "use_speaker_encoder_as_loss": False}
         plain["model_args"] = plain.get("model_args", {}) | training
@@ -58,7 +64,7 @@ def config(name: str, folder: Path) -> Any:
     try:
         made.from_dict(plain)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise broken(name, error) from error
+        raise install_again(name, error) from error
     return made
 
 
@@ -82,13 +88,15 @@ def tensors(name: str, path: Path) -> dict[str, Any]:
             found = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
             found = found.get("model", found)
     except BROKEN as error:
-        raise broken(name, error) from error
+        raise install_again(name, error) from error
     except pickle.UnpicklingError as error:
         raise EngineFailed(
-            f"{path.name} of {name} holds more than weights, and opening it could run somebody's program, so it was "
-            "not opened. Use a copy as model.safetensors, or another model.",
-            f"{name} 的 {path.name} 不仅含有权重，打开它可能会运行他人的程序，因此没有打开。"
-            "请改用 model.safetensors 格式，或选择其他模型。",
+            l10n(
+                "{name} of {model} holds more than weights, and opening it could run somebody's program, so it was "
+                "not opened. Use a copy as model.safetensors, or another model.",
+                name=path.name,
+                model=name,
+            )
         ) from error
     return {key: value for key, value in found.items() if not key.startswith(UNUSED)}
 
@@ -104,7 +112,7 @@ def speaker_encoder(name: str, folder: Path) -> tuple[Any, dict[str, Any]] | Non
     try:
         made.from_dict(_without_paths(coqui_files.config(folder, files[1].name), folder))
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise broken(name, error) from error
+        raise install_again(name, error) from error
     return made, tensors(name, files[0])
 
 
@@ -114,15 +122,8 @@ def weights_file(name: str, folder: Path) -> Path:
     others = sorted(folder.glob("*.pth"), key=lambda path: path.stat().st_size, reverse=True)
     found = next((path for path in [*named, *others] if path.is_file()), None)
     if found is None:
-        raise broken(name, FileNotFoundError(f"neither model.safetensors nor a .pth file is in {folder}"))
+        raise install_again(name, FileNotFoundError(f"neither model.safetensors nor a .pth file is in {folder}"))
     return found
-
-
-def broken(name: str, error: Exception) -> EngineFailed:
-    return EngineFailed(
-        f"{name} cannot be opened: {error}. Remove the model and install it again.",
-        f"无法打开 {name}：{error}。请删除该模型后重新安装。",
-    )
 
 
 def _without_paths(table: dict[str, Any], folder: Path) -> dict[str, Any]:

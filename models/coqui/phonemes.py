@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from core.errors import EngineFailed
+from core.l10n.text import l10n
 
 _FLAG = re.compile(r"\([a-z-]{2,}\)")  # espeak-ng marks a word of another language: (fr)ʃato(en)
 _NAMES = {"en": "en-us", "zh-cn": "cmn", "zh": "cmn", "fr": "fr-fr"}  # Coqui's for espeak-ng's
@@ -57,7 +58,10 @@ def _backend(language: str) -> Any:
         return EspeakBackend(_NAMES.get(language, language), with_stress=True, logger=log)
     except RuntimeError as error:
         raise EngineFailed(
-            f"espeak-ng does not know the language {language!r} that this voice is written for: {error}. "
-            "Choose another voice.",
-            f"espeak-ng 不支持此语音所用的语言 {language!r}：{error}。请选择其他语音。",
+            l10n(
+                "espeak-ng does not know the language {language!r} that this voice is written for: {error}. "
+                "Choose another voice.",
+                language=language,
+                error=error,
+            )
         ) from error

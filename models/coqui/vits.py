@@ -17,9 +17,11 @@ from TTS.tts.utils.text.tokenizer import TTSTokenizer
 from TTS.utils.audio import AudioProcessor
 
 from core.errors import EngineFailed
+from core.l10n.text import l10n
 from core.media.audio import resampled
 from core.types.messages import Audio
-from models.coqui.folder import broken, speaker_encoder, weights
+from models.common.load_errors import install_again
+from models.coqui.folder import speaker_encoder, weights
 from models.coqui.phonemes import Espeak
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ class VitsVoice:
             self._model = _Vits(config)
             self._model.load_state_dict(weights(name, folder))
         except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
-            raise broken(name, error) from error
+            raise install_again(name, error) from error
         self._model.to(device).eval()
         self._name, self._device = name, device
         self.rate: int = config.audio.sample_rate
@@ -66,11 +68,15 @@ class VitsVoice:
         """Characters at once: any sentence."""
         return 1000
 
+    def tokenise(self, text: str, language: str) -> list[int]:
+        ids: list[int] = self._model.tokenizer.text_to_ids(text, language=language or self._language())
+        return ids
+
     def say(
         self, text: str, language: str, speaker: str, speed: float, reference: Audio | None
     ) -> Iterator[NDArray[np.float32]]:
         """All of ``text`` at once: float32 (n,), -1 to 1, at ``rate``. Nothing when no letter of it is known."""
-        ids = self._model.tokenizer.text_to_ids(text, language=language or self._language())
+        ids = self.tokenise(text, language)
         if not self._has_letters(ids):
             return
         given = {"language_ids": torch.tensor([self._ids[language]], device=self._device)} if self._ids else {}
@@ -105,7 +111,7 @@ class _Ear:
             self._model = setup_encoder_model(config)
             self._model.load_state_dict(state)
         except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
-            raise broken(name, error) from error
+            raise install_again(name, error) from error
         self._model.to(device).eval()
 
     @torch.inference_mode()
@@ -156,7 +162,11 @@ def _phonemizer(config: Any) -> Any:
         return get_phonemizer_by_name(name, language=language)
     except (ImportError, ValueError, RuntimeError) as error:
         raise EngineFailed(
-            f"This voice reads {language} through {name}, which is not installed: {error}. Install what it names, or "
-            "choose another voice.",
-            f"此语音通过 {name} 读取 {language}，但尚未安装：{error}。请安装所缺的软件包，或选择其他语音。",
+            l10n(
+                "This voice reads {language} through {name}, which is not installed: {error}. Install what it names, "
+                "or choose another voice.",
+                language=language,
+                name=name,
+                error=error,
+            )
         ) from error

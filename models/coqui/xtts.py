@@ -11,9 +11,11 @@ import torch
 from TTS.tts.models import xtts
 
 from core.errors import BadInput, EngineFailed
+from core.l10n.text import l10n
 from core.media.audio import resampled
 from core.types.messages import Audio
-from models.coqui.folder import broken, weights, weights_file
+from models.common.load_errors import install_again
+from models.coqui.folder import weights, weights_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +55,7 @@ class XttsVoice:
                 speaker_file_path=str(folder / "speakers_xtts.pth"),
             )
         except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise broken(name, error) from error
+            raise install_again(name, error) from error
         self._model.to(device).eval()
         self.rate: int = config.model_args.output_sample_rate
         self.languages: tuple[str, ...] = tuple(config.languages)
@@ -63,6 +65,10 @@ class XttsVoice:
         """Characters at once: beyond these the network was not trained, and drops words."""
         limits: dict[str, int] = self._model.tokenizer.char_limits
         return limits.get(language.split("-")[0], min(limits.values()))
+
+    def tokenise(self, text: str, language: str) -> list[int]:
+        ids: list[int] = self._model.tokenizer.encode(text, lang=language)
+        return ids
 
     def say(
         self, text: str, language: str, speaker: str, speed: float, reference: Audio | None
@@ -93,9 +99,13 @@ class XttsVoice:
                 yield chunk.float().cpu().numpy()
         except ImportError as error:
             raise EngineFailed(
-                f"{self._name} reads {language} through a package that is not installed: {error}. Install it, or "
-                "choose another voice for this language.",
-                f"{self._name} 读取 {language} 所需的软件包尚未安装：{error}。请安装，或为该语言选择其他语音。",
+                l10n(
+                    "{name} reads {language} through a package that is not installed: {error}. Install it, or "
+                    "choose another voice for this language.",
+                    name=self._name,
+                    language=language,
+                    error=error,
+                )
             ) from error
 
     def _latents(self, speaker: str, reference: Audio | None) -> Latents:
@@ -106,8 +116,10 @@ class XttsVoice:
             return self._heard[key]
         if not self.speakers:
             raise BadInput(
-                f"{self._name} has no speakers of its own and needs a recording to speak like. Add one in Settings.",
-                f"{self._name} 没有自带的说话人，需要一段录音作为参考。请在设置中添加。",
+                l10n(
+                    "{name} has no speakers of its own and needs a recording to speak like. Add one in Settings.",
+                    name=self._name,
+                )
             )
         return self.speakers[speaker or next(iter(self.speakers))]
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from core.errors import BadInput
+from core.l10n.text import l10n
 from core.types.image_request import ImageRequest
 from core.types.messages import Image
 from models.diffusion.prompt import Words
@@ -123,10 +124,12 @@ def _time(scheduler: Any, painting: ImageRequest) -> None:
         scheduler.set_timesteps(painting.steps, device="cpu")  # on a GPU, every step would wait for its number
     except ValueError as error:
         raise BadInput(
-            f"This model's scheduler {painting.scheduler} cannot work in {painting.steps} steps. "
-            "Choose another number of steps (4 to 50 suits most), or another scheduler.",
-            f"此模型的调度器 {painting.scheduler} 无法以 {painting.steps} 步工作。"
-            "请更换步数（4 到 50 步通常可用），或选择其他调度器。",
+            l10n(
+                "This model's scheduler {scheduler} cannot work in {steps} steps. "
+                "Choose another number of steps (4 to 50 suits most), or another scheduler.",
+                scheduler=painting.scheduler,
+                steps=painting.steps,
+            )
         ) from error
 
 

@@ -19,12 +19,13 @@ import psutil
 
 from core.catalogue.spec import ModelSpec
 from core.errors import EngineFailed
+from core.l10n.text import l10n
 from core.types.events import Progress
 from core.types.generation import ImageResult
 from core.types.image_request import ImageRequest
-from models.common.torch_memory import clean, gpu_bytes, out_of_memory
+from models.common.torch_memory import gpu_bytes, out_of_memory, release_memory
 from models.diffusion.folder import contents
-from models.diffusion.memory_plan import OFFLOADS, DiffusionFacts, DiffusionPlan, choose_means, leaner, place, tile
+from models.diffusion.memory_plan import OFFLOADS, DiffusionFacts, DiffusionPlan, choose_plan, leaner, place, tile
 from models.diffusion.preview import SHARE, Allowance, preview
 from models.diffusion.prompt import Words, encode
 from models.diffusion.settings import Native, native, resolved
@@ -59,13 +60,13 @@ def load(spec: ModelSpec, folder: Path) -> Diffusion:
     # isort: split
     import torch
 
-    from models.diffusion.load import look, opened
+    from models.diffusion.pipeline import look, opened
 
     torch.set_num_threads(int(defaults.get("threads", 0)) or psutil.cpu_count(logical=False) or 1)
     facts = look(found, defaults)
-    means = choose_means(facts, own.width, own.height)
-    pipe = opened(spec.name, folder, found, means)
-    engine = Diffusion(spec.name, pipe, facts, means, own, float(defaults.get("preview_share", SHARE)))
+    plan = choose_plan(facts, own.width, own.height)
+    pipe = opened(spec.name, folder, found, plan)
+    engine = Diffusion(spec.name, pipe, facts, plan, own, float(defaults.get("preview_share", SHARE)))
     engine.make_room(own.width, own.height)
     return engine
 
@@ -77,10 +78,10 @@ class Diffusion:
     """
 
     def __init__(
-        self, name: str, pipe: Any, facts: DiffusionFacts, means: DiffusionPlan, own: Native, share: float
+        self, name: str, pipe: Any, facts: DiffusionFacts, plan: DiffusionPlan, own: Native, share: float
     ) -> None:
-        """``pipe`` lies in RAM in the precision of ``means``; ``share`` of the time is for previews."""
-        self.means = means
+        """``pipe`` lies in RAM in the precision of ``plan``; ``share`` of the time is for previews."""
+        self.plan = plan
         self.own = own
         self._name = name
         self._pipe = pipe
@@ -105,7 +106,7 @@ class Diffusion:
     def close(self) -> None:
         """Give the memory back; the engine is of no use afterwards."""
         self._pipe, self._graphed = None, None
-        clean()
+        release_memory()
 
     def gpu_bytes(self) -> int:
         """The most memory that was held on the GPU so far, in bytes; 0 on a CPU."""
@@ -113,32 +114,32 @@ class Diffusion:
 
     def make_room(self, width: int, height: int) -> None:
         """Place the weights so that a picture of this size has room; once they gave way, they do not come back."""
-        means = choose_means(self._facts, width, height)
-        held = self._placed or self.means
-        offload = max(means.offload, held.offload, key=OFFLOADS.index)
-        self._use(replace(means, dtype=held.dtype, bits=held.bits, offload=offload), width, height)
+        plan = choose_plan(self._facts, width, height)
+        held = self._placed or self.plan
+        offload = max(plan.offload, held.offload, key=OFFLOADS.index)
+        self._use(replace(plan, dtype=held.dtype, bits=held.bits, offload=offload), width, height)
 
-    def _use(self, means: DiffusionPlan, width: int, height: int) -> None:
-        """Paint by ``means`` from now on, or by the first leaner ones whose weights find a place."""
+    def _use(self, plan: DiffusionPlan, width: int, height: int) -> None:
+        """Paint by ``plan`` from now on, or by the first leaner ones whose weights find a place."""
         try:
-            if self._placed is None or self._placed.offload != means.offload:
+            if self._placed is None or self._placed.offload != plan.offload:
                 self._graphed = None
-                clean()
-                place(self._pipe, means)
-                self._graphed = _graphed(self._pipe, means)
-            tile(self._pipe.vae, means.vae_tiling)
-            self._placed = self.means = means
+                release_memory()
+                place(self._pipe, plan)
+                self._graphed = _graphed(self._pipe, plan)
+            tile(self._pipe.vae, plan.vae_tiling)
+            self._placed = self.plan = plan
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
-            self._use(self._leaner(means, width, height, error), width, height)
+            self._use(self._leaner(plan, width, height, error), width, height)
 
-    def _leaner(self, means: DiffusionPlan, width: int, height: int, error: RuntimeError) -> DiffusionPlan:
-        from models.diffusion.load import too_big
+    def _leaner(self, plan: DiffusionPlan, width: int, height: int, error: RuntimeError) -> DiffusionPlan:
+        from models.diffusion.pipeline import too_big
 
-        below = leaner(self._facts, means, width, height)
-        kept = below and replace(below, dtype=means.dtype, bits=means.bits)
-        if kept is None or kept == means:  # the last rung of a CPU differs in its precision alone
+        below = leaner(self._facts, plan, width, height)
+        kept = below and replace(below, dtype=plan.dtype, bits=plan.bits)
+        if kept is None or kept == plan:  # the last rung of a CPU differs in its precision alone
             raise too_big(self._name) from error
         return kept
 
@@ -151,35 +152,36 @@ class Diffusion:
             except RuntimeError as error:
                 if not out_of_memory(error):
                     raise
-                means = self._leaner(self.means, one.width, one.height, error)
+                plan = self._leaner(self.plan, one.width, one.height, error)
             else:
                 return
             if self._graphed:
                 self._graphed.drop()
-            self._use(means, one.width, one.height)
-            yield Progress("paint", 0.0, f"Memory ran out: once more with {means}", f"内存不足：改用 {means} 重画")
+            self._use(plan, one.width, one.height)
+            yield Progress("paint", 0.0, l10n("Memory ran out: once more with {plan}", plan=plan))
 
     def _attempt(self, one: ImageRequest, allowance: Allowance) -> Iterator[Progress | ImageResult]:
         from models.diffusion.denoise import Denoising, decode, eager, png
 
-        yield Progress("paint", 0.0, "Reading the prompt", "正在理解提示词")
+        yield Progress("paint", 0.0, l10n("Reading the prompt"))
         try:
             predict = self._graphed or eager(self._pipe.unet)
             denoising = Denoising(self._pipe, predict, self._words(one), one)
             yield from self._steps(denoising, one, allowance)
             image = decode(self._pipe, denoising.latents)
         finally:
-            if self.means.offload == "model":
+            if self.plan.offload == "model":
                 self._pipe.maybe_free_model_hooks()
         if not image.isfinite().all():
             raise EngineFailed(
-                f"{self._name} computed invalid numbers and no picture. Try other settings; if it stays so, check its "
-                "files with `python start.py models verify`.",
-                f"{self._name} 算出的是无效数值，没有得到图片。请换用其他设置；若仍如此，请用 "
-                "`python start.py models verify` 校验文件。",
+                l10n(
+                    "{name} computed invalid numbers and no picture. Try other settings; if it stays so, check its "
+                    "files with `python start.py models verify`.",
+                    name=self._name,
+                )
             )
         recorded = self._graphed is not None and self._graphed.recorded
-        yield ImageResult(png(self._pipe, image), one, f"{self.means}{', CUDA graph' if recorded else ''}")
+        yield ImageResult(png(self._pipe, image), one, f"{self.plan}{', CUDA graph' if recorded else ''}")
 
     def _words(self, one: ImageRequest) -> Words:
         import torch
@@ -187,7 +189,7 @@ class Diffusion:
         from models.diffusion.denoise import guided
 
         negative = one.negative if guided(self._pipe, one.guidance) else None
-        device, dtype = torch.device(self.means.device), getattr(torch, self.means.dtype)
+        device, dtype = torch.device(self.plan.device), getattr(torch, self.plan.dtype)
         with torch.no_grad():
             return encode(self._pipe, one.prompt, negative, device, dtype)
 
@@ -202,13 +204,13 @@ class Diffusion:
                 shown = preview(self._pipe, denoising.estimate())
                 allowance.spend(perf_counter() - began)
             step = math.ceil((number + 1) * one.steps / len(denoising))
-            said, said_zh = f"Step {step} of {one.steps}", f"第 {step} 步，共 {one.steps} 步"
-            yield Progress("paint", (number + 1) / (len(denoising) + 1), said, said_zh, shown)
+            said = l10n("Step {step} of {steps}", step=step, steps=one.steps)
+            yield Progress("paint", (number + 1) / (len(denoising) + 1), said, shown)
 
 
-def _graphed(pipe: Any, means: DiffusionPlan) -> Graphed | None:
+def _graphed(pipe: Any, plan: DiffusionPlan) -> Graphed | None:
     """On a GPU with the weights there for good, the UNet is recorded; elsewhere it is called as it is."""
-    if means.device != "cuda" or means.offload != "none" or means.bits:
+    if plan.device != "cuda" or plan.offload != "none" or plan.bits:
         return None
     from models.diffusion.cuda_graph import Graphed
 
@@ -222,6 +224,5 @@ def _of_several(item: Progress, number: int, count: int) -> Progress:
     return replace(
         item,
         fraction=(number + (item.fraction or 0.0)) / count,
-        note=f"Picture {number + 1} of {count}: {item.note}",
-        note_zh=f"第 {number + 1} 张，共 {count} 张：{item.note_zh}",
+        note=l10n("Picture {number} of {count}: {note}", number=number + 1, count=count, note=item.note),
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 from core.errors import EngineFailed
 from core.formats.safetensors import read_tensors
+from core.l10n.text import L10n, l10n, listed
 
 PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline", "LatentConsistencyModelPipeline")
 LIBRARIES = ("diffusers", "transformers")  # a model_index.json may name any module; these two are all we import from
@@ -52,18 +53,25 @@ def contents(folder: Path) -> Contents:
     pipeline = str(index.get("_class_name", ""))
     if pipeline not in PIPELINES:
         raise EngineFailed(
-            f"The folder {folder.name} holds a {pipeline or 'model'} that this painter does not know. It paints with "
-            f"{', '.join(PIPELINES)}: Stable Diffusion 1 and 2, SDXL, Turbo and LCM. Choose one of those.",
-            f"文件夹 {folder.name} 中是本画师不支持的模型（{pipeline or '未知'}）。支持的有 {'、'.join(PIPELINES)}，"
-            "即 Stable Diffusion 1 和 2、SDXL、Turbo 与 LCM。请选择其中之一。",
+            l10n(
+                "The folder {name} holds a {pipeline} that this painter does not know. It paints with "
+                "{pipelines}: Stable Diffusion 1 and 2, SDXL, Turbo and LCM. Choose one of those.",
+                name=folder.name,
+                pipeline=pipeline or l10n("pipeline of no name"),
+                pipelines=listed(PIPELINES),
+            )
         )
     components = {name: value for name, value in index.items() if isinstance(value, list) and value[0] is not None}
     for name, (library, *_) in components.items():
         if name not in LEFT_OUT and library not in LIBRARIES:
             raise EngineFailed(
-                f"The folder {folder.name} wants code of its own for its {name} ({library}), which is never run. "
-                "Choose a model that needs none.",
-                f"文件夹 {folder.name} 的 {name} 需要自带代码（{library}），本程序从不运行这类代码。请选择其他模型。",
+                l10n(
+                    "The folder {name} wants code of its own for its {name_} ({library}), which is never run. "
+                    "Choose a model that needs none.",
+                    name=folder.name,
+                    name_=name,
+                    library=library,
+                )
             )
     names = [name for name in WEIGHTS if name in components]
     files = {name: _weights(folder / name) for name in names}
@@ -76,12 +84,15 @@ def contents(folder: Path) -> Contents:
     return Contents(pipeline, parts, plain, half, configs)
 
 
-def broken(path: Path, why: str, warum: str) -> EngineFailed:
+def broken(path: Path, why: L10n) -> EngineFailed:
     """The error for a file that is not what it should be."""
     name = f"{path.parent.name}/{path.name}"
     return EngineFailed(
-        f"The painter's file {name} {why}. Check the model with `python start.py models verify` and get it again.",
-        f"画师的文件 {name} {warum}。请用 `python start.py models verify` 校验该模型并重新获取。",
+        l10n(
+            "The painter's file {name} {why}. Check the model with `python start.py models verify` and get it again.",
+            name=name,
+            why=why,
+        )
     )
 
 
@@ -91,12 +102,15 @@ def _weights(folder: Path) -> list[Path]:
         return found
     if any(path.suffix in PICKLES for path in folder.glob("*")):
         raise EngineFailed(
-            f"The folder {folder.parent.name}/{folder.name} has its weights only in files that can run code "
-            f"({', '.join(PICKLES)}), which are never opened. Get the model in safetensors.",
-            f"文件夹 {folder.parent.name}/{folder.name} 的权重只有可执行代码的格式（{'、'.join(PICKLES)}），"
-            "本程序从不打开这类文件。请获取 safetensors 格式的模型。",
+            l10n(
+                "The folder {parent}/{name} has its weights only in files that can run code "
+                "({pickles}), which are never opened. Get the model in safetensors.",
+                parent=folder.parent.name,
+                name=folder.name,
+                pickles=listed(PICKLES),
+            )
         )
-    raise broken(folder / "*.safetensors", "is missing", "缺失")
+    raise broken(folder / "*.safetensors", l10n("is missing"))
 
 
 def _parameters(files: list[Path]) -> int:
@@ -112,16 +126,16 @@ def parameters(path: Path) -> int:
     try:
         return sum(read_tensors(path).values())
     except (ValueError, OSError) as error:
-        raise broken(path, "is damaged or incomplete", "已损坏或不完整") from error
+        raise broken(path, l10n("is damaged or incomplete")) from error
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise broken(path, "is missing", "缺失") from error
+        raise broken(path, l10n("is missing")) from error
     except (ValueError, OSError) as error:
-        raise broken(path, "cannot be read", "无法读取") from error
+        raise broken(path, l10n("cannot be read")) from error
     if not isinstance(value, dict):
-        raise broken(path, "cannot be read", "无法读取")
+        raise broken(path, l10n("cannot be read"))
     return value

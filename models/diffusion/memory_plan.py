@@ -1,8 +1,8 @@
-"""By what means a picture is computed: precision, where the weights lie, what is cut into parts to save memory.
+"""Memory plans: in which precision a picture is computed, where the weights lie, what is cut into parts.
 
-``choose_means`` only judges figures, so every machine can be tried in a table; ``place`` carries its choice out.
+``choose_plan`` only judges figures, so every machine can be tried in a table; ``place`` carries its choice out.
 
-Two of diffusers' means are never chosen. Attention slicing costs what it was made to save since torch has
+Two of diffusers' ways to save memory are never chosen. Attention slicing costs what it was made to save since torch has
 scaled_dot_product_attention (SDPA), which holds no scores: the largest layer of Stable Diffusion 1.5 at 512x512 took
 577 MB and 2.4 s sliced in two, 134 MB and 2.8 s head by head, 60 MB and 0.9 s with SDPA. VAE slicing parts a batch, and
 one picture is painted at a time.
@@ -69,22 +69,22 @@ class DiffusionPlan:
         return ", ".join(said + ["VAE tiling"] * self.vae_tiling)
 
 
-def choose_means(facts: DiffusionFacts, width: int, height: int) -> DiffusionPlan:
+def choose_plan(facts: DiffusionFacts, width: int, height: int) -> DiffusionPlan:
     """The first rung of the ladder that should fit; its last when none does, for the allocator has the last word."""
     rungs = list(ladder(facts, width, height))
     room = facts.gpu_bytes if facts.device == "cuda" else facts.ram_bytes
-    return next((means for means in rungs if needs(facts, means, width, height) <= room), rungs[-1])
+    return next((plan for plan in rungs if needs(facts, plan, width, height) <= room), rungs[-1])
 
 
-def leaner(facts: DiffusionFacts, means: DiffusionPlan, width: int, height: int) -> DiffusionPlan | None:
-    """The next rung below ``means``, None below the last."""
+def leaner(facts: DiffusionFacts, plan: DiffusionPlan, width: int, height: int) -> DiffusionPlan | None:
+    """The next rung below ``plan``, None below the last."""
     rungs = list(ladder(facts, width, height))
-    below = rungs[rungs.index(means) + 1 :] if means in rungs else []
+    below = rungs[rungs.index(plan) + 1 :] if plan in rungs else []
     return below[0] if below else None
 
 
 def ladder(facts: DiffusionFacts, width: int, height: int) -> Iterator[DiffusionPlan]:
-    """Ever leaner and slower means. Above a megapixel the VAE always works in tiles.
+    """Ever leaner and slower plans. Above a megapixel the VAE always works in tiles.
 
     On a GPU: half precision with all weights there; the VAE in tiles; one component there at a time; some layers at a
     time, which computes the same picture but moves all weights at every step. 8-bit weights change the picture, so they
@@ -108,33 +108,33 @@ def ladder(facts: DiffusionFacts, width: int, height: int) -> Iterator[Diffusion
     yield from dict.fromkeys(rungs)
 
 
-def needs(facts: DiffusionFacts, means: DiffusionPlan, width: int, height: int) -> int:
-    """Bytes that painting takes by ``means`` where it is computed: on the GPU, or in RAM."""
-    each = BYTES[means.dtype]
-    held = {"none": facts.parameters, "model": facts.largest, "group": LAYERS * facts.largest}[means.offload]
-    weights = held * each - (facts.largest * (each - 1) if means.bits == 8 else 0)
+def needs(facts: DiffusionFacts, plan: DiffusionPlan, width: int, height: int) -> int:
+    """Bytes that painting takes by ``plan`` where it is computed: on the GPU, or in RAM."""
+    each = BYTES[plan.dtype]
+    held = {"none": facts.parameters, "model": facts.largest, "group": LAYERS * facts.largest}[plan.offload]
+    weights = held * each - (facts.largest * (each - 1) if plan.bits == 8 else 0)
     pixels = width * height
     unet = pixels * UNET_WORK * each / 4
-    vae = (min(pixels, TILE) if means.vae_tiling else pixels) * VAE_WORK * (4 if facts.single_vae else each) / 4
-    recorded = means.device == "cuda" and means.offload == "none" and not means.bits  # a recording keeps its memory
+    vae = (min(pixels, TILE) if plan.vae_tiling else pixels) * VAE_WORK * (4 if facts.single_vae else each) / 4
+    recorded = plan.device == "cuda" and plan.offload == "none" and not plan.bits  # a recording keeps its memory
     work = unet + vae if recorded else max(unet, vae)
-    return round(weights + work) + (CONTEXT if means.device == "cuda" else 0)
+    return round(weights + work) + (CONTEXT if plan.device == "cuda" else 0)
 
 
-def place(pipe: Any, means: DiffusionPlan) -> None:
-    """Put the weights of a loaded pipeline where ``means`` wants them."""
+def place(pipe: Any, plan: DiffusionPlan) -> None:
+    """Put the weights of a loaded pipeline where ``plan`` wants them."""
     import torch
 
-    device = torch.device(means.device)
+    device = torch.device(plan.device)
     pipe.remove_all_hooks()
-    if means.offload == "model":
+    if plan.offload == "model":
         pipe.enable_model_cpu_offload(device=device)
-    elif means.offload == "group":
+    elif plan.offload == "group":
         pipe.to("cpu")
         pipe.enable_group_offload(device, torch.device("cpu"), offload_type="leaf_level", use_stream=True)
     else:
         pipe.to(device)
-    if means.device == "cuda" and means.offload == "none" and not means.bits:
+    if plan.device == "cuda" and plan.offload == "none" and not plan.bits:
         for module in (pipe.unet, pipe.vae):  # as the tensor cores' convolutions want it
             module.to(memory_format=torch.channels_last)
 

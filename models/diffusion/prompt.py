@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.errors import BadInput
+from core.l10n.text import l10n
 
 if TYPE_CHECKING:
     import torch
@@ -62,8 +63,11 @@ def _pieces(tokenizer: Any, text: str) -> list[list[int]]:
     tokens = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
     if len(tokens) > room * MOST_PIECES:
         raise BadInput(
-            f"The prompt has {len(tokens)} tokens, and at most {room * MOST_PIECES} can be used. Shorten it.",
-            f"提示词有 {len(tokens)} 个词元，最多可用 {room * MOST_PIECES} 个。请缩短。",
+            l10n(
+                "The prompt has {tokens} tokens, and at most {room} can be used. Shorten it.",
+                tokens=len(tokens),
+                room=room * MOST_PIECES,
+            )
         )
     return [tokens[at : at + room] for at in range(0, len(tokens), room)] or [[]]
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from core.errors import BadInput
+from core.l10n.text import L10n, l10n, listed
 from core.types.image_request import OWN_GUIDANCE, ImageRequest
 from core.types.provenance import Scalar
 from models.diffusion.folder import Contents
@@ -97,26 +98,34 @@ def resolved(wish: ImageRequest, own: Native) -> ImageRequest:
         guidance=own.guidance if wish.guidance == OWN_GUIDANCE else float(wish.guidance),
         scheduler=wish.scheduler or own.scheduler,
     )
-    _within("number of steps", "步数", full.steps, STEPS)
-    _within("guidance", "引导系数", full.guidance, GUIDANCE)
-    _within("number of pictures", "图片数量", full.count, COUNT)
-    _within("seed", "种子", full.seed, (SEEDS[0], SEEDS[1] - full.count))
+    _within(l10n("number of steps"), full.steps, STEPS)
+    _within(l10n("guidance"), full.guidance, GUIDANCE)
+    _within(l10n("number of pictures"), full.count, COUNT)
+    _within(l10n("seed"), full.seed, (SEEDS[0], SEEDS[1] - full.count))
     if (full.width, full.height) != (own.width, own.height):  # its own size is right, however small
         _size(full.width, full.height)
     if full.scheduler not in own.schedulers:
         raise BadInput(
-            f"This model has no scheduler {full.scheduler!r}. It has: {', '.join(own.schedulers)}.",
-            f"该模型没有调度器 {full.scheduler!r}。可用的有：{'、'.join(own.schedulers)}。",
+            l10n(
+                "This model has no scheduler {scheduler!r}. It has: {schedulers}.",
+                scheduler=full.scheduler,
+                schedulers=listed(own.schedulers),
+            )
         )
     return full
 
 
-def _within(what: str, was: str, value: float, bounds: tuple[float, float]) -> None:
+def _within(what: L10n, value: float, bounds: tuple[float, float]) -> None:
     low, high = bounds
     if not low <= value <= high:  # also when it is no number at all
         raise BadInput(
-            f"The {what} cannot be {value}: it has to be from {low} to {high}.",
-            f"{was}不能是 {value}：应在 {low} 到 {high} 之间。",
+            l10n(
+                "The {what} cannot be {value}: it has to be from {low} to {high}.",
+                what=what,
+                value=value,
+                low=low,
+                high=high,
+            )
         )
 
 
@@ -125,8 +134,14 @@ def _size(width: int, height: int) -> None:
         return
     near = "x".join(str(min(max(round(side / GRID) * GRID, SIDES[0]), SIDES[1])) for side in (width, height))
     raise BadInput(
-        f"A picture cannot be {width}x{height}: each side has to be a multiple of {GRID} from {SIDES[0]} to {SIDES[1]} "
-        f"pixels. The nearest is {near}.",
-        f"图片大小不能是 {width}x{height}：每边应为 {SIDES[0]} 到 {SIDES[1]} 之间 {GRID} 的倍数（像素）。"
-        f"最接近的是 {near}。",
+        l10n(
+            "A picture cannot be {width}x{height}: each side has to be a multiple of {grid} from {least} to {most} "
+            "pixels. The nearest is {near}.",
+            width=width,
+            height=height,
+            grid=GRID,
+            least=SIDES[0],
+            most=SIDES[1],
+            near=near,
+        )
     )

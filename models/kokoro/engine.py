@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 from core.catalogue.kokoro_voices import fitting
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
+from core.l10n.text import l10n
 from core.text.clauses import Clauses
 from core.text.normalise import LanguageRun, spoken
 from core.types.messages import Audio
+from models.common.load_errors import install_again
 from models.kokoro import pinyin
-from models.kokoro.network import Network, broken
+from models.kokoro.network import Network
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +51,7 @@ PAUSES = {
     ":": 0.22,
 }  # seconds after a mark, at speed 1
 SWITCH = 0.04  # seconds between two languages in one sentence
+WARM_UP = ("a 1", "好 1")  # each language by itself, with a numeral: in one text both numerals were read as Chinese
 
 _FLAG = re.compile(r"\([a-z]{2}(?:-[a-z]{2,3})?\)")  # espeak-ng marks a word of another language: (fr)ʃato(en)
 _ENDING = re.compile(r"([.,;:!?…])[\s\"'”’)]*$")
@@ -65,8 +68,9 @@ def build() -> dict[str, str]:
 def load(spec: ModelSpec, folder: Path) -> Kokoro:
     """Open ``kokoro.onnx`` in ``folder``, with ``voices/*.bin`` beside it. Raises EngineFailed when it is broken."""
     network = Network(spec.name, folder / "kokoro.onnx")
-    for run in spoken("a 1 好 1"):
-        pieces(run)  # opens espeak-ng and the dictionaries, so that the first clause need not
+    for text in WARM_UP:
+        for run in spoken(text):
+            pieces(run)  # opens espeak-ng, the dictionaries and num2words, so that the first clause need not
     return Kokoro(spec.name, network, folder / "voices")
 
 
@@ -93,10 +97,7 @@ class Kokoro:
         outside, EngineFailed when a voice's file is missing or broken.
         """
         if not 0.5 <= speed <= 2.0:
-            raise BadInput(
-                f"The speed of speech cannot be {speed:g}: choose 0.5 to 2.",
-                f"语速不能是 {speed:g}：请选择 0.5 到 2。",
-            )
+            raise BadInput(l10n("The speed of speech cannot be {speed:g}: choose 0.5 to 2.", speed=speed))
         for run in runs(text, language):
             voice = fitting(voices, run.language)
             for phonemes in pieces(run, voice.accent):
@@ -129,7 +130,7 @@ class Kokoro:
             try:
                 self._styles[voice] = np.fromfile(self._folder / f"{voice}.bin", np.float32).reshape(510, 1, 256)
             except (OSError, ValueError) as error:
-                raise broken(self._name, error) from error
+                raise install_again(self._name, error) from error
         return self._styles[voice]
 
     def close(self) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from core.errors import EngineFailed
+from models.common.load_errors import install_again
+from models.common.onnx_session import open_session
 from models.kokoro.onnx_split import FEATURES, LOUDNESS, PITCH, SHARES, halves
 
 if TYPE_CHECKING:
@@ -29,12 +30,12 @@ class Network:
         try:
             model = file.read_bytes()
         except OSError as error:
-            raise broken(name, error) from error
+            raise install_again(name, error) from error
         try:
             parts = halves(model)
         except (LookupError, ValueError, StopIteration):  # no protobuf: the session says so
             parts = None
-        self._sessions = [_session(name, part) for part in parts or (model,)]
+        self._sessions = [open_session(name, part, threads()) for part in parts or (model,)]
 
     def say(self, tokens: list[int], phonemes: str, style: Samples, speed: float) -> Samples:
         """Sound of ``phonemes``, one of the ``tokens`` each, in a ``style`` of shape (1, 256): (samples,) at 24 kHz."""
@@ -94,30 +95,8 @@ def _spread(shares: Samples, steps: int) -> Samples:
     return spread.reshape(-1, 1).astype(np.float32)
 
 
-def _session(name: str, model: bytes) -> Any:
-    import onnxruntime
-    from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads()
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except (OSError, ValueError, Fail, InvalidGraph, InvalidProtobuf, NoSuchFile) as error:
-        raise broken(name, error) from error
-
-
 def threads(cores: int | None = None) -> int:
     """All of the cores, four at most. They sleep at every barrier: beside one busy program two threads took 0.87 of the
     time of one, beside two 0.85, and alone 0.56.
     """
     return max(1, min(4, cores or os.cpu_count() or 2))
-
-
-def broken(name: str, error: Exception) -> EngineFailed:
-    return EngineFailed(
-        f"{name} cannot be opened: {error}. Remove the model and install it again.",
-        f"无法打开 {name}：{error}。请删除该模型后重新安装。",
-    )

@@ -16,9 +16,10 @@ import llama_cpp.llama_cpp as api
 import numpy as np
 
 from core.errors import BadInput, EngineFailed, NotEnoughMemory
+from core.l10n.text import l10n
 from core.types.generation import Sampling
 from models.common.threads import Threads
-from models.llama.device import offloads, unopened
+from models.llama.device import load_error, offloads
 from models.llama.device import params as model_params
 
 State = ctypes.Array[ctypes.c_uint8]
@@ -66,7 +67,7 @@ class Model:
         self.gpu = offloads() if gpu is None else gpu
         pointer = api.llama_model_load_from_file(str(path).encode(), model_params(self.gpu))
         if not pointer:
-            raise unopened(path, self.gpu)
+            raise load_error(path, self.gpu)
         self.pointer = pointer
         self.vocabulary = api.llama_model_get_vocab(pointer)
         assert self.vocabulary
@@ -166,9 +167,11 @@ class Context:
         pointer = api.llama_init_from_model(model.pointer, params)
         if not pointer:
             raise NotEnoughMemory(
-                f"There is no memory for a conversation of {cells} tokens with this model. "
-                "Choose a smaller context_tokens in Settings, or close other programs.",
-                f"内存不足，此模型无法容纳 {cells} 个词元的对话。请在设置中减小 context_tokens，或关闭其他程序。",
+                l10n(
+                    "There is no memory for a conversation of {cells} tokens with this model. "
+                    "Choose a smaller context_tokens in Settings, or close other programs.",
+                    cells=cells,
+                )
             )
         self.pointer = pointer
         self._threads = Threads(threads)
@@ -207,9 +210,11 @@ class Context:
         count = len(embedded.vectors)
         if count > api.llama_n_ubatch(self.pointer):  # llama.cpp would end the process
             raise EngineFailed(
-                f"The model must take this picture in at once, and its {count} parts are too many. "
-                "Crop it to a squarer shape.",
-                f"模型必须一次读入这张图片，但它的 {count} 个部分过多。请把图片裁剪得更接近正方形。",
+                l10n(
+                    "The model must take this picture in at once, and its {count} parts are too many. "
+                    "Crop it to a squarer shape.",
+                    count=count,
+                )
             )
         vectors, positions = np.ascontiguousarray(embedded.vectors), np.ascontiguousarray(embedded.positions)
         sequence = ctypes.pointer(ctypes.c_int32(0))
@@ -233,8 +238,10 @@ class Context:
         status = api.llama_decode(self.pointer, batch)
         if status not in (0, 1):
             raise EngineFailed(
-                f"llama.cpp could not compute the answer (status {status}). Try again, or restart Parlor.",
-                f"llama.cpp 无法计算回答（状态 {status}）。请重试，或重新启动 Parlor。",
+                l10n(
+                    "llama.cpp could not compute the answer (status {status}). Try again, or restart Parlor.",
+                    status=status,
+                )
             )
         return bool(status == 0)
 
@@ -275,8 +282,7 @@ def sampler(model: Model, sampling: Sampling) -> api.llama_sampler_p:
         if not grammar:
             api.llama_sampler_free(chain)
             raise BadInput(
-                "The grammar cannot be used: it must be GBNF with a rule named root. Correct it or leave it out.",
-                "无法使用给定的语法：它必须是 GBNF，并包含名为 root 的规则。请修改或去掉它。",
+                l10n("The grammar cannot be used: it must be GBNF with a rule named root. Correct it or leave it out.")
             )
         api.llama_sampler_chain_add(chain, grammar)
     if sampling.temperature <= 0:

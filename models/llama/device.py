@@ -14,6 +14,7 @@ import llama_cpp.llama_cpp as api
 
 from core.errors import EngineFailed, NotEnoughMemory, ParlorError
 from core.host.hardware import nvidia_gpus
+from core.l10n.text import l10n
 from core.types.provenance import Scalar
 
 NO_DEVICES = (ctypes.c_void_p * 1)()  # the null pointer that ends the list
@@ -46,19 +47,21 @@ def params(gpu: bool) -> api.llama_model_params:
     return made
 
 
-def unopened(path: Path, gpu: bool) -> ParlorError:
+def load_error(path: Path, gpu: bool) -> ParlorError:
     """Why ``path`` could not be loaded: a whole file that was to go to the GPU did not fit there."""
-    if gpu and whole(path):
-        return no_room(path.parent.name)
+    if gpu and is_whole(path):
+        return not_enough_gpu_memory(path.parent.name)
     return EngineFailed(
-        f"The model file {path} cannot be opened: it is missing, damaged or cut short. Check it with "
-        f"`python start.py models verify`; `python start.py models get {path.parent.name}` fetches it again.",
-        f"无法打开模型文件 {path}：文件缺失、已损坏或不完整。请用 `python start.py models verify` 检查，"
-        f"再用 `python start.py models get {path.parent.name}` 重新获取。",
+        l10n(
+            "The model file {path} cannot be opened: it is missing, damaged or cut short. Check it with "
+            "`python start.py models verify`; `python start.py models get {name}` fetches it again.",
+            path=path,
+            name=path.parent.name,
+        )
     )
 
 
-def whole(path: Path) -> bool:
+def is_whole(path: Path) -> bool:
     """Whether llama.cpp can read the file's header and vocabulary, and every tensor lies within the file."""
     header = params(gpu=False)
     header.vocab_only = True
@@ -68,9 +71,11 @@ def whole(path: Path) -> bool:
     return bool(pointer)
 
 
-def no_room(model: str) -> NotEnoughMemory:
+def not_enough_gpu_memory(model: str) -> NotEnoughMemory:
     return NotEnoughMemory(
-        f"There is not enough GPU memory for {model}. Close other programs that use the GPU and try again, "
-        "or choose a smaller model.",
-        f"显存不足，无法加载 {model}。请关闭其他使用显卡的程序后重试，或选择更小的模型。",
+        l10n(
+            "There is not enough GPU memory for {model}. Close other programs that use the GPU and try again, "
+            "or choose a smaller model.",
+            model=model,
+        )
     )

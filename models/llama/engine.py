@@ -1,9 +1,9 @@
 """Chat with a language model in GGUF, computed by llama.cpp.
 
-A turn costs its new tokens only: each conversation's KV cache is kept (``llama_cache``), and an answer's tokens stand
-in the next prompt as they were generated. Long prompts are read in chunks of a fraction of a second, so a reply can be
-closed at any time; the cache stays valid. A model with an ``mmproj`` file beside it sees (``llama_vision``): a picture
-is encoded once, and its cells in the KV cache are reused like any others.
+A turn costs its new tokens only: each conversation's KV cache is kept (``models.llama.kv_cache``), and an answer's
+tokens stand in the next prompt as they were generated. Long prompts are read in chunks of a fraction of a second, so a
+reply can be closed at any time; the cache stays valid. A model with an ``mmproj`` file beside it sees
+(``models.llama.vision``): a picture is encoded once, and its tokens in the KV cache are reused like any others.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import psutil
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput, EngineFailed, ParlorError
 from core.host.hardware import gpu_free, gpu_taken
+from core.l10n.text import l10n
 from core.types.events import Progress
 from core.types.generation import MessagesDropped, Sampling, Usage
 from core.types.messages import Image, Message
@@ -50,8 +51,10 @@ def load(spec: ModelSpec, folder: Path) -> Llama:
     """
     defaults = dict(spec.defaults)
     names = [file.name for file in spec.files] or sorted(path.name for path in folder.glob("*.gguf"))
-    eyes = str(defaults.get("mmproj", "")) or next((name for name in names if "mmproj" in name.lower()), "mmproj.gguf")
-    weights = [name for name in names if name.endswith(".gguf") and name != eyes and "mmproj" not in name.lower()]
+    mmproj = str(defaults.get("mmproj", "")) or next(
+        (name for name in names if "mmproj" in name.lower()), "mmproj.gguf"
+    )
+    weights = [name for name in names if name.endswith(".gguf") and name != mmproj and "mmproj" not in name.lower()]
     name = next(iter(weights), "model.gguf")
     threads = int(defaults.get("threads", 0)) or psutil.cpu_count(logical=False) or 1
     gpu = on_gpu(defaults)
@@ -59,7 +62,7 @@ def load(spec: ModelSpec, folder: Path) -> Llama:
     model = Model(folder / name, gpu)
     most = int(defaults.get("picture_tokens", PICTURE_TOKENS))
     try:
-        vision = Vision(folder / eyes, model, threads, most) if spec.task == "see" else None
+        vision = Vision(folder / mmproj, model, threads, most) if spec.task == "see" else None
     except ParlorError:
         model.close()
         raise
@@ -107,7 +110,7 @@ class Llama:
         """
         chain = sampler(self._model, sampling)
         try:
-            prompt, tokens, dropped = self._fitted(messages, sampling.max_tokens)
+            prompt, tokens, dropped = self._fit_messages(messages, sampling.max_tokens)
             if dropped:
                 yield MessagesDropped(dropped)
             began = perf_counter()
@@ -145,20 +148,20 @@ class Llama:
         self._context.close()
         self._model.close()
 
-    def _fitted(self, messages: tuple[Message, ...], max_tokens: int) -> tuple[str, list[int], int]:
+    def _fit_messages(self, messages: tuple[Message, ...], max_tokens: int) -> tuple[str, list[int], int]:
         """The prompt, its tokens, and how many messages were left out to leave room for an answer."""
         if not any(message.role == "user" for message in messages):
-            raise BadInput("There is nothing to answer. Write a message first.", "没有可以回答的内容。请先写一条消息。")
+            raise BadInput(l10n("There is nothing to answer. Write a message first."))
         room = self._context.cells - min(max_tokens, self._context.cells // 4)
-        said = self._said(messages)
+        said = self._chat_messages(messages)
         for fit in fits(said, room, self._count):
             prompt = self._template.prompt(fit.messages)
-            tokens = self._begun(self._cache.tokens(prompt, self._tokenise))
+            tokens = self._with_first_token(self._cache.tokens(prompt, self._tokenise))
             if len(tokens) <= room:
                 return prompt, tokens, fit.dropped
         raise AssertionError("fits() ends by raising")
 
-    def _said(self, messages: tuple[Message, ...]) -> list[ChatMessage]:
+    def _chat_messages(self, messages: tuple[Message, ...]) -> list[ChatMessage]:
         """The messages as the template gets them: words guarded, pictures as their characters or named in words."""
         if not self._vision:
             return [ChatMessage(message.role, self._guard.veil(as_text(message))) for message in messages]
@@ -178,7 +181,7 @@ class Llama:
             tokens += picture or self._model.tokenise(text, meant)
         return tokens
 
-    def _begun(self, tokens: list[int]) -> list[int]:
+    def _with_first_token(self, tokens: list[int]) -> list[int]:
         """With the model's first token in front, which some templates write themselves."""
         first = self._model.first
         return tokens if first is None or tokens[:1] == [first] else [first, *tokens]
@@ -188,24 +191,24 @@ class Llama:
         at = 0
         for piece in stretches(tokens, self._chunk):
             if len(tokens) > self._chunk:
-                yield Progress("chat", at / len(tokens), "Reading the prompt", "正在阅读提示")
+                yield Progress("chat", at / len(tokens), l10n("Reading the prompt"))
             if piece[0] < 0:
-                yield from self._look(piece)
+                yield from self._read_tile(piece)
             elif not self._cache.extend(piece):
                 raise _no_room()
             at += len(piece)
 
-    def _look(self, cells: Sequence[int]) -> Iterator[Progress]:
-        """Compute a tile of a picture, which ``cells`` stand for."""
+    def _read_tile(self, placeholders: Sequence[int]) -> Iterator[Progress]:
+        """Compute a tile of a picture, which ``placeholders`` stand for."""
         assert self._vision
-        tile = self._vision.tile(cells[0])
+        tile = self._vision.tile(placeholders[0])
         embedded = yield from self._vision.embedded(tile, self._cache.live.position)
         at = 0
         for piece in embedded.pieces(self._chunk):
             if at:
-                yield Progress("chat", at / tile.size, "Reading the picture", "正在读取图片")
+                yield Progress("chat", at / tile.size, l10n("Reading the picture"))
             end = at + len(piece.vectors)
-            if not self._cache.extend(cells[at:end], piece):
+            if not self._cache.extend(placeholders[at:end], piece):
                 raise _no_room()
             at = end
         self._cache.lag(tile.size - tile.positions)
@@ -245,10 +248,7 @@ class Llama:
 
 
 def _no_room() -> EngineFailed:
-    return EngineFailed(
-        "The model's context has no room for this prompt. Start a new conversation.",
-        "模型的上下文容不下这段提示。请开始新的对话。",
-    )
+    return EngineFailed(l10n("The model's context has no room for this prompt. Start a new conversation."))
 
 
 def _chunk(parameters: int) -> int:

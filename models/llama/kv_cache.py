@@ -6,7 +6,7 @@ in one context because there every token attends over the cells of all conversat
 another conversation's 2,000 cost 1.3 (Qwen 1.5B) to 1.9 times (SmolLM2 135M) as much a token as alone.
 
 Among the tokens a tile of a picture is a run of placeholders: negative numbers that say which tile, and the how many-th
-cell of it. So comparing tokens compares pictures too, and a cut never goes through one.
+of it. So comparing tokens compares pictures too, and a cut never goes through one.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from itertools import takewhile
 
 from models.llama.bindings import Context, Embedded, State
 
-TILE = 1 << 20  # more cells than any tile has
+TILE = 1 << 20  # more tokens than any tile has
 
 
 def placeholders(tile: int, size: int) -> range:
-    """What stands among the tokens for tile number ``tile`` of ``size`` cells."""
+    """What stands among the tokens for tile number ``tile`` of ``size`` tokens."""
     return range(-1 - tile * TILE, -1 - tile * TILE - size, -1)
 
 
@@ -31,7 +31,7 @@ def tile_of(placeholder: int) -> int:
 
 
 def offset(token: int) -> int:
-    """How many cells of its tile are before a placeholder; 0 for a token of the vocabulary."""
+    """How many tokens of its tile are before a placeholder; 0 for a token of the vocabulary."""
     return (-1 - token) % TILE if token < 0 else 0
 
 
@@ -58,7 +58,7 @@ class TokenHistory:
     They keep an answer's own tokens in the next prompt, which tokenising its words again need not give. ``starts`` are
     the places at which a computation began: the same tokens computed in other groups differ in their last bits.
     ``lags`` are (tokens, positions): with so many first tokens, the next one's position is so much less than their
-    number, because with M-RoPE a picture takes fewer positions than cells.
+    number, because with M-RoPE a picture takes fewer positions than tokens.
     """
 
     owner: str = ""
@@ -84,7 +84,7 @@ class TokenHistory:
         return len(self.tokens) - (self.lags[-1][1] if self.lags else 0)
 
     def first(self, count: int, owner: str) -> TokenHistory:
-        """The past of ``owner``, who goes on from the first ``count`` tokens of this one."""
+        """The history of ``owner``, who goes on from the first ``count`` tokens of this one."""
         marks = [mark for mark in self.marks if mark[1] <= count]
         text = self.text[: marks[-1][0]] if marks else ""
         starts = [start for start in self.starts if start < count]
@@ -94,7 +94,7 @@ class TokenHistory:
 
 
 class SequenceCache:
-    """The live past and the parked ones of one context. ``rewinds``: whether the model's cache can be cut back."""
+    """The live history and the parked ones of one context. ``rewinds``: whether the model's cache can be cut back."""
 
     def __init__(self, context: Context, rewinds: bool = True) -> None:
         self._context = context
@@ -104,9 +104,9 @@ class SequenceCache:
 
     def tokens(self, prompt: str, tokenise: Callable[[str], list[int]]) -> list[int]:
         """The prompt's tokens: cached ones as far as a mark reaches, then ``tokenise`` of the rest."""
-        past = max(self._pasts(), key=lambda past: past.known(prompt))
-        characters, count = past.known(prompt)
-        return past.tokens[:count] + tokenise(prompt[characters:])
+        history = max(self._histories(), key=lambda history: history.known(prompt))
+        characters, count = history.known(prompt)
+        return history.tokens[:count] + tokenise(prompt[characters:])
 
     def open(self, owner: str, tokens: Sequence[int]) -> int:
         """Make ``owner``'s conversation the live one, cut back to what it shares with ``tokens``.
@@ -114,7 +114,7 @@ class SequenceCache:
         Returns how many tokens that is. At least the last of ``tokens`` is left to compute, for its logits; when all of
         them are cached, the last group of them is computed again as it was, so that a seed gives the same answer again.
         """
-        best = max(self._pasts(), key=lambda past: past.common(tokens))
+        best = max(self._histories(), key=lambda history: history.common(tokens))
         count = best.common(tokens)
         if count == len(tokens):
             count = max(start for start in best.starts if start < count)
@@ -151,7 +151,7 @@ class SequenceCache:
         return computed
 
     def lag(self, positions: int) -> None:
-        """The tile that ends the live tokens takes so many positions fewer than it has cells."""
+        """The tile that ends the live tokens takes so many positions fewer than it has tokens."""
         if positions:
             count = len(self.live.tokens)
             self.live.lags.append((count, count - self.live.position + positions))
@@ -162,24 +162,24 @@ class SequenceCache:
         self.live.marks.append((len(text), count))
 
     def empty(self) -> None:
-        """Forget the live past."""
+        """Forget the live history."""
         self._context.forget()
         self.live = TokenHistory(self.live.owner)
 
-    def _pasts(self) -> list[TokenHistory]:
+    def _histories(self) -> list[TokenHistory]:
         return [self.live, *reversed(self._parked.values())]
 
     def _park_live_unless(self, owner: str) -> None:
-        """Keep a copy of the live past for its owner, unless it is ``owner``, who now goes another way."""
+        """Keep a copy of the live history for its owner, unless it is ``owner``, who now goes another way."""
         if self.live.owner == owner or not self.live.tokens:
             return
         self.live.state = self._context.save()
         self._parked.pop(self.live.owner, None)
         self._parked[self.live.owner] = self.live
-        while sum(len(past.tokens) for past in self._parked.values()) > self._context.cells:
+        while sum(len(history.tokens) for history in self._parked.values()) > self._context.cells:
             del self._parked[next(iter(self._parked))]
 
 
-def _state(past: TokenHistory) -> State:
-    assert past.state is not None
-    return past.state
+def _state(history: TokenHistory) -> State:
+    assert history.state is not None
+    return history.state

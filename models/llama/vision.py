@@ -3,35 +3,33 @@
 A vision model is two files: the language model and its ``mmproj``, the vision encoder with its projector, computed by
 llama.cpp's libmtmd (https://github.com/ggml-org/llama.cpp/tree/master/tools/mtmd). In the prompt's text a picture is
 one private-use character; among the tokens it is what libmtmd makes of it: tiles, each a run of placeholders
-(``llama_cache``), and tokens of the vocabulary around them.
+(``models.llama.kv_cache``), and tokens of the vocabulary around them.
 """
 
 from __future__ import annotations
 
 import ctypes
-import io
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING
 
 import llama_cpp.llama_cpp as api
 import llama_cpp.mtmd_cpp as mtmd
 import numpy as np
+from PIL import Image as Pillow
 
 from core.errors import BadInput, EngineFailed
+from core.l10n.text import l10n
 from core.types.events import Progress
 from core.types.messages import Image
 from models.common.chat_template import PICTURES
+from models.common.pictures import open_picture
 from models.llama.bindings import SILENT, Embedded, Model
-from models.llama.device import no_room
+from models.llama.device import not_enough_gpu_memory
 from models.llama.kv_cache import placeholders, tile_of
-
-if TYPE_CHECKING:
-    from PIL import Image as Pillow
 
 KEPT_BYTES = 256 << 20  # of encoded tiles: 27 pictures of LLaVA 1.5 7B
 SIDE = 2048  # pixels: a longer side is scaled down first, with the antialiasing that libmtmd's own scaling lacks
@@ -73,7 +71,7 @@ class Vision:
         self._tokens: list[tuple[int, ...]] = []  # of each picture
         self._tiles: list[Tile] = []
         self._chunks: list[mtmd.mtmd_input_chunks_p] = []
-        self._shown: dict[str, Image] = {}
+        self._images: dict[str, Image] = {}
         self._kept: OrderedDict[int, Floats] = OrderedDict()  # embeddings by tile, least recently used first
         self.encoded = 0
         self._stop, self._nodes = Event(), 0
@@ -85,7 +83,7 @@ class Vision:
             self.pointer = mtmd.mtmd_init_from_file(str(path).encode(), model.pointer, params)
             if self.pointer:  # nothing is wrong with the file
                 self.close()
-                raise no_room(path.parent.name)
+                raise not_enough_gpu_memory(path.parent.name)
         if not self.pointer or not mtmd.mtmd_support_vision(self.pointer):
             self.close()
             raise _unusable(path)
@@ -104,13 +102,13 @@ class Vision:
 
         Only these pictures may be asked for until the next call. Raises BadInput when one is no picture.
         """
-        self._shown = {}
+        self._images = {}
         digests = []
         for image in images:
             digests.append(sha256(image.data).hexdigest())
-            self._shown[digests[-1]] = image
+            self._images[digests[-1]] = image
             if digests[-1] not in self._numbers:
-                self._meet(digests[-1], image)
+                self._register(digests[-1], image)
         return [chr(PICTURES[self._numbers[digest]]) for digest in digests]
 
     def tokens(self, character: str) -> Sequence[int]:
@@ -158,14 +156,13 @@ class Vision:
         self._nodes += asking
         return self._nodes % STRIDE == 0 if asking else not self._stop.is_set()
 
-    def _meet(self, digest: str, image: Image) -> None:
+    def _register(self, digest: str, image: Image) -> None:
         """Learn what a picture will be, from its size only."""
         if len(self._tokens) == len(PICTURES):
             raise EngineFailed(
-                "This model has seen too many pictures since it was loaded. Unload it in Models and try again.",
-                "此模型自加载以来看过的图片太多。请在“模型”页面将其卸载，然后重试。",
+                l10n("This model has seen too many pictures since it was loaded. Unload it in Models and try again.")
             )
-        with _opened(image) as picture:
+        with _open_scaled(image) as picture:
             size = picture.size
         chunks = self._tokenised(_blank(*size))
         self._chunks.append(chunks)
@@ -188,10 +185,7 @@ class Vision:
         mtmd.mtmd_bitmap_free(bitmap)
         if status:
             mtmd.mtmd_input_chunks_free(chunks)
-            raise BadInput(
-                "This model cannot use a picture of this shape. Crop it, or save it in another size.",
-                "此模型无法使用这种尺寸的图片。请裁剪图片，或保存为其他尺寸。",
-            )
+            raise BadInput(l10n("This model cannot use a picture of this shape. Crop it, or save it in another size."))
         return chunks
 
     def _read(self, chunks: mtmd.mtmd_input_chunks_p, picture: str) -> Iterator[Tile | list[int]]:
@@ -216,9 +210,9 @@ class Vision:
         return np.array([[each.t, each.y, each.x, each.z] for each in places], np.int32).T
 
     def _encode(self, tile: Tile) -> Generator[Progress, None, Floats]:
-        looking = Progress("chat", None, "Looking at the picture", "正在看图片")
+        looking = Progress("chat", None, l10n("Looking at the picture"))
         yield looking
-        with _opened(self._shown[tile.picture]) as picture:
+        with _open_scaled(self._images[tile.picture]) as picture:
             chunks = self._tokenised(_bitmap(picture))
         try:
             chunk = mtmd.mtmd_input_chunks_get(chunks, tile.index)
@@ -234,7 +228,7 @@ class Vision:
                 self._stop.set()
                 worker.join()
             if status != [0] or mtmd.mtmd_input_chunk_get_n_tokens(chunk) != tile.size:
-                raise _unseen()
+                raise _encoding_failed()
             self.encoded += 1
             made = mtmd.mtmd_get_output_embd(self.pointer)
             return np.ctypeslib.as_array(made, (tile.size, self._width)).copy()
@@ -253,18 +247,9 @@ def _flash_attention(model: Model) -> int:
     return int(api.LLAMA_FLASH_ATTN_TYPE_ENABLED if many else api.LLAMA_FLASH_ATTN_TYPE_DISABLED)
 
 
-def _opened(image: Image) -> Pillow.Image:
+def _open_scaled(image: Image) -> Pillow.Image:
     """The picture upright, RGB, and no longer than ``SIDE``. Raises BadInput when the bytes are no picture."""
-    from PIL import Image as Pillow
-    from PIL import ImageOps
-
-    try:
-        with Pillow.open(io.BytesIO(image.data)) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
-        raise BadInput(
-            "The picture cannot be opened. Save it again as PNG or JPEG.", "无法打开图片。请重新保存为 PNG 或 JPEG。"
-        ) from error
+    upright = open_picture(image)
     upright.thumbnail((SIDE, SIDE), Pillow.Resampling.LANCZOS)
     return upright
 
@@ -284,16 +269,15 @@ def _blank(wide: int, high: int) -> mtmd.mtmd_bitmap_p:
 
 def _unusable(path: Path) -> EngineFailed:
     return EngineFailed(
-        f"The vision file {path} cannot be used: it is missing, damaged, cut short, or made for another model. "
-        f"Check it with `python start.py models verify`; `python start.py models get {path.parent.name}` "
-        "fetches it again.",
-        f"无法使用视觉文件 {path}：文件缺失、已损坏、不完整，或属于另一个模型。"
-        f"请用 `python start.py models verify` 检查，再用 `python start.py models get {path.parent.name}` 重新获取。",
+        l10n(
+            "The vision file {path} cannot be used: it is missing, damaged, cut short, or made for another model. "
+            "Check it with `python start.py models verify`; `python start.py models get {name}` "
+            "fetches it again.",
+            path=path,
+            name=path.parent.name,
+        )
     )
 
 
-def _unseen() -> EngineFailed:
-    return EngineFailed(
-        "The model could not look at the picture. Try again, or show a smaller picture.",
-        "模型无法查看图片。请重试，或使用较小的图片。",
-    )
+def _encoding_failed() -> EngineFailed:
+    return EngineFailed(l10n("The model could not look at the picture. Try again, or show a smaller picture."))

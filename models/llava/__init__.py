@@ -1,3 +1,5 @@
+"""Vision chat: the LLaVA family on transformers."""
+
 from models.llava.engine import build, load
 
 __all__ = ["build", "load"]

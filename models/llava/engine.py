@@ -1,8 +1,9 @@
 """Chat about pictures with a model of the LLaVA family (1.5, 1.6/NeXT, OneVision), computed by transformers.
 
 LLaVA: https://arxiv.org/abs/2304.08485, 1.5: https://arxiv.org/abs/2310.03744, OneVision: https://arxiv.org/abs/2408.03326.
-A question costs its new tokens only: pictures are encoded once (``llava_sight``) and each conversation's KV cache is
-kept (``llava_cache``). The decoding loop is our own, so that a reply can be closed between any two tokens.
+A question costs its new tokens only: pictures are encoded once (``models.llava.vision``) and each conversation's KV
+cache is kept (``models.llava.kv_cache``). The decoding loop is our own, so that a reply can be closed between any two
+tokens.
 """
 
 from __future__ import annotations
@@ -24,14 +25,15 @@ from tokenizers import pre_tokenizers
 
 from core.catalogue.spec import ModelSpec
 from core.errors import BadInput
+from core.l10n.text import l10n
 from core.types.events import Progress
 from core.types.generation import MessagesDropped, Sampling, Usage
 from core.types.messages import Message
 from models.common.text_stream import Writer
 from models.common.threads import Threads
-from models.common.torch_memory import clean, gpu_bytes, out_of_memory
+from models.common.torch_memory import gpu_bytes, out_of_memory, release_memory
+from models.llava.checkpoint import memory_errors, open_model
 from models.llava.kv_cache import KVCache, KVCaches
-from models.llava.load import explained, open_model
 from models.llava.lora import Adapters
 from models.llava.precision import LlavaPlan
 from models.llava.prompt import Prompter
@@ -58,12 +60,12 @@ def load(spec: ModelSpec, folder: Path) -> Llava:
     defaults = dict(spec.defaults)
     threads = int(defaults.get("threads", 0)) or psutil.cpu_count(logical=False) or 1
     torch.set_num_threads(threads)
-    model, processor, means = open_model(spec.name, folder, defaults)
+    model, processor, plan = open_model(spec.name, folder, defaults)
     trained: int = model.config.text_config.max_position_embeddings
     context = min(int(defaults.get("context_tokens", CONTEXT_TOKENS)), trained)
-    sight = ImageEncoder(model, processor, min(int(defaults.get("picture_tokens", PICTURE_TOKENS)), context // 2))
+    encoder = ImageEncoder(model, processor, min(int(defaults.get("picture_tokens", PICTURE_TOKENS)), context // 2))
     adapters = Adapters(model, folder / "adapters")
-    return Llava(spec.name, model, processor, means, sight, adapters, context, threads)
+    return Llava(spec.name, model, processor, plan, encoder, adapters, context, threads)
 
 
 def build() -> dict[str, str]:
@@ -73,7 +75,7 @@ def build() -> dict[str, str]:
 
 
 class Llava:
-    """A ``core.runtime.protocols.Chat``; ``means`` says how it computes, ``encoded`` how often a picture was encoded.
+    """A ``core.runtime.protocols.Chat``; ``plan`` says how it computes, ``encoded`` how often a picture was encoded.
 
     On a CPU up to ``threads`` threads compute: fewer while other programs want the cores.
     """
@@ -83,29 +85,29 @@ class Llava:
         name: str,
         model: Any,
         processor: Any,
-        means: LlavaPlan,
-        sight: ImageEncoder,
+        plan: LlavaPlan,
+        encoder: ImageEncoder,
         adapters: Adapters,
         context: int,
         threads: int,
     ) -> None:
-        self.means = means
+        self.plan = plan
         self._name = name
         self._model: Any = model
-        self._sight = sight
+        self._encoder = encoder
         self._adapters = adapters
         self._context = context
-        self._prompter = Prompter(processor, sight, model.config.text_config.model_type)
-        self._pasts = KVCaches(PARKED * self._context)
+        self._prompter = Prompter(processor, encoder, model.config.text_config.model_type)
+        self._caches = KVCaches(PARKED * self._context)
         self._threads = Threads(threads)
-        self._chunk = GPU_CHUNK if means.device == "cuda" else _chunk(model.num_parameters())
+        self._chunk = GPU_CHUNK if plan.device == "cuda" else _chunk(model.num_parameters())
         self._pieces = Pieces(processor.tokenizer)
         self._ends = _ends(model, processor.tokenizer)
 
     @property
     def encoded(self) -> int:
         """How often a picture has been put through the vision tower."""
-        return self._sight.encoded
+        return self._encoder.encoded
 
     def reply(
         self, messages: tuple[Message, ...], sampling: Sampling, conversation: str = ""
@@ -117,53 +119,50 @@ class Llava:
         opened and a last message that alone does not fit, and NotEnoughMemory.
         """
         if sampling.grammar:
-            raise BadInput(
-                "This model cannot follow a grammar. Leave it out, or use a GGUF model.",
-                "此模型不支持语法约束。请去掉它，或使用 GGUF 模型。",
-            )
-        with explained(self._name):
+            raise BadInput(l10n("This model cannot follow a grammar. Leave it out, or use a GGUF model."))
+        with memory_errors(self._name):
             self._adapters.use(sampling.adapter)
-        prompt = self._prompter.fitted(messages, self._context - min(sampling.max_tokens, self._context // 4))
+        prompt = self._prompter.fit_messages(messages, self._context - min(sampling.max_tokens, self._context // 4))
         if prompt.dropped:
             yield MessagesDropped(prompt.dropped)
         began = perf_counter()
-        past = self._twice(None, lambda: self._pasts.open(conversation, sampling.adapter, prompt.tokens))
-        reused = len(past.tokens)
-        logits = yield from self._read(past, prompt.tokens[reused:])
+        cache = self._retry_with_less(None, lambda: self._caches.open(conversation, sampling.adapter, prompt.tokens))
+        reused = len(cache.tokens)
+        logits = yield from self._read(cache, prompt.tokens[reused:])
         read = perf_counter()
-        answered, seconds, finish = yield from self._write(past, logits, sampling)
+        answered, seconds, finish = yield from self._write(cache, logits, sampling)
         yield Usage(len(prompt.tokens), reused, answered, read - began, seconds, finish)
 
     def gpu_bytes(self) -> int:
         """The most memory it has held on the GPU so far; 0 on a CPU."""
-        return gpu_bytes(self.means.device)
+        return gpu_bytes(self.plan.device)
 
     def close(self) -> None:
         """Give all memory back."""
-        self._model = self._sight = self._adapters = self._prompter = self._pasts = None  # type: ignore[assignment]
-        clean()
+        self._model = self._encoder = self._adapters = self._prompter = self._caches = None  # type: ignore[assignment]
+        release_memory()
 
-    def _read(self, past: KVCache, tokens: list[int]) -> Generator[Progress, None, torch.Tensor]:
+    def _read(self, cache: KVCache, tokens: list[int]) -> Generator[Progress, None, torch.Tensor]:
         """Compute the new part of the prompt; returns the last token's logits, [vocabulary]."""
         logits = torch.empty(0)
         for at in range(0, len(tokens), self._chunk):
             chunk = tokens[at : at + self._chunk]
-            yield from self._looks(past, chunk)
+            yield from self._encode_pictures(cache, chunk)
             if len(tokens) > self._chunk:
-                yield Progress("chat", at / len(tokens), "Reading the prompt", "正在阅读提示")
-            logits = self._compute(past, chunk)
+                yield Progress("chat", at / len(tokens), l10n("Reading the prompt"))
+            logits = self._compute(cache, chunk)
         return logits
 
-    def _looks(self, past: KVCache, chunk: list[int]) -> Iterator[Progress]:
+    def _encode_pictures(self, cache: KVCache, chunk: list[int]) -> Iterator[Progress]:
         """Encode the pictures in ``chunk`` that have not been, a Progress before each of their tiles."""
         for number in sorted({picture_of(token) for token in chunk if token < 0}):
-            done = 1.0 if self._sight.keeps(number, self._adapters.seeing) else 0.0
+            done = 1.0 if self._encoder.keeps(number, self._adapters.seeing) else 0.0
             while done < 1:
-                yield Progress("chat", done or None, "Looking at the picture", "正在看图片")
-                done = self._twice(past, partial(self._sight.encode, number, self._adapters.seeing))
+                yield Progress("chat", done or None, l10n("Looking at the picture"))
+                done = self._retry_with_less(cache, partial(self._encoder.encode, number, self._adapters.seeing))
 
     def _write(
-        self, past: KVCache, logits: torch.Tensor, sampling: Sampling
+        self, cache: KVCache, logits: torch.Tensor, sampling: Sampling
     ) -> Generator[str, None, tuple[int, float, str]]:
         """Stream the answer; returns its tokens, the seconds they took without the reader's own, and why it ended."""
         writer, sampler = Writer(sampling.stop), Sampler(sampling)
@@ -186,59 +185,59 @@ class Llava:
                 finish = "stop"
             elif count >= sampling.max_tokens:
                 finish = "length"
-            elif len(past.tokens) >= self._context:
+            elif len(cache.tokens) >= self._context:
                 finish = "context"
             else:
-                logits = self._compute(past, [token])
+                logits = self._compute(cache, [token])
         seconds = perf_counter() - began - waited
         if rest := writer.flush() if started else writer.flush().lstrip():
             yield rest
         return count, seconds, finish
 
-    def _compute(self, past: KVCache, tokens: list[int]) -> torch.Tensor:
-        """Compute ``tokens`` after ``past``; returns the last one's logits, [vocabulary]."""
+    def _compute(self, cache: KVCache, tokens: list[int]) -> torch.Tensor:
+        """Compute ``tokens`` after ``cache``; returns the last one's logits, [vocabulary]."""
         if self._threads.changed():
             torch.set_num_threads(self._threads.now)
-        logits = self._twice(past, partial(self._computed, past, tokens))
-        past.note(tokens)
+        logits = self._retry_with_less(cache, partial(self._forward, cache, tokens))
+        cache.note(tokens)
         return logits
 
-    def _computed(self, past: KVCache, tokens: list[int]) -> torch.Tensor:
-        held = len(past.tokens)
-        given = {"past_key_values": past.cache, "use_cache": True, "logits_to_keep": 1}
+    def _forward(self, cache: KVCache, tokens: list[int]) -> torch.Tensor:
+        held = len(cache.tokens)
+        given = {"past_key_values": cache.hf_cache, "use_cache": True, "logits_to_keep": 1}
         try:
             with torch.inference_mode():
-                logits: torch.Tensor = self._model(inputs_embeds=self._embedded(tokens), **given).logits[0, -1]
+                logits: torch.Tensor = self._model(inputs_embeds=self._embed(tokens), **given).logits[0, -1]
         except BaseException:  # also an interrupt leaves some layers further than others
-            past.cut(held)
+            cache.cut(held)
             raise
         return logits
 
-    def _twice(self, past: KVCache | None, work: Callable[[], T]) -> T:
-        """What ``work`` gives. Where memory runs out, once more with no past kept but ``past``.
+    def _retry_with_less(self, cache: KVCache | None, work: Callable[[], T]) -> T:
+        """What ``work`` gives. Where memory runs out, once more with no cache kept but ``cache``.
 
         Raises NotEnoughMemory.
         """
-        with explained(self._name):
+        with memory_errors(self._name):
             try:
                 return work()
             except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error) or not self._pasts.forget_others(past):
+                if not out_of_memory(error) or not self._caches.forget_others(cache):
                     raise
-            clean()
+            release_memory()
             return work()
 
-    def _embedded(self, tokens: list[int]) -> torch.Tensor:
+    def _embed(self, tokens: list[int]) -> torch.Tensor:
         """The vectors that ``tokens`` stand for, [1, tokens, width]."""
         device = self._model.device
         words = torch.tensor([[max(token, 0) for token in tokens]], device=device)
         vectors: torch.Tensor = self._model.get_input_embeddings()(words)
         for number in {picture_of(token) for token in tokens if token < 0}:
-            cells = [
+            pairs = [
                 (at, offset(token)) for at, token in enumerate(tokens) if token < 0 and picture_of(token) == number
             ]
-            places, offsets = (torch.tensor(each, device=device) for each in zip(*cells, strict=True))
-            vectors[0, places] = self._sight.vectors(number, self._adapters.seeing)[offsets].to(vectors.dtype)
+            places, offsets = (torch.tensor(each, device=device) for each in zip(*pairs, strict=True))
+            vectors[0, places] = self._encoder.vectors(number, self._adapters.seeing)[offsets].to(vectors.dtype)
         return vectors
 
 

@@ -35,20 +35,20 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         held = self.get_seq_length()
         count = held + key_states.shape[-2]
         if self._roomy is None or self._roomy[0].shape[-2] < count:
-            self._roomy = (self._grown(self.keys, key_states, count), self._grown(self.values, value_states, count))
+            self._roomy = (self._grow(self.keys, key_states, count), self._grow(self.values, value_states, count))
         keys, values = self._roomy
         keys[..., held:count, :], values[..., held:count, :] = key_states, value_states
         self.keys, self.values = keys[..., :count, :], values[..., :count, :]
         return self.keys, self.values
 
-    def copied(self, count: int) -> GrowingLayer:
+    def copy_first(self, count: int) -> GrowingLayer:
         """A layer of its own with the first ``count`` tokens."""
         twin = GrowingLayer()  # type: ignore[no-untyped-call]
         twin.update(self.keys[..., :count, :], self.values[..., :count, :])
         return twin
 
     @staticmethod
-    def _grown(held: torch.Tensor, like: torch.Tensor, count: int) -> torch.Tensor:
+    def _grow(held: torch.Tensor, like: torch.Tensor, count: int) -> torch.Tensor:
         room = max(-(-count // BLOCK) * BLOCK, held.shape[-2] * 5 // 4 if held.numel() else 0)
         roomy = like.new_empty((*like.shape[:-2], room, like.shape[-1]))
         if held.numel():
@@ -66,7 +66,7 @@ class KVCache:
     adapter: str
     tokens: list[int] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
-    cache: Any = field(default_factory=lambda: Cache(layer_class_to_replicate=GrowingLayer))
+    hf_cache: Any = field(default_factory=lambda: Cache(layer_class_to_replicate=GrowingLayer))
 
     def common(self, tokens: Sequence[int]) -> int:
         """How many first tokens are the same."""
@@ -79,35 +79,35 @@ class KVCache:
 
     def cut(self, count: int) -> None:
         """Forget all but the first ``count`` tokens, also those of a computation that broke off half-way."""
-        for layer in self.cache.layers:
+        for layer in self.hf_cache.layers:
             layer.crop(min(count - layer.get_seq_length(), 0))
         self.tokens = self.tokens[:count]
         self.starts = [start for start in self.starts if start < count]
 
     def branch(self, count: int) -> KVCache:
-        """A past of its own that begins with the same ``count`` tokens."""
+        """A cache of its own that begins with the same ``count`` tokens."""
         twin = KVCache(self.adapter, self.tokens[:count], [start for start in self.starts if start < count])
         if count:
-            twin.cache.layers += [layer.copied(count) for layer in self.cache.layers]
+            twin.hf_cache.layers += [layer.copy_first(count) for layer in self.hf_cache.layers]
         return twin
 
 
 class KVCaches:
-    """The pasts of all conversations; the least recently used go when together they hold over ``most`` tokens."""
+    """The caches of all conversations; the least recently used go when together they hold over ``most`` tokens."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._pasts: dict[str, KVCache] = {}  # least recently used first
+        self._caches: dict[str, KVCache] = {}  # least recently used first
 
     def open(self, owner: str, adapter: str, tokens: Sequence[int]) -> KVCache:
-        """``owner``'s past, holding what some past under this adapter shares with ``tokens``.
+        """``owner``'s cache, holding what some cache under this adapter shares with ``tokens``.
 
         At least the last of ``tokens`` is left to compute, for its logits; when all of them are there, the last group
         of them is computed again as it was, so that a seed gives the same answer again.
         """
-        own = self._pasts.pop(owner, None)
-        candidates = [past for past in (own, *self._pasts.values()) if past and past.adapter == adapter]
-        best = max(candidates, key=lambda past: past.common(tokens), default=KVCache(adapter))
+        own = self._caches.pop(owner, None)
+        candidates = [cache for cache in (own, *self._caches.values()) if cache and cache.adapter == adapter]
+        best = max(candidates, key=lambda cache: cache.common(tokens), default=KVCache(adapter))
         count = best.common(tokens)
         if count == len(tokens):
             count = max(start for start in best.starts if start < count)
@@ -116,16 +116,16 @@ class KVCaches:
         else:
             best = best.branch(count)
         self._make_room(len(tokens))
-        self._pasts[owner] = best
+        self._caches[owner] = best
         return best
 
-    def forget_others(self, past: KVCache | None) -> bool:
-        """Drop all but ``past``; returns whether there were any."""
-        others = [owner for owner, each in self._pasts.items() if each is not past]
+    def forget_others(self, cache: KVCache | None) -> bool:
+        """Drop all but ``cache``; returns whether there were any."""
+        others = [owner for owner, each in self._caches.items() if each is not cache]
         for owner in others:
-            del self._pasts[owner]
+            del self._caches[owner]
         return bool(others)
 
     def _make_room(self, wanted: int) -> None:
-        while self._pasts and wanted + sum(len(past.tokens) for past in self._pasts.values()) > self._most:
-            del self._pasts[next(iter(self._pasts))]
+        while self._caches and wanted + sum(len(cache.tokens) for cache in self._caches.values()) > self._most:
+            del self._caches[next(iter(self._caches))]

@@ -15,6 +15,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError, safe_open
 
 from core.errors import BadInput, EngineFailed
+from core.l10n.text import l10n, listed
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 SEEING = ("vision", "projector", "image_newline")  # in the names of weights that change what a picture looks like
@@ -91,8 +92,11 @@ class Adapters:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             raise EngineFailed(
-                f"The adapter {name} cannot be used with this model ({error}). Choose another one, or none.",
-                f"适配器 {name} 无法用于此模型（{error}）。请选择其他适配器，或不使用适配器。",
+                l10n(
+                    "The adapter {name} cannot be used with this model ({error}). Choose another one, or none.",
+                    name=name,
+                    error=error,
+                )
             ) from error
         self._model.eval()
         self._loaded[name] = any(part in key for key in weights for part in SEEING)
@@ -101,10 +105,11 @@ class Adapters:
 def _unknown(name: str, known: list[str]) -> BadInput:
     if not known:
         return BadInput(
-            f"There is no adapter called {name!r}: this model has none. It belongs in the model's adapters folder.",
-            f"没有名为 {name!r} 的适配器：此模型没有任何适配器。请将适配器文件夹放入该模型的 adapters 文件夹。",
+            l10n(
+                "There is no adapter called {name!r}: this model has none. It belongs in the model's adapters folder.",
+                name=name,
+            )
         )
     return BadInput(
-        f"There is no adapter called {name!r}. This model has: {', '.join(known)}.",
-        f"没有名为 {name!r} 的适配器。此模型的适配器有：{'、'.join(known)}。",
+        l10n("There is no adapter called {name!r}. This model has: {known}.", name=name, known=listed(known))
     )

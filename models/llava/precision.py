@@ -46,27 +46,27 @@ class LlavaPlan:
         return f"{self.bits} bit weights, {self.dtype}" if self.bits < 16 else self.dtype
 
 
-def choose_means(facts: LlavaFacts) -> LlavaPlan:
+def choose_plan(facts: LlavaFacts) -> LlavaPlan:
     """What was asked for, else the most precise that fits; the smallest when none does, for the allocator decides.
 
     A CPU that multiplies bfloat16 uses it in place of float32, half the bytes read at each token.
     """
     if facts.bits:
-        return _means(facts, next(bits for bits in (4, 8, 16, 32) if facts.bits <= bits or bits == 32))
+        return _plan(facts, next(bits for bits in (4, 8, 16, 32) if facts.bits <= bits or bits == 32))
     rungs = [bits for bits in LADDER[facts.device] if bits != 4 or facts.grouped]
     if facts.device == "cpu" and facts.bfloat16:
         rungs.remove(32)
     fitting = (bits for bits in rungs if needs(facts, bits) <= facts.room)
-    return _means(facts, next(fitting, rungs[-1]))
+    return _plan(facts, next(fitting, rungs[-1]))
 
 
 def needs(facts: LlavaFacts, bits: int) -> int:
     """Bytes that the model takes on its device with linear layers of so many ``bits``."""
-    weights = facts.layers * WEIGHT[bits] + facts.kept * (4 if _means(facts, bits).dtype == "float32" else 2)
+    weights = facts.layers * WEIGHT[bits] + facts.kept * (4 if _plan(facts, bits).dtype == "float32" else 2)
     return round(HEADROOM * weights) + (CONTEXT if facts.device == "cuda" else 0)
 
 
-def _means(facts: LlavaFacts, bits: int) -> LlavaPlan:
+def _plan(facts: LlavaFacts, bits: int) -> LlavaPlan:
     half = "bfloat16" if facts.bfloat16 or facts.device == "cpu" else "float16"
     single = bits == 32 or (bits < 16 and facts.device == "cpu" and not facts.bfloat16)
     chosen: Bits = 32 if bits == 32 else 16 if bits == 16 else 8 if bits == 8 else 4

@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from core.errors import BadInput, EngineFailed
+from core.l10n.text import l10n
 from core.types.messages import Image, Message
 from models.common.chat_template import CHATML, ESCAPE, PICTURES, REFUSALS, ChatMessage, Guard
 from models.common.history import counted, fits
@@ -39,7 +40,7 @@ _PICTURE = re.compile(f"(?<!{ESCAPE})([{chr(PICTURES.start)}-{chr(PICTURES.stop 
 
 @dataclass(frozen=True, slots=True)
 class LlavaPrompt:
-    """Token ids, cells of pictures among them as negative numbers, and how many messages were left out."""
+    """Token ids, image tokens among them as negative numbers, and how many messages were left out."""
 
     tokens: list[int]
     dropped: int
@@ -48,10 +49,10 @@ class LlavaPrompt:
 class Prompter:
     """Makes prompts for one processor; ``language`` is the model type of its language model (``llama``, ``qwen2``)."""
 
-    def __init__(self, processor: Any, sight: ImageEncoder, language: str) -> None:
+    def __init__(self, processor: Any, encoder: ImageEncoder, language: str) -> None:
         self._processor = processor
         self._tokenizer = processor.tokenizer
-        self._sight = sight
+        self._encoder = encoder
         self._source, self._typed = _template(processor, language)
         self._guard = Guard(_control(processor))
         self._first = self._tokenizer.encode("", add_special_tokens=True)[:1]
@@ -59,27 +60,27 @@ class Prompter:
         self._shown: dict[str, PictureTokens] = {}
         self._system = self._takes_system()
 
-    def fitted(self, messages: Sequence[Message], room: int) -> LlavaPrompt:
+    def fit_messages(self, messages: Sequence[Message], room: int) -> LlavaPrompt:
         """The prompt of at most ``room`` tokens, the oldest turns left out where it would be longer.
 
         Raises BadInput when there is nothing to answer, when the last message alone is too long, and for a picture
         that cannot be opened; EngineFailed when the template cannot be used.
         """
         if not any(message.role == "user" for message in messages):
-            raise BadInput("There is nothing to answer. Write a message first.", "没有可以回答的内容。请先写一条消息。")
-        for fit in fits(self._said(messages), room, self._count):
-            tokens = self._tokens(self._rendered(fit.messages))
+            raise BadInput(l10n("There is nothing to answer. Write a message first."))
+        for fit in fits(self._chat_messages(messages), room, self._count):
+            tokens = self._tokens(self._render_joined(fit.messages))
             if tokens[:1] != self._first:
                 tokens = self._first + tokens
             if len(tokens) <= room:
                 return LlavaPrompt(tokens, fit.dropped)
         raise AssertionError("fits() ends by raising")
 
-    def _said(self, messages: Sequence[Message]) -> list[ChatMessage]:
+    def _chat_messages(self, messages: Sequence[Message]) -> list[ChatMessage]:
         """Words veiled, and a character for each picture: pictures first, as the families were taught."""
         seen = as_seen(messages)
         images = [part for _, parts in seen for part in parts if isinstance(part, Image)]
-        shown = self._sight.look(images)
+        shown = self._encoder.look(images)
         self._shown = {_character(each): each for each in shown}
         pictures = iter(shown)
         said = []
@@ -89,7 +90,7 @@ class Prompter:
             said.append(ChatMessage(role, before + words))
         return said
 
-    def _rendered(self, said: Sequence[ChatMessage]) -> str:
+    def _render_joined(self, said: Sequence[ChatMessage]) -> str:
         """The template's text, the template's own image tokens replaced by the pictures' characters."""
         joined = [
             ChatMessage(role, "\n\n".join(each.content for each in same))
@@ -175,6 +176,8 @@ def _template(processor: Any, language: str) -> tuple[str, bool]:
 
 def _unusable(why: str) -> EngineFailed:
     return EngineFailed(
-        f"This model's chat template cannot be used ({why}). Choose another model, or another version of this one.",
-        f"无法使用此模型的对话模板（{why}）。请选择其他模型，或此模型的其他版本。",
+        l10n(
+            "This model's chat template cannot be used ({why}). Choose another model, or another version of this one.",
+            why=why,
+        )
     )

@@ -1,3 +1,5 @@
+"""Optical character recognition: PP-OCR on RapidOCR."""
+
 from models.ocr.engine import build, load
 
 __all__ = ["build", "load"]

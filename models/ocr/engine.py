@@ -7,7 +7,6 @@ that a setting stays with its value and an amount with its name.
 from __future__ import annotations
 
 import importlib.metadata
-import io
 import itertools
 import logging
 from collections.abc import Iterator
@@ -16,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from core.catalogue.spec import ModelSpec
-from core.errors import BadInput, EngineFailed
 from core.types.messages import Image, Reading, TextLine
+from models.common.load_errors import install_again
+from models.common.pictures import open_picture
 
 SIDE = 12_000  # pixels: the engine's own limit, beyond what a band has
 BAND = 3_000_000  # pixels looked at together: a 4K screen at once took 1.6 GB
@@ -67,10 +67,7 @@ def load(spec: ModelSpec, folder: Path) -> PictureReader:
         for opened in (engine._load_det_model, engine._load_cls_model, engine._load_rec_model):
             opened()
     except (OSError, ValueError, Fail, InvalidGraph, InvalidProtobuf) as error:
-        raise EngineFailed(
-            f"{spec.name} cannot be opened: {error}. Remove the model and install it again.",
-            f"无法打开 {spec.name}：{error}。请删除该模型后重新安装。",
-        ) from error
+        raise install_again(spec.name, error) from error
     return PictureReader(engine)
 
 
@@ -96,17 +93,8 @@ class PictureReader:
         Raises BadInput when the bytes are no picture.
         """
         import numpy as np
-        from PIL import Image as Pillow
-        from PIL import ImageOps
 
-        try:
-            with Pillow.open(io.BytesIO(image.data)) as picture:
-                pixels = np.array(ImageOps.exif_transpose(picture).convert("RGB"))[:, :, ::-1]
-        except OSError as error:
-            raise BadInput(
-                "The picture cannot be opened. Save it again as PNG or JPEG.",
-                "无法打开图片。请重新保存为 PNG 或 JPEG。",
-            ) from error
+        pixels = np.array(open_picture(image))[:, :, ::-1]
         high, wide = pixels.shape[:2]
         boxes = [box for top, below in bands(wide, high) for box in self._found(pixels, top, below)]
         yield Reading(tuple(map(_line, rows(boxes))), wide, high)

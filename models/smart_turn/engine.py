@@ -13,7 +13,7 @@ from typing import Any
 from core.catalogue.spec import ModelSpec
 from core.media.audio import resampled
 from core.types.messages import Audio
-from models.common.onnx_session import opened, versions
+from models.common.onnx_session import open_session, versions
 from models.smart_turn.log_mel import RATE, log_mel
 
 SECONDS = 8  # that the model looks at: the last ones
@@ -32,7 +32,7 @@ def load(spec: ModelSpec, folder: Path) -> SmartTurn:
     needs at the same moment.
     """
     threads = int(dict(spec.defaults).get("judge_threads", 1))
-    return SmartTurn(opened(spec.name, folder / "smart-turn.onnx", threads))
+    return SmartTurn(open_session(spec.name, folder / "smart-turn.onnx", threads))
 
 
 class SmartTurn:

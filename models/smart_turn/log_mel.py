@@ -1,7 +1,7 @@
-"""Log-mel spectrograms as Whisper wants them (Radford et al., 2022, arXiv:2212.04356), with numpy alone.
+"""Log-mel spectrograms as Whisper wants them (Radford et al., 2022, arXiv:2212.04356), with numpy alone: ``log_mel``.
 
 25 ms windows every 10 ms, mel bands on Slaney's scale. In float32: 3 ms for 8 s, and within 3e-5 of transformers'
-WhisperFeatureExtractor.
+WhisperFeatureExtractor. faster_whisper has the same, but importing it brings CTranslate2 into this small process.
 """
 
 from __future__ import annotations

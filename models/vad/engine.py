@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.catalogue.spec import ModelSpec
-from models.common.onnx_session import opened, versions
+from models.common.onnx_session import open_session, versions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,7 @@ def build() -> dict[str, str]:
 
 def load(spec: ModelSpec, folder: Path) -> SileroLive:
     """Open ``silero_vad.onnx`` in ``folder``. Raises EngineFailed when it is broken."""
-    return SileroLive(opened(spec.name, folder / "silero_vad.onnx", threads=1))
+    return SileroLive(open_session(spec.name, folder / "silero_vad.onnx", threads=1))
 
 
 class SileroLive:

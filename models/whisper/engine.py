@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.catalogue.spec import ModelSpec
-from core.errors import BadInput, EngineFailed
+from core.errors import BadInput
 from core.host.hardware import gpu_free, gpu_taken, return_large_blocks
+from core.l10n.text import l10n
 from core.media.audio import resampled
 from core.types.generation import Aligned, Segment
 from core.types.messages import Audio
 from core.types.provenance import Scalar
+from models.common.load_errors import install_again
 from models.whisper.chinese_script import written
 from models.whisper.options import LOOPING, NO_SPEECH, UNLIKELY, careful
 from models.whisper.repetition import twice
@@ -98,18 +100,15 @@ def load(spec: ModelSpec, folder: Path) -> Whisper:
     if on_gpu(dict(spec.defaults), ctranslate2.get_cuda_device_count()):
         try:
             before = gpu_free()
-            model = _opened(folder, "cuda", "float16")
+            model = _open(folder, "cuda", "float16")
             least = (folder / "model.bin").stat().st_size // 2  # float16 of what may be float32 there
             return Whisper(model, WhisperBuild("cuda", "float16"), gpu_taken(before, gpu_free(), least))
         except RuntimeError as error:  # cuDNN or cuBLAS missing, no memory left, a card too old
             note = str(error)
     try:
-        return Whisper(_opened(folder, "cpu", "int8"), WhisperBuild("cpu", "int8", note))
+        return Whisper(_open(folder, "cpu", "int8"), WhisperBuild("cpu", "int8", note))
     except (RuntimeError, ValueError) as error:
-        raise EngineFailed(
-            f"{spec.name} cannot be opened: {error}. Remove the model and install it again.",
-            f"无法打开 {spec.name}：{error}。请删除该模型后重新安装。",
-        ) from error
+        raise install_again(spec.name, error) from error
 
 
 def on_gpu(defaults: Mapping[str, Scalar], devices: int) -> bool:
@@ -117,7 +116,7 @@ def on_gpu(defaults: Mapping[str, Scalar], devices: int) -> bool:
     return devices > 0 and defaults.get("device", "cuda") == "cuda"
 
 
-def _opened(folder: Path, device: str, compute_type: str) -> WhisperModel:
+def _open(folder: Path, device: str, compute_type: str) -> WhisperModel:
     from faster_whisper import WhisperModel
 
     logging.getLogger("faster_whisper").setLevel(logging.ERROR)
@@ -222,9 +221,11 @@ class Whisper:
     def _knows(self, language: str) -> None:
         if language and language not in self.languages:
             raise BadInput(
-                f"This speech model does not know the language {language!r}. Leave the language to be detected, "
-                "or install a model that knows it.",
-                f"该语音模型不支持语言 {language!r}。请改为自动检测语言，或安装支持该语言的模型。",
+                l10n(
+                    "This speech model does not know the language {language!r}. Leave the language to be detected, "
+                    "or install a model that knows it.",
+                    language=language,
+                )
             )
 
     def _language(self, samples: Samples, before: str) -> str:

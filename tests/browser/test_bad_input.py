@@ -156,7 +156,7 @@ def test_a_megabyte_of_pasted_text_is_kept_and_the_conversation_goes_on(app: Ser
     expect(page.locator('[class*="st-key-you-"]')).to_have_count(2)
     answered(page)
     answer = app.store().path(conversation(page))[-1]
-    assert not answer.trouble_en
+    assert not answer.trouble
     assert answer.message.text
     note = page.locator('[class*="st-key-note-"]')
     expect(note).to_contain_text("oldest")

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from core.types.messages import Audio
+from tests.sound.microphone import Microphone, with_ear
 from tests.support import screens
 from tests.support.alone import alone
 from tests.support.browser import Watch, browser_context, conversation, settle, tab, visit
@@ -31,7 +32,6 @@ from tests.support.call_page import (
     write,
     you,
 )
-from tests.support.microphone import Microphone, with_ear
 from tests.support.served import Served, Serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
@@ -212,8 +212,8 @@ def test_another_page_leaves_the_call_as_it_is_and_a_pill_leads_back(app: Served
     pill.get_by_role("button", name="Unmute").wait_for()
     pill.get_by_title("Back to the call").click()
     expect(you(page, 1)).to_have_text(STORY)
-    expect(page.get_by_role("button", name="Unmute")).to_be_visible()
     expect(pill).to_have_count(0)
+    expect(page.get_by_role("button", name="Unmute")).to_be_visible()
     assert not noted(page, "lost")
 
 

@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 from tests.browser.test_trouble import own_address
+from tests.sound.microphone import Microphone
 from tests.support.browser import Watch, browser_context, browsing, conversation, questions, tab, visit
 from tests.support.call_page import BRIEF, JAPAN, STORY, TALKING, answer, begin, hang_up, heard, says, state, write, you
 from tests.support.caller import Caller
-from tests.support.microphone import Microphone
 from tests.support.served import Served, Serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]

@@ -7,10 +7,11 @@ from playwright.sync_api import Locator, Page, expect
 
 from core.types.messages import Audio, Message, Text, Transcript, Word
 from core.types.provenance import Provenance
+from tests.sound.sounds import tone
 from tests.support.browser import press, visit
 from tests.support.served import Served
-from tests.support.sounds import tone
-from ui.playback.heard import pieces
+
+pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 ENGLISH = Transcript(
     "The keeper climbed <b>slowly</b>.",
@@ -28,18 +29,6 @@ CHINESE = Transcript(
     (Word("灯", 0.4, 0.8, 1.0), Word("塔，", 0.8, 1.5, 1.0), Word("很", 1.5, 2.2, 1.0), Word("高。", 2.2, 3.0, 1.0)),
 )
 MADE_BY = (Provenance("chat", "smollm2-135m-instruct", "r", "0" * 64),)
-
-
-def test_the_text_stays_whole_and_every_word_has_its_time() -> None:
-    found = pieces(ENGLISH)
-    assert "".join(piece[0] for piece in found) == ENGLISH.text
-    assert [piece for piece in found if len(piece) == 3][1] == ("keeper", 0.7, 1.4)
-
-
-def test_a_word_that_the_text_does_not_have_is_left_out_and_nothing_is_lost() -> None:
-    heard = Transcript("one two three", "en", (Word("one", 0, 1, 1), Word("2", 1, 2, 1), Word("three", 2, 3, 1)))
-    assert pieces(heard) == [("one", 0, 1), (" two ",), ("three", 2, 3)]
-    assert pieces(Transcript("only text")) == [("only text",)]
 
 
 @pytest.fixture
@@ -75,8 +64,6 @@ def plays(page: Page, who: str, start: float) -> None:
     )
 
 
-@pytest.mark.browser
-@pytest.mark.models
 def test_a_click_on_a_word_plays_the_recording_from_there_and_a_second_one_stops_it(
     app: Served, page: Page, call: str
 ) -> None:
@@ -96,8 +83,6 @@ def test_a_click_on_a_word_plays_the_recording_from_there_and_a_second_one_stops
     expect(page.locator(".heard .now")).to_have_count(0)
 
 
-@pytest.mark.browser
-@pytest.mark.models
 def test_words_are_text_whatever_they_say(app: Served, page: Page, call: str) -> None:
     visit(page, f"{app.url}/?c={call}")
     expect(words(page, "you").nth(3)).to_have_text("<b>slowly</b>.")
@@ -105,8 +90,6 @@ def test_words_are_text_whatever_they_say(app: Served, page: Page, call: str) ->
     expect(page.locator('[class*="st-key-bubble-"]').first).to_contain_text(ENGLISH.text)
 
 
-@pytest.mark.browser
-@pytest.mark.models
 def test_a_spoken_answer_is_heard_by_its_words_too_and_one_recording_at_a_time(
     app: Served, page: Page, call: str
 ) -> None:
@@ -126,8 +109,6 @@ def test_a_spoken_answer_is_heard_by_its_words_too_and_one_recording_at_a_time(
     expect(words(page, "parlor").nth(1)).to_have_class("word now")
 
 
-@pytest.mark.browser
-@pytest.mark.models
 def test_the_keyboard_reaches_every_word(app: Served, page: Page, call: str) -> None:
     visit(page, f"{app.url}/?c={call}")
     expect(words(page, "you")).to_have_count(4)

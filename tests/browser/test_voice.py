@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, expect
 
+from tests.sound.microphone import Microphone
+from tests.sound.talk import spoken
 from tests.support.browser import CHROMIUM, FLAGS, PATIENCE, Watch, answered, press, said, settle, visit
-from tests.support.microphone import Microphone
 from tests.support.served import Served
-from tests.support.talk import spoken
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 

@@ -12,11 +12,11 @@ from playwright.sync_api import BrowserContext, Frame, Page, Playwright, expect
 
 from core.media.audio import wav
 from core.types.messages import Audio
+from tests.sound.talk import spoken
 from tests.support import call_page, screens
 from tests.support.browser import Watch, browser_context, browsing, tab, visit
 from tests.support.call_page import BRIEF, STORY, state, you
 from tests.support.served import Served, Serving
-from tests.support.talk import spoken
 
 pytestmark = [pytest.mark.browser, pytest.mark.models, pytest.mark.slow]
 

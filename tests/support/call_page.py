@@ -8,8 +8,8 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 from core.types.messages import Audio
+from tests.sound.talk import spoken
 from tests.support.browser import visit
-from tests.support.talk import spoken
 
 # A small model, the same short answers every time, and nothing made beforehand or beside them.
 BRIEF = {

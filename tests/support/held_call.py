@@ -11,7 +11,7 @@ from core.call.events import CallEvent, Caption
 from core.call.file_transport import BEHIND, STEP, FileClock, hold, pieces
 from core.call.transport import CallOptions
 from core.types.messages import Audio, Message
-from tests.support.sounds import silence
+from tests.sound.sounds import silence
 
 FRANCE, JAPAN, STORY = "What is the capital of France?", "What is the capital of Japan?", "Tell me a long story."
 # A small model, and the same answers every time: a sentence, or eight seconds where it is asked for a story.

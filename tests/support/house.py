@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,7 +19,12 @@ def sources() -> list[Path]:
 
 
 def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text("utf-8"))
+    return _tree(path.read_text("utf-8"))
+
+
+@cache
+def _tree(source: str) -> ast.Module:
+    return ast.parse(source)
 
 
 def imports(tree: ast.AST) -> set[str]:
@@ -33,6 +39,11 @@ def imports(tree: ast.AST) -> set[str]:
     return found
 
 
+@cache
+def _imports(source: str) -> frozenset[str]:
+    return frozenset(imports(_tree(source)))
+
+
 def dotted(path: Path) -> str:
     """``core/call/session.py`` -> ``core.call.session``."""
     return ".".join(path.parent.parts if path.stem == "__init__" else path.with_suffix("").parts)
@@ -44,7 +55,7 @@ def import_graph(root: Path) -> dict[str, set[str]]:
     names = {dotted(path.relative_to(root)): path for path in paths}
     edges = {}
     for name, path in names.items():
-        targets = {_known(each, names) for each in imports(parsed(path))}
+        targets = {_known(each, names) for each in _imports(path.read_text("utf-8"))}
         edges[name] = targets - {name, ""}
     return edges
 

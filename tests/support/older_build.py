@@ -55,7 +55,7 @@ def _node(node: Node, order: dict[int, int]) -> dict[str, Any]:
             metrics.prompt_tokens,
             metrics.reused_tokens,
         ],
-        "trouble": [node.trouble_en, node.trouble_zh],
+        "trouble": [node.trouble.into("en"), node.trouble.into("zh")],
     }
 
 

@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 from streamlit.testing.v1 import AppTest
 
 from core.app.app import App, make_app, parlor
+from core.l10n.tables import languages, table
 from core.types.messages import Audio, Image, Message, Reading, Text, TextLine, Transcript
 from core.types.provenance import Metrics, Provenance
 from ui.chat.actions import details
@@ -53,11 +54,16 @@ def settings() -> AppTest:
 
 
 @pytest.mark.parametrize("key", WORDS)
-def test_every_text_is_in_both_languages_with_the_same_facts(key: str) -> None:
-    en, zh = WORDS[key]
-    assert en
-    assert zh
-    assert facts(en) == facts(zh)
+def test_every_text_is_in_every_language_with_the_same_facts(key: str) -> None:
+    assert WORDS[key]
+    for language in languages()[1:]:
+        assert table(language).words.get(key), f"core/l10n/{language}.toml lacks the word {key}"
+        assert facts(table(language).words[key]) == facts(WORDS[key]), language
+
+
+def test_no_language_has_words_that_are_no_more() -> None:
+    for language in languages():
+        assert not table(language).words.keys() - WORDS.keys(), f"left over in core/l10n/{language}.toml"
 
 
 def facts(text: str) -> set[str | None]:

@@ -11,7 +11,7 @@ from aiortc.rtp import RtpPacket
 from core.call.events import Clause
 from core.media.audio import resampled
 from core.types.messages import Audio
-from tests.support.sounds import samples, tone
+from tests.sound.sounds import samples, tone
 from ui.transport.webrtc_patches import InOrder
 from ui.transport.webrtc_playout import FADE, FRAME, QUIET, RATE, Heard, Playout
 

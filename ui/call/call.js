@@ -16,11 +16,11 @@ function createPage(root, call) {
   const local = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
   const page = {
     ask: (what, value = null) => root.given.setTriggerValue("ask", { what, value }),
-    zh: () => root.given.data.language === "zh",
+    into: (texts) => texts[root.given.data.language] || texts.en,
     insecure: () => !navigator.mediaDevices?.getUserMedia,
     automatic: () => (local || !isSecureContext ? "socket" : "webrtc"),
     transport: () => call.chosen.transport || page.automatic(),
-    say: (text) => { call.told.push({ en: text, zh: text, trouble: true, at: Date.now() }); draw(); },
+    say: (text) => { call.told.push({ texts: { en: text }, trouble: true, at: Date.now() }); draw(); },
     begin() {
       if (page.transport() === "socket") return call.start(root.given.data.conversation?.id ?? "");
       const { microphone, push, voice_en, voice_zh } = call.chosen;
@@ -72,12 +72,12 @@ function createPage(root, call) {
     const news = call.told.filter(({ trouble: bad, at }) => Date.now() - at < (bad ? 30000 : 8000)).slice(-2);
     if (told.dataset.drawn !== JSON.stringify(news)) {
       told.dataset.drawn = JSON.stringify(news);
-      told.replaceChildren(...news.map(({ en, zh, trouble: bad }) => element("p", { class: bad ? "bad" : "" }, page.zh() ? zh : en)));
+      told.replaceChildren(...news.map(({ texts, trouble: bad }) => element("p", { class: bad ? "bad" : "" }, page.into(texts))));
     }
   }
 
   function reason(doing) {
-    if (call.why && ["held", "ended"].includes(doing)) return page.zh() ? call.why.zh : call.why.en;
+    if (call.why && ["held", "ended"].includes(doing)) return page.into(call.why);
     if (doing === "opening") return words.call_opening_about;
     if (doing === "idle") return words.call_idle_about;
     if (doing === "ended") return call.began ? words.call_ended_about.replace("{time}", duration(call.ended - call.began)) : "";

@@ -21,7 +21,7 @@ function createTrouble(call, words, page) {
     gone: () => [[words.call_gone, words.call_gone_do], [again(), ...(call.conversation ? [open(call.conversation)] : [])]],
     busy: ({ conversation }) => [[words.call_busy, words.call_busy_do], [button(words.call_take, () => call.takeOver(), true), ...(conversation ? [open(conversation)] : [])]],
     moved: () => [[words.call_moved, words.call_moved_do], []],
-    refused: ({ en, zh }) => [[page.zh() ? zh : en], [again()]],
+    refused: ({ texts }) => [[page.into(texts)], [again()]],
   };
 
   card.draw = () => {

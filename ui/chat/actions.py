@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.app.app import parlor
 from core.errors import ParlorError
+from core.l10n.text import listed
 from core.store.store import Node
 from core.types.messages import Audio, Message
 from ui.chat.begin import begin
@@ -100,8 +101,7 @@ def _models(message: Message) -> list[str]:
         done = stages.setdefault(made.model, [])
         if _stage(made.stage) not in done:
             done.append(_stage(made.stage))
-    joint = "、" if language() == "zh" else ", "
-    return [f"{model} ({joint.join(done)})" for model, done in stages.items()]
+    return [f"{model} ({listed(done).into(language())})" for model, done in stages.items()]
 
 
 def _stage(stage: str) -> str:

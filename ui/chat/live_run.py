@@ -115,8 +115,9 @@ def doing(seen: RunView) -> None:
     stage = seen.doing
     if seen.text and stage.stage in {"start", "chat", "load"} and not seen.speaking:
         return
-    note = stage.note_zh if language() == "zh" else stage.note
-    said = note or say(f"doing_{stage.stage}" if f"doing_{stage.stage}" in WORDS else "doing_start")
+    said = stage.note.into(language()) or say(
+        f"doing_{stage.stage}" if f"doing_{stage.stage}" in WORDS else "doing_start"
+    )
     if seen.speaking:
         said = say("doing_speak")
     elif stage.fraction is not None and stage.fraction < 1 and not seen.text:

@@ -15,7 +15,7 @@ from ui.chat.pictures import drawn
 from ui.chat.thumbnail import picture
 from ui.common.download import offer
 from ui.common.safe_markdown import safe
-from ui.i18n.words import language, say
+from ui.i18n.words import WORDS, language, say
 from ui.playback.heard import heard
 
 LONG = 4000  # characters of one's own text drawn before it is asked for
@@ -116,7 +116,7 @@ def _answer(node: Node, idle: bool) -> None:
         if node.message.text and not spoken:
             st.markdown(safe(node.message.text))
         drawn(node)
-        failed = bool(node.trouble_en)
+        failed = bool(node.trouble)
         if failed:
             trouble(node)
         elif node.message.cut:
@@ -124,7 +124,7 @@ def _answer(node: Node, idle: bool) -> None:
                 st.markdown(f":material/stop_circle: {say('cut' if node.message.parts else 'cut_empty')}")
         for number, note in enumerate(notes().get(node.id, ())):
             with st.container(key=f"note-{node.id}-{number}"):
-                st.text(note.zh if language() == "zh" else note.en)
+                st.text(note.text.into(language()))
         if st.session_state.get("listening") == node.id and not spoken:
             listen(node.message)
         if node.message.parts or not failed:
@@ -151,8 +151,8 @@ def _spoken(node: Node) -> bool:
 def trouble(node: Node) -> None:
     """Why an answer failed, with what can be done about it right here."""
     with st.container(key=f"trouble-{node.id}"):
-        st.text(node.trouble_zh if language() == "zh" else node.trouble_en)
-        named = [spec for spec in parlor().catalogue.models if node.trouble_en.endswith(f" models get {spec.id}")]
+        st.text(node.trouble.into(language()))
+        named = [spec for spec in parlor().catalogue.models if str(node.trouble).endswith(f" models get {spec.id}")]
         missing = [spec for spec in named if not offer(spec, f"node{node.id}-")]
         if not missing and st.button(say("try_again"), key=f"retry-{node.id}", icon=":material/refresh:"):
             begin(lambda: parlor().runs.again(node.id))
@@ -166,5 +166,4 @@ def listen(message: Message) -> None:
 
 
 def language_name(code: str) -> str:
-    names = {"en": ("English", "英语"), "zh": ("Chinese", "中文")}
-    return names.get(code, (code, code))[language() == "zh"]
+    return say(f"l_{code}") if f"l_{code}" in WORDS else code

@@ -33,7 +33,7 @@ def offer(spec: ModelSpec, place: str = "") -> bool:
 
 
 def about(spec: ModelSpec) -> str:
-    return (language() == "zh" and spec.about_zh) or spec.about
+    return spec.about.into(language())
 
 
 def get(spec: ModelSpec, key: str, best: bool = False) -> None:
@@ -99,7 +99,7 @@ def ended(job: str, key: str, again: Callable[[], None] | None, label: str) -> N
 
 
 def words_of(progress: Progress) -> str:
-    return progress.note_zh if language() == "zh" else progress.note
+    return progress.note.into(language())
 
 
 def terms(id: str) -> None:
@@ -111,8 +111,8 @@ def terms(id: str) -> None:
     st.markdown(say("m_terms_about", name=f"**{literal(spec.name)}**"))
     with st.container(key="licence", border=True, gap="xsmall"):
         st.markdown(f"**{literal(spec.licence)}**")
-        if sense := meaning(spec.licence)[language() == "zh"].strip(" ()（）"):
-            st.text(sense[0].upper() + sense[1:] + ("。" if language() == "zh" else "."))
+        if sense := meaning(spec.licence).into(language()).strip(" ()（）"):
+            st.text(say("m_terms_sense", sense=sense[0].upper() + sense[1:]))
         st.code(spec.terms, language=None, wrap_lines=True)
     agreed = st.checkbox(say("m_terms_check"), key=f"agreed-{spec.id}")
     st.caption(say("m_terms_noted"))

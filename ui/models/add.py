@@ -122,7 +122,7 @@ def adding() -> None:
             under_way(ADD, ADD, title=say("m_adding"))
         return
     trouble, spec = jobs().trouble(ADD), _last()
-    if trouble and spec and not jobs().accepted(spec) and spec.terms in trouble.en:
+    if trouble and spec and not jobs().accepted(spec) and spec.terms in str(trouble):
         jobs().dismiss(ADD)
         st.session_state["dialog"] = ("terms", spec.id)
         st.rerun()

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.app.app import parlor
 from core.catalogue.spec import Folder, Hub, ModelSpec, Package, installed
+from core.l10n.text import listed
 from core.text.sizes import size_text
 from ui.common import download as install
 from ui.common.controls import choose
@@ -50,7 +51,7 @@ def languages_text(codes: tuple[str, ...]) -> str:
     ordered = sorted(codes, key=lambda code: (code != language(), code not in {"en", "zh"}))
     named = [say(f"l_{code}") if f"l_{code}" in WORDS else code for code in ordered[:NAMED]]
     more = len(codes) - len(named)
-    return ("、" if language() == "zh" else ", ").join(named) + (f" +{more}" if more else "")
+    return listed(named).into(language()) + (f" +{more}" if more else "")
 
 
 def source_text(spec: ModelSpec, own: bool) -> str:

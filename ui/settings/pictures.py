@@ -16,8 +16,7 @@ def pictures() -> None:
     switch("image.enhance", say("s_enhance"), say("s_enhance_help"))
     left, right = st.columns(2, gap="medium")
     with left:
-        zh = language() == "zh"
-        styles = {"": say("s_paint_no_style")} | {style.id: style.zh if zh else style.en for style in STYLES}
+        styles = {"": say("s_paint_no_style")} | {style.id: style.name.into(language()) for style in STYLES}
         choose("image.style", say("s_paint_style"), styles)
         number("image.steps", say("s_paint_steps"), 0, 150, 1)
     with right:

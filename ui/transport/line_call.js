@@ -7,11 +7,11 @@ const NEW = { id: null, conversation: null, carries: true, linked: false, why: n
 function createCall() {
   const call = {
     phase: "idle",  // and those of core/call/transport.py
-    ...NEW,  // trouble: {kind, detail, ...}; why: {en, zh}
+    ...NEW,  // trouble: {kind, detail, ...}; why: {en, zh ...}
     muted: false,
     turns: new Map(),  // number: {turn, you, parlor, clauses, heard, cut, timed, shown, drawing, pictures}
     waiting: [],  // pictures for the next thing that is said, as URLs; null for one that another tab showed
-    told: [],  // {en, zh, trouble, at}
+    told: [],  // {texts: {en, zh ...}, trouble, at}
     log: [],  // {what, at, ...}: everything that was heard, with performance.now()
     chosen: { microphone: "", voice_en: "", voice_zh: "", volume: 1, push: false, transport: "", ...JSON.parse(localStorage.getItem("parlor.call") ?? "{}") },
     views: {},  // name: a function that draws
@@ -109,8 +109,8 @@ function createCall() {
       if (call.muted) say({ type: "mute", on: true });
       if (carries) say({ type: "configure", ...options() });
     },
-    phased({ phase, en, zh }) {
-      Object.assign(call, { phase, why: en ? { en, zh } : null });
+    phased({ event, phase, ...why }) {  // in every language
+      Object.assign(call, { phase, why: why.en ? why : null });
       if (phase === "ended") close("ended");
     },
     caption({ turn, who, text, final, language }) {
@@ -129,7 +129,7 @@ function createCall() {
       if (taken.length) [...call.turns.values()].at(-1)?.shown.push(...taken);
     },
     drawing: ({ turn, fraction, prompt, done }) => (turnOf(turn).drawing = done ? null : { ...turnOf(turn).drawing, fraction, prompt }),
-    told: ({ en, zh, trouble }) => call.told.push({ en, zh, trouble, at: Date.now() }),
+    told: ({ event, trouble, ...texts }) => call.told.push({ texts, trouble, at: Date.now() }),
     hush() {
       note("hush", { level: sound.level() });
       const turn = call.turns.get(sound.answer?.turn);
@@ -138,7 +138,7 @@ function createCall() {
     },
     duck: ({ low }) => sound.duck(low),
     busy: ({ call: id, conversation }) => refuse({ kind: "busy", call: id, conversation }),
-    refused: ({ en, zh }) => refuse({ kind: "refused", en, zh }),
+    refused: ({ event, ...texts }) => refuse({ kind: "refused", texts }),
     taken: () => refuse({ kind: "moved" }),
     gone: () => { close("ended"); fail({ kind: "gone" }); },
   };

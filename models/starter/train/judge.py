@@ -23,6 +23,7 @@ from models.starter.data.words import Concept
 from models.starter.train import clip, loop, towers
 
 MIX = scenes.Mix(several=0, pair=0, placed=0.05, tinted=0.2, plain=0.35, scale=(0.6, 1.05), turn=0.15)
+EXAM = 1000  # pictures that it is asked about at the end
 library: Any = transformers
 
 
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     def sheet() -> None:
         best = trainer.averaged["judge"].eval()
-        batch, concepts = next(batches(pack, 1000, 777))
+        batch, concepts = next(batches(pack, EXAM, 777))
         order = ranked(best, scenes.compose(held, batch, towers.SIDE), range(len(pack.concepts)))
         right = (order[:, :5] == concepts[:, None]).float()
         print(f"right first {right[:, 0].mean():.1%}, in five {right.sum(1).mean():.1%} of all", flush=True)

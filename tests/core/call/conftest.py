@@ -10,9 +10,9 @@ import pytest
 from core.app.app import App
 from core.settings import load
 from core.types.messages import Audio
+from tests.sound.talk import spoken
 from tests.support.held_call import CALM
 from tests.support.served import link_models
-from tests.support.talk import spoken
 
 
 @pytest.fixture(scope="package")

@@ -9,13 +9,14 @@ import pytest
 
 from core.call.answer import Answer
 from core.errors import EngineFailed, ParlorError
+from core.l10n.text import both
 from core.pipeline.turn_record import TurnRecord, fold
 from core.turn_taking.user_turn import UserTurn
 from core.types.events import Complete, Delta, Event, FirstToken, ModelUsed, Sound, StageEnded, StageStarted, Tick
 from core.types.generation import Usage
 from core.types.messages import Transcript
 from core.types.provenance import Provenance
-from tests.support.noise import noise_at
+from tests.sound.noise import noise_at
 
 CHAT, VOICE = Provenance("chat", "smollm2", "1", "0" * 64), Provenance("speak", "kokoro", "1", "1" * 64)
 
@@ -93,10 +94,10 @@ def test_one_without_a_voice_is_kept_as_its_words() -> None:
 
 def test_what_was_under_way_when_it_failed_counts_as_far_as_it_came() -> None:
     answer = Answer(UserTurn(1))
-    received = Received(answer, [StageStarted("chat", 0.0), Delta("It")], EngineFailed("Gone.", "没有了。"))
+    received = Received(answer, [StageStarted("chat", 0.0), Delta("It")], EngineFailed(both("Gone.", "没有了。")))
     assert answer.over
     assert answer.error
-    assert answer.error.en == "Gone."
+    assert str(answer.error) == "Gone."
     assert received.ended == 1
     assert [stage for stage, _ in answer.record.seconds] == ["chat"]
 
@@ -112,7 +113,7 @@ def test_what_nobody_foresaw_ends_it_with_a_reason() -> None:
     assert answer._work.join(10)
     assert over == [answer]
     assert answer.error
-    assert "parlor.log" in answer.error.en
+    assert "parlor.log" in str(answer.error)
 
 
 @pytest.mark.parametrize("stop", [Answer.stop, lambda answer: (answer.stop(), answer.stop())])

@@ -22,7 +22,7 @@ from core.settings import Settings
 from core.turn_taking.actions import FRAME
 from core.turn_taking.echo import Echo
 from core.types.messages import Audio
-from tests.support.noise import noise_at
+from tests.sound.noise import noise_at
 from tests.support.served import link_models
 
 pytestmark = pytest.mark.models
@@ -78,7 +78,7 @@ def test_half_a_sample_ends_it_with_a_reason(audio_input: AudioInput, came: Came
     audio_input.listen(bytes(961), 48_000)
     error = came.get(timeout=60)
     assert isinstance(error, EngineFailed)
-    assert "parlor.log" in error.en
+    assert "parlor.log" in str(error)
 
 
 def test_a_detector_that_is_gone_ends_it_with_a_reason(pool: Pool, came: Came) -> None:
@@ -97,4 +97,4 @@ def test_a_call_that_cannot_hear_any_more_ends_and_the_page_is_told_why(app: App
     assert notice.trouble
     last = events[-1]
     assert isinstance(last, PhaseChanged)
-    assert (last.phase, last.en, last.zh) == ("ended", notice.en, notice.zh)
+    assert (last.phase, last.why) == ("ended", notice.text)

@@ -11,8 +11,8 @@ from core.app.app import App
 from core.call.events import Interrupted
 from core.call.transport import CallOptions
 from core.types.messages import Audio
+from tests.sound.sounds import clicks, music, silence, white_noise
 from tests.support.held_call import FRANCE, JAPAN, STORY, Held, answering, do, idle
-from tests.support.sounds import clicks, music, silence, white_noise
 
 pytestmark = pytest.mark.models
 

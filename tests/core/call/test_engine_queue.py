@@ -78,7 +78,7 @@ def test_what_nobody_foresaw_is_told_and_the_next_request_is_answered(pool: Pool
     until(posted, lambda: len(over) == 2)
     assert [type(error) for error in over] == [EngineFailed, type(None)]
     assert told == over[:1]
-    assert "parlor.log" in told[0].en
+    assert "parlor.log" in str(told[0].text)
     asked.close()
 
 

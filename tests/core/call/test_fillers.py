@@ -25,9 +25,9 @@ from core.settings import Settings
 from core.store.store import Store
 from core.types.events import Sound
 from core.types.messages import Audio, Message, Text, Transcript, concatenate
+from tests.sound.sounds import white_noise
 from tests.support.own_models import own
 from tests.support.served import link_models
-from tests.support.sounds import white_noise
 from tests.tiny.tiny_vits import write_tiny_yourtts
 
 pytestmark = pytest.mark.models

@@ -9,7 +9,7 @@ import pytest
 from core.call.recorder import RATE, CallRecorder, recover
 from core.store.store import Store
 from core.types.messages import Audio, Message, Text
-from tests.support.noise import noise_at
+from tests.sound.noise import noise_at
 
 
 @pytest.fixture

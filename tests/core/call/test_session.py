@@ -162,7 +162,7 @@ def test_a_call_whose_model_is_damaged_does_not_stay_in_opening_but_ends_with_th
     last = call.after(0)[0][-1]
     assert isinstance(last, PhaseChanged)
     assert last.en
-    assert last.en in [notice.en for notice in reasons(call)]
+    assert last.why in [notice.text for notice in reasons(call)]
 
 
 def test_what_nobody_foresaw_while_a_call_opens_ends_it_with_a_reason(app: App) -> None:
@@ -174,7 +174,7 @@ def test_what_nobody_foresaw_while_a_call_opens_ends_it_with_a_reason(app: App) 
     assert call.wait(120)
     assert call.phase == "ended"
     [notice] = reasons(call)
-    assert "parlor.log" in notice.en
+    assert "parlor.log" in str(notice.text)
 
 
 def test_a_picture_whose_words_cannot_be_read_is_told_of_and_the_call_goes_on(

@@ -17,8 +17,8 @@ from core.app.app import App
 from core.media.audio import wav
 from core.settings import load
 from core.types.messages import Audio
+from tests.sound.talk import talk
 from tests.support.held_call import CALM, FRANCE
-from tests.support.talk import talk
 
 pytestmark = pytest.mark.models
 

@@ -10,8 +10,9 @@ import pytest
 
 from core.errors import BadInput, EngineFailed, ParlorError
 from core.host.background import Background
+from core.l10n.text import both
 
-UNEXPECTED = EngineFailed("It failed; the log says why.", "失败，原因见日志。")
+UNEXPECTED = EngineFailed(both("It failed; the log says why.", "失败，原因见日志。"))
 DEADLY = (ValueError("no"), KeyError("see"), MemoryError(), SystemExit(3), KeyboardInterrupt())
 WAIT = 10.0  # seconds, far more than any of this takes
 
@@ -80,7 +81,7 @@ def test_work_is_done_on_a_named_daemon_thread_and_its_end_is_told_there() -> No
 
 
 def test_an_error_meant_for_a_person_is_told_as_it_is() -> None:
-    error = BadInput("too long", "太长")
+    error = BadInput(both("too long", "太长"))
     assert ran(failing(error)).told == [error]
 
 
@@ -131,7 +132,7 @@ def test_stopped_before_it_began_nothing_is_done_and_the_end_is_told() -> None:
 
 def test_who_cannot_take_an_item_ends_the_work_and_the_generator_is_closed() -> None:
     background, ends, closed = Background("a test", UNEXPECTED), Ends(), list[bool]()
-    error = BadInput("the disk is full", "磁盘已满")
+    error = BadInput(both("the disk is full", "磁盘已满"))
 
     def each(number: int) -> None:
         raise error

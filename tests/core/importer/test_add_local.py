@@ -8,16 +8,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import gguf
 import pytest
 from filelock import FileLock
 
@@ -26,12 +24,12 @@ from core.catalogue import user_file as usercatalogue
 from core.catalogue.load import load
 from core.catalogue.spec import ModelSpec, installed
 from core.errors import BadInput, DiskFull
-from core.importer.add_local import LARGE, adopt, inspect
+from core.importer.add_local import LARGE, adopt
 from core.runtime.protocols import open_engine
 from core.settings import Settings
-from core.types.events import Progress
 from core.types.generation import Sampling, Usage
 from core.types.messages import Message, Text
+from tests.core.importer.importing import take, taken
 from tests.tiny.tiny_gguf import write_tiny_gguf
 
 pytestmark = [
@@ -40,68 +38,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]
+
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "home")
-
-
-@pytest.fixture(scope="module")
-def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder of each kind."""
-    from tests.tiny.tiny_clip import write_tiny_chinese_clip, write_tiny_clip
-    from tests.tiny.tiny_diffusion import write_tiny_diffusion
-    from tests.tiny.tiny_llava import write_tiny_llava
-    from tests.tiny.tiny_mmproj import write_tiny_vision_gguf
-    from tests.tiny.tiny_vits import write_tiny_vits
-    from tests.tiny.tiny_whisper import write_tiny_whisper
-
-    folder = tmp_path_factory.mktemp("originals")
-    write_tiny_diffusion(folder / "Tiny SD")
-    write_tiny_llava(folder / "tiny-llava", trained=False)
-    (folder / "eyes").mkdir()
-    write_tiny_vision_gguf(folder / "eyes", folder / "tiny-llava")
-    write_tiny_clip(folder / "clip", trained=False)
-    write_tiny_chinese_clip(folder / "chinese-clip", trained=False)
-    write_tiny_vits(folder / "voices", speakers=("Ada", "李明"))
-    (folder / "ears").mkdir()
-    write_tiny_whisper(folder / "ears")
-    (folder / "talk").mkdir()
-    write_tiny_gguf(folder / "talk" / "Tiny-Talk-F32.gguf")
-    return folder
-
-
-@pytest.fixture
-def copied(originals: Path, tmp_path: Path) -> Path:
-    """The same, to be changed."""
-    return Path(shutil.copytree(originals, tmp_path / "mine"))
-
-
-def take(path: Path, settings: Settings, task: str = "", id: str = "", base: str = "") -> ModelSpec:
-    return finish(adopt(path, settings, task, id, base))
-
-
-def finish(steps: Generator[Progress, None, ModelSpec]) -> ModelSpec:
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            spec: ModelSpec = end.value
-            return spec
-        assert step.note
-        assert step.note_zh
 
 
 def known(settings: Settings) -> catalogue.Catalogue:
     return load(usercatalogue.file_of(settings))
-
-
-def taken(settings: Settings) -> list[str]:
-    """Every file under the models folder, locks aside."""
-    found = (path for path in settings.models.rglob("*") if path.is_file() and path.suffix != ".lock")
-    return sorted(path.relative_to(settings.models).as_posix() for path in found)
 
 
 @pytest.mark.parametrize(
@@ -129,113 +71,6 @@ def test_a_folder_is_taken_in_listed_after_a_restart_and_opened_by_its_engine(
     small = tuple({"context_tokens": 128, "device": "cpu"}.items())
     engine_here = open_engine(replace(spec, defaults=spec.defaults + small), settings.models / id)
     engine_here.close()
-
-
-def test_of_a_llava_folder_all_that_is_needed_is_taken(originals: Path, settings: Settings) -> None:
-    spec = take(originals / "tiny-llava", settings)
-    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {file.name for file in spec.files}
-    assert spec.about.endswith("M")
-
-
-def test_voices_and_languages_are_read(originals: Path) -> None:
-    voices, ears = inspect(originals / "voices"), inspect(originals / "ears")
-    assert inspect(originals / "chinese-clip").languages == ("zh", "en")
-    assert voices.voices == ("Ada", "李明")
-    assert {"en", "zh", "yue"} <= set(ears.languages)
-
-
-def test_a_gguf_says_how_large_it_is_and_how_far_it_reads(originals: Path) -> None:
-    found = inspect(originals / "talk" / "Tiny-Talk-F32.gguf")
-    assert (found.context, found.quantisation, found.name) == (2048, "F32", "Tiny-Talk-F32")
-    assert found.parameters == sum(
-        tensor.n_elements for tensor in gguf.GGUFReader(originals / "talk" / "Tiny-Talk-F32.gguf").tensors
-    )
-
-
-def test_a_model_that_sees_may_be_used_for_chat_alone(originals: Path, settings: Settings) -> None:
-    spec = take(originals / "eyes", settings, task="chat", id="blind")
-    assert spec.task == "chat"
-    assert not any("mmproj" in file.name for file in spec.files)
-
-
-def test_an_mmproj_of_another_model_is_not_taken_for_its_eyes(copied: Path) -> None:
-    for path in (copied / "eyes").glob("*.gguf"):
-        if "mmproj" not in path.name:
-            path.unlink()
-    writer = gguf.GGUFWriter(copied / "eyes" / "wide.gguf", "llama")
-    writer.add_embedding_length(4096)
-    writer.add_context_length(64)
-    for write in (
-        writer.write_header_to_file,
-        writer.write_kv_data_to_file,
-        writer.write_tensors_to_file,
-        writer.close,
-    ):
-        write()
-    assert inspect(copied / "eyes").task == "chat"
-
-
-def test_a_file_beside_other_models_does_not_take_their_eyes(copied: Path) -> None:
-    model = next(path for path in (copied / "eyes").glob("*.gguf") if "mmproj" not in path.name)
-    assert inspect(model).task == "see"
-    shutil.copy(copied / "talk" / "Tiny-Talk-F32.gguf", copied / "eyes")
-    assert inspect(model).task == "chat"
-
-
-def test_a_task_the_files_cannot_do_is_refused(originals: Path, settings: Settings) -> None:
-    for name, task, reason in [("ears", "speak", "made for hear"), ("talk", "see", "without its mmproj"),
-                               ("talk", "sing", "no task 'sing'")]:  # fmt: skip
-        with pytest.raises(BadInput, match=reason):
-            take(originals / name, settings, task=task)
-    assert taken(settings) == []
-
-
-def test_all_parts_of_a_split_gguf_are_taken(copied: Path, settings: Settings) -> None:
-    whole = copied / "talk" / "Tiny-Talk-F32.gguf"
-    for number in (1, 2, 3):
-        shutil.copy(whole, copied / "talk" / f"big-{number:05}-of-00003.gguf")
-    whole.unlink()
-    found = inspect(copied / "talk" / "big-00002-of-00003.gguf")
-    assert [each.name for each in found.files] == [f"big-{number:05}-of-00003.gguf" for number in (1, 2, 3)]
-    assert (found.name, inspect(copied / "talk")) == ("big", found)
-    (copied / "talk" / "big-00003-of-00003.gguf").unlink()
-    with pytest.raises(BadInput, match=r"big-00003-of-00003.gguf is missing"):
-        take(copied / "talk", settings)
-
-
-def test_several_models_in_one_folder_are_named(copied: Path, settings: Settings) -> None:
-    write_tiny_gguf(copied / "talk" / "second.gguf", seed=1)
-    with pytest.raises(BadInput, match=r"several models in talk: Tiny-Talk-F32.gguf, second.gguf"):
-        take(copied / "talk", settings)
-    assert take(copied / "talk" / "second.gguf", settings).id == "second"
-    assert finish(adopt(copied / "talk", settings, id="by-file", file="second.gguf")).files[0].name == "second.gguf"
-    assert finish(adopt(copied / "talk", settings, id="by-kind", file="f32")).files[0].name == "Tiny-Talk-F32.gguf"
-    with pytest.raises(BadInput, match=r"no Q4_K_M among the GGUF files: Tiny-Talk-F32.gguf, second.gguf"):
-        finish(adopt(copied / "talk", settings, file="Q4_K_M"))
-
-
-def test_half_precision_is_taken_only_where_there_is_no_full(tmp_path: Path, originals: Path) -> None:
-    from tests.tiny.tiny_diffusion import write_tiny_diffusion
-
-    half = write_tiny_diffusion(tmp_path / "half", variant="fp16")
-    names = {each.source: each.name for each in inspect(half).files}
-    assert names["unet/diffusion_pytorch_model.fp16.safetensors"] == "unet/diffusion_pytorch_model.safetensors"
-    full = Path(shutil.copytree(originals / "Tiny SD", tmp_path / "both"))
-    for path in half.rglob("*.fp16.safetensors"):
-        shutil.copy(path, full / path.relative_to(half))
-    assert not any("fp16" in each.source for each in inspect(full).files)
-
-
-def test_of_a_painter_only_what_paints_in_safe_formats_is_taken(copied: Path, settings: Settings) -> None:
-    folder = copied / "Tiny SD"
-    for name in ("unet/diffusion_pytorch_model.bin", "unet/model.onnx", "vae/diffusion_flax_model.msgpack", "sd.ckpt"):
-        (folder / name).write_bytes(b"x" * 100)
-    (folder / "safety_checker").mkdir()
-    (folder / "safety_checker" / "model.safetensors").write_bytes(b"x")
-    spec = take(folder, settings)
-    kinds = {Path(file.name).suffix for file in spec.files}
-    assert kinds <= {".json", ".txt", ".safetensors"}
-    assert not any(file.name.startswith("safety_checker") for file in spec.files)
 
 
 def adapter(folder: Path, base: Path) -> Path:
@@ -275,124 +110,6 @@ def test_an_adapter_joins_its_model_and_is_used_by_it(originals: Path, settings:
     assert take(lora, settings, base="another").id == "another"
     with pytest.raises(BadInput, match="takes no LoRA adapter"):
         take(lora, settings, base="kokoro")
-
-
-def test_a_lone_mmproj_says_what_it_is(copied: Path) -> None:
-    eye = next((copied / "eyes").glob("*mmproj*"))
-    for path in (copied / "eyes").glob("*.gguf"):
-        if path != eye:
-            path.unlink()
-    for what in (eye, copied / "eyes"):
-        with pytest.raises(BadInput, match="only the part of a model that sees"):
-            inspect(what)
-
-
-def single_file(path: Path, tensor: str) -> Path:
-    head = json.dumps({tensor: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
-    path.write_bytes(struct.pack("<Q", len(head)) + head + b"1234")
-    return path
-
-
-def test_what_cannot_be_used_says_why_and_what_to_do(tmp_path: Path) -> None:
-    single = single_file(tmp_path / "sd15.safetensors", "model.diffusion_model.input_blocks.0.0.weight")
-    other = single_file(tmp_path / "other.safetensors", "weight")
-    (tmp_path / "model.ckpt").write_bytes(b"x")
-    (tmp_path / "weights.pt").write_bytes(b"x")
-    (tmp_path / "notes.txt").write_text("hello", "utf-8")
-    (tmp_path / "llm").mkdir()
-    (tmp_path / "llm" / "config.json").write_text('{"model_type": "llama"}', "utf-8")
-    (tmp_path / "hf-whisper").mkdir()
-    (tmp_path / "hf-whisper" / "config.json").write_text('{"model_type": "whisper"}', "utf-8")
-    (tmp_path / "empty").mkdir()
-    reasons = {
-        single: "from_single_file",
-        other: "nothing that Parlor understands",
-        tmp_path / "model.ckpt": "it can run code",
-        tmp_path / "weights.pt": "can run code",
-        tmp_path / "notes.txt": "nothing that Parlor understands",
-        tmp_path / "llm": "get the GGUF",
-        tmp_path / "hf-whisper": "ct2-transformers-converter",
-        tmp_path / "empty": "nothing that Parlor understands",
-        tmp_path / "nowhere": "no file or folder",
-    }
-    for path, reason in reasons.items():
-        with pytest.raises(BadInput, match=reason) as caught:
-            inspect(path)
-        assert caught.value.zh
-        assert path.name in caught.value.en
-
-
-def test_pickled_weights_are_refused(copied: Path) -> None:
-    (copied / "tiny-llava" / "model.safetensors").rename(copied / "tiny-llava" / "pytorch_model.bin")
-    with pytest.raises(BadInput, match=r"pytorch_model.bin: files of that kind can run code"):
-        inspect(copied / "tiny-llava")
-    unet = copied / "Tiny SD" / "unet"
-    next(unet.glob("*.safetensors")).rename(unet / "diffusion_pytorch_model.bin")
-    with pytest.raises(BadInput, match=r"diffusion_pytorch_model.bin"):
-        inspect(copied / "Tiny SD")
-
-
-@pytest.mark.parametrize("left", [0, 3, 30, 5000, -40])
-def test_a_gguf_that_is_cut_off_is_refused(copied: Path, settings: Settings, left: int) -> None:
-    path = copied / "talk" / "Tiny-Talk-F32.gguf"
-    path.write_bytes(path.read_bytes()[:left])
-    with pytest.raises(BadInput, match=r"Tiny-Talk-F32.gguf cannot be used"):
-        take(path, settings)
-    assert taken(settings) == []
-
-
-@pytest.mark.parametrize("left", [0, 5, 100, -1])
-def test_safetensors_that_are_cut_off_are_refused(copied: Path, left: int) -> None:
-    path = copied / "tiny-llava" / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:left])
-    with pytest.raises(BadInput, match=r"model.safetensors cannot be used"):
-        inspect(copied / "tiny-llava")
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        "[" * 100_000,
-        '{"x": {"shape": [1], "data_offsets": [0, 1e999]}}',
-        '{"x": {"shape": [1e999], "data_offsets": [0, 4]}}',
-        '{"x": {"shape": ["many"], "data_offsets": [0, 4]}}',
-        '{"x": {"shape": [' + "9" * 400 + '], "data_offsets": [0, 4]}}',
-        '{"x": {"shape": [-1], "data_offsets": [0, 4]}}',
-    ],
-)
-def test_a_safetensors_header_that_lies_is_refused(copied: Path, header: str) -> None:
-    path = copied / "tiny-llava" / "model.safetensors"
-    path.write_bytes(struct.pack("<Q", len(header)) + header.encode() + b"1234")
-    with pytest.raises(BadInput, match=r"model.safetensors cannot be used"):
-        inspect(copied / "tiny-llava")
-
-
-def test_a_kind_that_is_no_name_is_refused(copied: Path) -> None:
-    (copied / "clip" / "config.json").write_text('{"model_type": ["clip"]}', "utf-8")
-    with pytest.raises(BadInput, match="which Parlor does not load"):
-        inspect(copied / "clip")
-
-
-def test_a_gguf_header_that_lies_about_its_lengths_is_refused(tmp_path: Path) -> None:
-    huge = struct.pack("<Q", 2**62)
-    lies = [
-        b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + huge,  # a key that long
-        b"GGUF" + struct.pack("<IQQ", 3, 2**62, 0),
-        b"GGUF" + struct.pack("<IQQ", 3, 0, 2**62),
-        b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k" + struct.pack("<II", 9, 9) * 40,
-        b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k" + struct.pack("<IIQ", 9, 8, 2**62),
-        b"GGUF" + struct.pack("<I", 1 << 24) + bytes(16),
-    ]
-    for lie in lies:
-        (tmp_path / "lie.gguf").write_bytes(lie)
-        with pytest.raises(BadInput, match="cannot be used"):
-            inspect(tmp_path / "lie.gguf")
-
-
-def test_a_model_bin_that_is_no_whisper_is_refused(copied: Path) -> None:
-    (copied / "ears" / "model.bin").write_bytes(b"\x80\x04pickle" * 10)
-    with pytest.raises(BadInput, match="no Whisper model of CTranslate2"):
-        inspect(copied / "ears")
 
 
 def test_on_one_disk_a_model_takes_no_room_twice(copied: Path, settings: Settings) -> None:
@@ -444,7 +161,7 @@ def test_a_name_that_no_catalogue_can_hold_is_told_before_anything_is_taken(
     (copied / "talk" / "Tiny-Talk-F32.gguf").rename(path)
     with pytest.raises(BadInput, match="Rename the file or folder") as caught:
         take(path, settings)
-    assert (caught.value.en + caught.value.zh).encode("utf-8")
+    assert (str(caught.value) + caught.value.said("zh")).encode("utf-8")
     assert taken(settings) == []
     assert not usercatalogue.ids(settings)
 

@@ -11,7 +11,7 @@ import pytest
 from core.errors import BadInput
 from core.media import voice_references as references
 from core.types.messages import Audio
-from tests.support.recordings import recordings
+from tests.sound.recordings import recordings
 
 RATE = 16_000
 AGREED = "Yes, Parlor may speak in my voice on this machine."

@@ -13,7 +13,7 @@ from core.media.voice_references import save
 from core.pipeline.speech import SpeakingVoice, speaking_voice
 from core.settings import Settings, SpeechSettings
 from core.types.messages import Audio
-from tests.support.sounds import white_noise
+from tests.sound.sounds import white_noise
 
 KOKORO = ModelSpec("kokoro", "Kokoro", "speak", "kokoro", "", ("en", "zh"), 0, "", ())
 CLONER = replace(KOKORO, id="xtts", engine="coqui", voices=("Ada",), clones=True)
@@ -41,14 +41,14 @@ def test_a_speaker_of_kokoros_comes_before_both_and_one_of_another_model_is_left
 
 
 def test_another_model_speaks_as_its_own_speaker_or_as_it_likes(tmp_path: Path) -> None:
-    assert speaking_voice(CLONER, replace(chosen(tmp_path), speaker="Ada")).voices == ("Ada",)
+    assert speaking_voice(CLONER, chosen(tmp_path).changed({"speech.speaker": "Ada"})).voices == ("Ada",)
     assert speaking_voice(CLONER, chosen(tmp_path)).voices == ()
 
 
 def test_a_saved_recording_is_the_voice_of_a_model_that_can_and_of_no_other(tmp_path: Path) -> None:
     recording = Audio(white_noise(4, -20).pcm, 16_000)
     reference = save(tmp_path, "Grandma", recording, "Yes, you may.")
-    settings = replace(chosen(tmp_path), reference="Grandma")
+    settings = chosen(tmp_path).changed({"speech.reference": "Grandma"})
     voice = speaking_voice(CLONER, settings)
     assert voice.reference == reference
     assert voice.settings() == {"voices": "", "speed": 1.25, "reference": "Grandma"}
@@ -57,4 +57,4 @@ def test_a_saved_recording_is_the_voice_of_a_model_that_can_and_of_no_other(tmp_
 
 def test_a_recording_that_is_gone_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="Grandma"):
-        speaking_voice(CLONER, replace(chosen(tmp_path), reference="Grandma"))
+        speaking_voice(CLONER, chosen(tmp_path).changed({"speech.reference": "Grandma"}))

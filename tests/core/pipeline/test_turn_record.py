@@ -15,6 +15,7 @@ import pytest
 from core.app.app import App
 from core.app.runs import Run, Runs
 from core.errors import EngineFailed
+from core.l10n.text import both
 from core.pipeline.respond import respond
 from core.pipeline.turn_context import TurnContext
 from core.pipeline.turn_record import TurnRecord, fold
@@ -91,8 +92,12 @@ def test_the_metrics_are_those_of_the_usage() -> None:
 
 def test_what_is_only_shown_leaves_the_record_as_it_is() -> None:
     shown: tuple[Event, ...] = (
-        Tick(), Progress("load"), Notice("a", "b"), Understood(Message("user", ())), Done(Message("assistant", ())),
-    )  # fmt: skip
+        Tick(),
+        Progress("load"),
+        Notice(both("a", "b")),
+        Understood(Message("user", ())),
+        Done(Message("assistant", ())),
+    )
     assert fold(shown) == TurnRecord()
 
 
@@ -103,7 +108,7 @@ def generated(seed: int) -> list[Event]:
     choices: list[Event] = [
         Delta("a"), Delta("字"), Sound(sound, "a"), picture(dice.randrange(9)), ModelUsed(entry("chat")),
         ModelUsed(entry("listen")), StageStarted("chat", 1.0), StageEnded("chat", 0.5), StageEnded("speak", 0.25),
-        FirstToken(0.5), Complete(USAGE), Complete(), Notice("a", "b"), Progress("chat"),
+        FirstToken(0.5), Complete(USAGE), Complete(), Notice(both("a", "b")), Progress("chat"),
     ]  # fmt: skip
     return dice.choices(choices, k=30)
 
@@ -158,7 +163,7 @@ class ReplayedRuns:
             for event in events:
                 if not isinstance(event, Tick | Progress):
                     if number == self.fail_at:
-                        raise EngineFailed("It broke.", "出错了。")
+                        raise EngineFailed(both("It broke.", "出错了。"))
                     if number == self.stop_at:
                         running = self.runs.of(context.conversation)
                         assert running

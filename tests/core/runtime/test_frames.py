@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from core.errors import BadInput
+from core.l10n.text import both
 from core.runtime.frames import CallEnded, CallItem, read_frame, write_frame
 from core.types.messages import Image, Message, Text
 
@@ -24,10 +25,10 @@ def test_a_message_arrives_as_it_was_sent() -> None:
 
 
 def test_an_error_arrives_with_both_its_languages() -> None:
-    ended = there_and_back(CallEnded(1, BadInput("too long", "太长"), 5))
+    ended = there_and_back(CallEnded(1, BadInput(both("too long", "太长")), 5))
     assert isinstance(ended, CallEnded)
     assert isinstance(ended.trouble, BadInput)
-    assert (ended.trouble.en, ended.trouble.said("zh")) == ("too long", "太长")
+    assert (str(ended.trouble), ended.trouble.said("zh")) == ("too long", "太长")
 
 
 class Calls:

@@ -22,7 +22,7 @@ from core.types.events import Progress, Tick
 from core.types.generation import ImageResult, Sampling, Usage
 from core.types.image_request import ImageRequest
 from core.types.messages import Audio
-from tests.support import sounds
+from tests.sound import sounds
 from tests.support.leases import HELLO, taken
 from tests.tiny.tiny_diffusion import write_tiny_diffusion
 from tests.tiny.tiny_gguf import write_tiny_gguf
@@ -92,7 +92,7 @@ def taken_turn(pool: Pool, spec: ModelSpec) -> tuple[bool, list[str]]:
     with lease as worker, worker.call(*ENGINES[spec.id][3]) as call:
         items = [item for item in call if not isinstance(item, Tick | Progress)]
     right = spec.id not in ANSWERS or any(isinstance(item, ANSWERS[spec.id]) for item in items)
-    return right, [step.note for step in said]
+    return right, [str(step.note) for step in said]
 
 
 def in_memory() -> int:

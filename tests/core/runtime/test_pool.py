@@ -59,7 +59,7 @@ def test_the_idle_model_that_is_quickest_to_load_again_makes_room(pool: Pool, se
     quickest, other = sorted("ab", key=lambda name: measured[f"{name}@512"]["load_seconds"])
     lease, said = taken(pool.use(c))
     lease.release()
-    assert f"Unloaded Model {quickest.upper()} to make room (0.9 GB)" in [step.note for step in said]
+    assert f"Unloaded Model {quickest.upper()} to make room (0.9 GB)" in [str(step.note) for step in said]
     assert {loaded.spec.id for loaded in pool.loaded()} == {other, "c"}
 
 
@@ -72,7 +72,7 @@ def test_a_model_in_use_is_never_unloaded_and_the_refusal_names_who_holds_the_ro
             taken(pool.use(c, wait=False))
         assert not pool.unload("a")
         waiting = pool.use(c)
-        assert "Waiting" in next(step.note for step in waiting if isinstance(step, Progress))
+        assert "Waiting" in next(str(step.note) for step in waiting if isinstance(step, Progress))
         waiting.close()
         assert not pool.fits(c)
     assert pool.unload("a")
@@ -83,7 +83,7 @@ def test_a_busy_model_is_waited_for(pool: Pool, settings: Settings) -> None:
     spec = chat_model(settings, "a")
     first, _ = taken(pool.use(spec))
     second = pool.use(spec)
-    assert "in use" in next(step.note for step in second if isinstance(step, Progress))
+    assert "in use" in next(str(step.note) for step in second if isinstance(step, Progress))
     assert isinstance(next(second), Tick)
     first.release()
     lease, _ = taken(second)
@@ -169,11 +169,11 @@ def test_stopping_while_room_is_being_made_gives_everything_back(pool: Pool, set
     for spec in (a, b):
         taken(pool.use(spec))[0].release()
     opening = pool.use(c)
-    assert "Unloaded" in next(step.note for step in opening if isinstance(step, Progress))
+    assert "Unloaded" in next(str(step.note) for step in opening if isinstance(step, Progress))
     opening.close()
     lease, said = taken(pool.use(c))
     lease.release()
-    assert "Waiting" not in " ".join(step.note for step in said)
+    assert "Waiting" not in " ".join(str(step.note) for step in said)
 
 
 def test_changed_settings_reach_a_busy_model_when_it_is_idle_again(pool: Pool, settings: Settings) -> None:
@@ -284,7 +284,7 @@ def test_an_engine_is_told_where_to_compute_and_with_how_much(settings: Settings
     lease, said = taken(pool.use(spec))
     with lease as worker:
         told = dict(worker.spec.defaults)
-        assert said[0].note == "Loading Model A on the GPU"
+        assert str(said[0].note) == "Loading Model A on the GPU"
         assert {name: told[name] for name in ("device", "gpu_bytes", "context_tokens", "threads")} == {
             "device": "cuda", "gpu_bytes": 9 * GB, "context_tokens": 512, "threads": 1,
         }  # fmt: skip
@@ -330,13 +330,13 @@ def test_a_model_whose_library_cannot_use_the_gpu_counts_in_ram(settings: Settin
     taken(pool.use(idle))[0].release()
     assert (pool.outlook(spec).device, pool.outlook(spec).fits) == ("cuda", "now")
     lease, said = taken(pool.use(spec))
-    assert said[0].note == "Loading Model B on the GPU"
+    assert str(said[0].note) == "Loading Model B on the GPU"
     assert [(each.spec.id, each.device, each.bytes, each.gpu) for each in pool.loaded()] == [("b", "cpu", 2 * GB, 0)]
     lease.release()
     assert pool.unload("b")
     assert pool.outlook(spec).device == "cpu"
     lease, said = taken(pool.use(spec))
-    assert said[0].note == "Loading Model B"
+    assert str(said[0].note) == "Loading Model B"
     assert dict(lease.worker.spec.defaults)["device"] == "cpu"
     pool.close()
     assert Pool(settings, gpu_free=lambda: 10 * GB).outlook(spec).device == "cuda"

@@ -135,11 +135,11 @@ def test_what_can_never_fit_is_refused_at_once_and_says_why(roster: Scheduler) -
     roster.settings = replace(roster.settings, memory=replace(roster.settings.memory, pinned=("a",)))
     with pytest.raises(NotEnoughMemory, match=r"Huge needs 11.0 GB of memory and Parlor may use 10.0 GB") as refused:
         roster.admit(Waiter(model("huge", 11), wait=True))
-    assert "Huge 需要 11.0 GB 内存，而 Parlor 只能使用 10.0 GB" in refused.value.zh
+    assert "Huge 需要 11.0 GB 内存，而 Parlor 只能使用 10.0 GB" in refused.value.said("zh")
     assert refused.value.exit_code == 4
     with pytest.raises(NotEnoughMemory, match=r"the room is taken by A \(3\.0 GB, in use\)\. Unload one") as refused:
         roster.admit(Waiter(model("big", 8), wait=True))
-    assert "A（3.0 GB，使用中）" in refused.value.zh
+    assert "A（3.0 GB，使用中）" in refused.value.said("zh")
     rests(roster, "a", "b")
     with pytest.raises(NotEnoughMemory, match=r"A \(3\.0 GB, pinned\)"):
         roster.admit(Waiter(model("big", 8), wait=True))
@@ -151,7 +151,7 @@ def test_the_outlook_says_what_would_happen_in_both_languages(roster: Scheduler)
 
     def told(memory: float) -> tuple[str, str]:
         outlook = roster.outlook(model("new", memory))
-        assert outlook.said("zh") == outlook.texts[1]
+        assert outlook.said("zh") == outlook.text.into("zh")
         return outlook.fits, outlook.said("en")
 
     assert told(1) == ("now", "needs 1.0 GB of memory, 2.0 GB free: fits")

@@ -14,9 +14,9 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
 from core.types.messages import Audio, Image, Transcript
+from tests.sound.talk import spoken
 from tests.support.caller import Caller, Event, end
 from tests.support.served import QUICK, Served, Serving
-from tests.support.talk import spoken
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
 

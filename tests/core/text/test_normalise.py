@@ -150,6 +150,11 @@ def test_code_alone_is_announced_in_the_given_language() -> None:
     assert said("```py\nprint(1)\n```", "zh") == "代码如下。"
 
 
+@pytest.mark.parametrize("figures", [16, 40, 5000])
+def test_a_long_ordinal_is_said_figure_by_figure(figures: int) -> None:
+    assert said(f"the {'7' * figures}th") == "the " + "seven " * (figures - 1) + "seventh."
+
+
 @pytest.mark.parametrize("nothing", ["", " \n", "---", "😀", "**", "|---|---|", "...", "<br>", "![](x.png)", "。"])
 def test_nothing_to_say(nothing: str) -> None:
     assert spoken(nothing) == []

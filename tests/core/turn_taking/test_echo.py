@@ -8,7 +8,7 @@ import pytest
 from core.turn_taking.echo import Echo, correlation
 from core.turn_taking.user_turn import RATE
 from core.types.messages import Audio
-from tests.support.noise import noise_at
+from tests.sound.noise import noise_at
 
 
 def delayed(audio: Audio, seconds: float, gain: float) -> bytes:

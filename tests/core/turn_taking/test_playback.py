@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.turn_taking.playback import PlayedAnswer, spread
-from tests.support.noise import noise_at
+from tests.sound.noise import noise_at
 
 
 def test_what_was_heard_is_the_words_that_had_sounded() -> None:

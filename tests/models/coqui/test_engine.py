@@ -21,8 +21,9 @@ from models.coqui import engine as coqui
 from models.coqui import text as coqui_text
 from models.coqui.phonemes import Espeak
 from models.whisper import engine as whisper
-from tests.support.recordings import recordings
-from tests.support.scoring import wer, words
+from tests.sound.fresh_voice import imported_by_speaking
+from tests.sound.recordings import recordings
+from tests.sound.scoring import wer, words
 from tests.tiny import piper_vits
 from tests.tiny.tiny_vits import RATE, write_tiny_vits, write_tiny_yourtts
 from tests.tiny.tiny_xtts import write_tiny_xtts
@@ -218,6 +219,18 @@ def test_phonemes_need_no_espeak_program() -> None:
     assert several.phonemize("Wasser", language="de") != several.phonemize("Wasser", language="en")
     with pytest.raises(EngineFailed, match="does not know the language 'tlh'"):
         Espeak("tlh")
+
+
+@pytest.mark.slow
+def test_the_first_number_in_either_language_imports_nothing(tmp_path: Path) -> None:
+    folder = write_tiny_vits(tmp_path, languages=("en", "zh-cn"))
+    assert imported_by_speaking(SPEC, folder, "It is 42.", "一共 42 个。") == []
+
+
+@pytest.mark.slow
+def test_the_first_number_in_either_language_imports_nothing_for_xtts(tmp_path: Path) -> None:
+    folder = write_tiny_xtts(tmp_path)
+    assert imported_by_speaking(SPEC, folder, "42.", "42 个。") == []
 
 
 def test_the_build_is_told_without_a_model() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,18 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.catalogue.kokoro_voices import VOICES, default_voice, find, fitting, voices_for
+from core.catalogue import spec as catalogue
+from core.catalogue.kokoro_voices import VOICES
 from core.catalogue.load import load
 from core.errors import BadInput, EngineFailed
 from core.runtime.protocols import TTS, Transcriber
 from core.text.normalise import LanguageRun, spoken
-from core.types.messages import Audio
 from models.kokoro import engine as kokoro
-from models.kokoro import network as kokoro_net
-from models.kokoro import pinyin
-from models.kokoro.onnx_split import halves
 from models.whisper import engine as whisper
-from tests.support.scoring import characters, edits, words
+from tests.models.kokoro.helpers import samples, sound
+from tests.sound.fresh_voice import imported_by_speaking
+from tests.sound.scoring import characters, edits, words
 
 ENGLISH = [
     "Sure, I can help you with that.",
@@ -46,25 +44,10 @@ CHINESE = [
 
 
 @pytest.fixture(scope="module")
-def speaker(models_home: Path) -> Iterator[TTS]:
-    engine = kokoro.load(load().find("kokoro"), models_home / "kokoro")
-    yield engine
-    engine.close()
-
-
-@pytest.fixture(scope="module")
 def ear(models_home: Path) -> Iterator[Transcriber]:
     engine = whisper.load(load().find("whisper-base"), models_home / "whisper-base")
     yield engine
     engine.close()
-
-
-def sound(pieces: Iterator[Audio]) -> Audio:
-    return Audio(b"".join(piece.pcm for piece in pieces), kokoro.RATE)
-
-
-def samples(audio: Audio) -> np.ndarray:
-    return np.frombuffer(audio.pcm, "<i2").astype(np.float64) / 32768
 
 
 def aloud(text: str, language: str) -> str:
@@ -131,7 +114,7 @@ def test_a_speed_nobody_can_follow_is_refused(speaker: TTS, speed: float) -> Non
 def test_an_unknown_voice_is_named_with_those_that_look_alike(speaker: TTS) -> None:
     with pytest.raises(BadInput, match="af_heart") as raised:
         list(speaker.speak("Hello.", ("af_hart",)))
-    assert "af_heart" in raised.value.zh
+    assert "af_heart" in raised.value.said("zh")
 
 
 @pytest.mark.models
@@ -154,28 +137,6 @@ def test_a_broken_file_is_told_and_not_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "kokoro.onnx").write_bytes(b"not a network")
     with pytest.raises(EngineFailed, match="install it again"):
         kokoro.load(spec, tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("text", "readings"),
-    [
-        ("银行", "yin2 hang2"),
-        ("行走", "xing2 zou3"),
-        ("重庆很重要", "chong2 qing4 hen3 zhong4 yao4"),
-        ("快乐的音乐", "kuai4 le4 de5 yin1 yue4"),
-        ("长大了头发很长", "zhang3 da4 le5 tou2 fa4 hen3 chang2"),
-        ("慢慢地走", "man4 man4 de5 zou3"),
-        ("跑得很快", "pao3 de5 hen3 kuai4"),
-        ("你得去", "ni3 dei3 qu4"),
-        ("第三行", "di4 san1 hang2"),
-        ("执行一行代码", "zhi2 xing2 yi1 hang2 dai4 ma3"),
-        ("数一数数据", "shu3 yi5 shu3 shu4 ju4"),
-        ("还有书要还给他", "hai2 you3 shu1 yao4 huan2 gei3 ta1"),
-    ],
-)
-def test_a_character_with_two_readings_is_read_by_its_word(text: str, readings: str) -> None:
-    said = "".join(pinyin._syllable(reading) for reading in readings.split())
-    assert pinyin.phonemes(text).replace(" ", "") == said
 
 
 @pytest.mark.parametrize(
@@ -208,79 +169,6 @@ def test_words_of_other_languages_leave_no_marks_in_english() -> None:
     )
 
 
-def test_voices_by_language() -> None:
-    assert len(VOICES) == 54
-    assert len(voices_for("en")) == 28
-    assert len(voices_for("zh")) == 8
-    assert find("bf_emma").accent == "en-GB"
-    assert default_voice("zh").language == "zh"
-
-
-@pytest.mark.parametrize(
-    ("chosen", "language", "voice"),
-    [
-        (("bm_george", "zf_xiaoyi"), "en", "bm_george"),
-        (("bm_george", "zf_xiaoyi"), "zh", "zf_xiaoyi"),
-        (("bm_george",), "zh", "zm_yunxi"),
-        (("bf_emma",), "zh", "zf_xiaoxiao"),
-        (("zm_yunxi",), "en", "am_michael"),
-        ((), "en", "af_heart"),
-        (("", ""), "zh", "zm_yunxi"),
-    ],
-)
-def test_a_language_without_a_chosen_voice_gets_one_of_the_same_gender(
-    chosen: tuple[str, ...], language: str, voice: str
-) -> None:
-    assert fitting(chosen, language).id == voice
-
-
-@pytest.fixture(scope="module")
-def whole(models_home: Path) -> Iterator[TTS]:
-    """The same voice on the graph as it lies in the file, silence and all."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kokoro_net, "halves", lambda model: None)
-        engine = kokoro.load(load().find("kokoro"), models_home / "kokoro")
-    yield engine
-    engine.close()
-
-
-def loudness(wave: np.ndarray) -> float:
-    return float(20 * np.log10(np.sqrt(np.mean(wave**2))))
-
-
-@pytest.mark.models
-@pytest.mark.parametrize(
-    "text", ["Sure, I can.", "The capital of France is Paris.", "当然可以。", "今天天气很好，我们去公园吧。"]
-)
-def test_silence_that_is_not_computed_changes_neither_loudness_nor_length(speaker: TTS, whole: TTS, text: str) -> None:
-    ours, theirs = (samples(sound(engine.speak(text))) for engine in (speaker, whole))
-    assert abs(len(ours) - len(theirs)) < 0.1 * kokoro.RATE
-    assert abs(loudness(ours) - loudness(theirs)) < 1.0
-
-
-def test_frames_of_silence_stand_for_those_that_are_left_out() -> None:
-    first, last, shares = kokoro_net.window(np.array([20, 2, 3, 4, 13, 9, 1]), "ʃˈʊɹ.")
-    assert (first, last) == (20 - 3 - 3, 52 - 9 - 1 + 4 + 3)
-    assert shares.sum() == pytest.approx(1)
-    assert shares[:3].sum() == pytest.approx(17 / 52)
-    assert shares[3:-3] == pytest.approx(1 / 52)
-    assert shares[-3:].sum() == pytest.approx(6 / 52)
-
-
-def test_where_there_is_no_silence_every_frame_counts_once() -> None:
-    first, last, shares = kokoro_net.window(np.array([1, 5, 5, 1]), "ab")
-    assert (first, last) == (0, 12)
-    assert shares == pytest.approx(1 / 12)
-
-
-@pytest.mark.parametrize("model", [b"", b"\x00", b"not a network", bytes(range(256))])
-def test_a_file_that_is_another_graph_is_not_taken_apart(model: bytes) -> None:
-    with contextlib.suppress(
-        LookupError, ValueError
-    ):  # no protobuf at all: it is opened whole, which says what is wrong
-        assert halves(model) is None
-
-
 @pytest.mark.models
 def test_a_short_sound_is_kept_for_the_next_time_and_long_ones_are_not(models_home: Path) -> None:
     engine = kokoro.load(load().find("kokoro"), models_home / "kokoro")
@@ -297,14 +185,16 @@ def test_a_short_sound_is_kept_for_the_next_time_and_long_ones_are_not(models_ho
 
 
 @pytest.mark.models
+def test_the_first_number_in_either_language_imports_nothing(models_home: Path) -> None:
+    spec = catalogue.load().find("kokoro")
+    assert imported_by_speaking(spec, models_home / "kokoro", "It is 42.", "一共 42 个。") == []
+
+
+@pytest.mark.models
 def test_a_clause_that_goes_on_ends_without_a_pause(speaker: TTS) -> None:
     (ended,), (goes_on,) = speaker.speak("The capital of France"), speaker.speak("The capital of France ")
     assert samples(goes_on)[-round(0.1 * kokoro.RATE) :].any()
     assert not samples(ended)[-round(0.2 * kokoro.RATE) :].any()
-
-
-def test_all_cores_compute_as_they_sleep_when_they_wait() -> None:
-    assert [kokoro_net.threads(cores) for cores in (1, 2, 8, 64)] == [1, 2, 4, 4]
 
 
 def test_the_build_is_told_without_a_model() -> None:

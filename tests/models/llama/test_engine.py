@@ -2,78 +2,17 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.catalogue.spec import File, ModelSpec
-from core.errors import BadInput, EngineFailed, NotEnoughMemory
-from core.host.hardware import nvidia_gpus
-from core.types.events import Progress
-from core.types.generation import MessagesDropped, Sampling, Usage
-from core.types.messages import Message, Role, Text
-from models.llama import device as llama_gpu
+from core.errors import BadInput, EngineFailed
+from core.runtime.protocols import Sampling
 from models.llama import engine as llama
 from models.llama.engine import Llama
+from tests.models.llama.helpers import ASK, GREEDY, answer, long_talk, said, spec
 from tests.tiny.tiny_gguf import write_tiny_gguf
-
-GREEDY = Sampling(temperature=0, max_tokens=24)
-
-
-def spec(model: str = "tiny", **defaults: int) -> ModelSpec:
-    file = File("model.gguf", 0, "", ())
-    return ModelSpec(model, model, "chat", "llama", "", ("en",), 0, "", (file,), defaults=tuple(defaults.items()))
-
-
-def said(role: Role, text: str) -> Message:
-    return Message(role, (Text(text),))
-
-
-@dataclass(frozen=True)
-class Answer:
-    pieces: tuple[str, ...]
-    usage: Usage
-    dropped: int
-    progress: int
-
-    @property
-    def text(self) -> str:
-        return "".join(self.pieces)
-
-
-def answer(
-    engine: Llama, messages: tuple[Message, ...], sampling: Sampling = GREEDY, conversation: str = "a"
-) -> Answer:
-    items = list(engine.reply(messages, sampling, conversation))
-    usage = items.pop()
-    assert isinstance(usage, Usage)
-    dropped = sum(item.messages for item in items if isinstance(item, MessagesDropped))
-    progress = sum(isinstance(item, Progress) for item in items)
-    return Answer(tuple(item for item in items if isinstance(item, str)), usage, dropped, progress)
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny")
-    write_tiny_gguf(folder / "model.gguf")
-    return folder
-
-
-@pytest.fixture
-def engine(tiny: Path) -> Iterator[Llama]:
-    engine = llama.load(spec(context_tokens=1024, threads=1), tiny)
-    yield engine
-    engine.close()
-
-
-ASK = (said("system", "be brief"), said("user", "hello"))
-
-
-# what is streamed
 
 
 def test_an_answer_streams_in_pieces_and_ends_with_what_it_cost(engine: Llama) -> None:
@@ -107,9 +46,6 @@ def test_a_long_prompt_says_how_far_it_is_read(engine: Llama) -> None:
     assert answer(engine, ASK).progress == 0
 
 
-# stop words and grammars
-
-
 def test_the_engine_stops_at_a_stop_word(engine: Llama) -> None:
     digits = replace(GREEDY, grammar='root ::= "0123456789"')
     told = answer(engine, ASK, replace(digits, stop=("567",)))
@@ -137,128 +73,11 @@ def test_a_bad_grammar_is_bad_input(engine: Llama, grammar: str) -> None:
     assert answer(engine, ASK).text
 
 
-# the cache
-
-
-def test_a_turn_computes_its_new_tokens_only(engine: Llama) -> None:
-    history, cached = ASK, 0
-    for turn in range(4):
-        words = replace(GREEDY, grammar='root ::= "he" "l" "lo " [a-z] [a-z] [a-z]', seed=turn, temperature=1.0)
-        told = answer(engine, history, words)
-        assert told.usage.reused_tokens >= cached
-        cached = told.usage.prompt_tokens + told.usage.answer_tokens - 1
-        history = (*history, said("assistant", told.text), said("user", f"and {turn}?"))
-    assert told.usage.reused_tokens > 100
-
-
-def test_an_answers_own_tokens_stay_though_its_words_would_be_tokenised_otherwise(engine: Llama) -> None:
-    spelt = replace(GREEDY, grammar='root ::= "h" ("e") "l" "l" "o"', temperature=3.0, top_p=1.0, min_p=0.0)
-    told = next(
-        each for seed in range(50) if (each := answer(engine, ASK, replace(spelt, seed=seed))).usage.answer_tokens > 1
-    )
-    assert told.text == "hello"
-    after = answer(engine, (*ASK, said("assistant", "hello"), said("user", "go on")))
-    assert after.usage.reused_tokens == told.usage.prompt_tokens + told.usage.answer_tokens
-
-
-def test_conversations_keep_their_caches_beside_each_other(engine: Llama) -> None:
-    other = (said("system", "be long"), said("user", "what is the sea?"))
-    words = replace(GREEDY, grammar="root ::= [a-z]{8}")
-    first, second = answer(engine, ASK, words, "a"), answer(engine, other, words, "b")
-    for name, begun, told in (("a", ASK, first), ("b", other, second)):
-        after = answer(engine, (*begun, said("assistant", told.text), said("user", "why?")), words, name)
-        assert after.usage.reused_tokens >= told.usage.prompt_tokens + told.usage.answer_tokens - 1
-
-
-def test_a_parked_conversation_goes_on_exactly_as_if_it_had_never_left(tiny: Path, engine: Llama) -> None:
-    words = replace(GREEDY, grammar="root ::= [a-z]{12}")
-    told = answer(engine, ASK, words, "a")
-    answer(engine, (said("user", "something else entirely"),), words, "b")
-    after = (*ASK, said("assistant", told.text), said("user", "why?"))
-    undisturbed = llama.load(spec(context_tokens=1024, threads=1), tiny)
-    assert answer(undisturbed, ASK, words, "a").text == told.text
-    assert answer(undisturbed, after, words, "a").text == answer(engine, after, words, "a").text
-    undisturbed.close()
-
-
-def test_a_new_conversation_shares_the_instructions_already_read(engine: Llama) -> None:
-    system = said("system", "be kind and brief " * 5)
-    answer(engine, (system, said("user", "hello")), conversation="a")
-    fresh = answer(engine, (system, said("user", "goodbye")), conversation="b")
-    assert fresh.usage.reused_tokens > 80
-
-
-def test_an_edit_reuses_what_comes_before_it(engine: Llama) -> None:
-    words = replace(GREEDY, grammar="root ::= [a-z]{8}")
-    told = answer(engine, ASK, words)
-    answer(engine, (*ASK, said("assistant", told.text), said("user", "and then the first way")), words)
-    edited = answer(engine, (*ASK, said("assistant", told.text), said("user", "and then another way")), words)
-    assert edited.usage.reused_tokens >= told.usage.prompt_tokens + told.usage.answer_tokens
-
-
-def test_regenerating_computes_the_last_piece_of_the_prompt_and_gives_the_same_words(engine: Llama) -> None:
-    ask = (said("user", "x" * 180),)
-    warm = replace(GREEDY, temperature=1.0, seed=3)
-    first = answer(engine, ask, warm)
-    again = answer(engine, ask, warm)
-    assert again.usage.reused_tokens == 192
-    assert again.text == first.text
-
-
-def test_closing_in_the_middle_keeps_the_engine_and_its_cache(engine: Llama) -> None:
-    stream = engine.reply(ASK, replace(GREEDY, max_tokens=200, grammar="root ::= [a-z]+"), "a")
-    heard = "".join(str(next(stream)) for _ in range(10))
-    stream.close()
-    after = answer(engine, (*ASK, said("assistant", heard), said("user", "go on")))
-    alone = answer(engine, ASK, conversation="b").usage.prompt_tokens
-    assert after.usage.reused_tokens == alone + 9
-
-
-def test_closing_while_the_prompt_is_read_keeps_what_was_read(engine: Llama) -> None:
-    ask = (said("user", "x" * 700),)
-    stream = engine.reply(ask, GREEDY, "a")
-    assert isinstance(next(stream), Progress)
-    assert isinstance(next(stream), Progress)
-    stream.close()
-    assert answer(engine, ask).usage.reused_tokens == 64
-
-
-def test_the_oldest_parked_conversations_make_room(engine: Llama) -> None:
-    for name in "abcdef":
-        answer(engine, (said("user", name * 300),), conversation=name)
-    assert answer(engine, (said("user", "e" * 300),), conversation="e").usage.reused_tokens > 250
-    assert answer(engine, (said("user", "a" * 300),), conversation="a").usage.reused_tokens < 50
-
-
-# the context window
-
-
-def long_talk(turns: int, letters: int = 80) -> tuple[Message, ...]:
-    talk = [said("system", "be brief")]
-    for turn in range(turns):
-        talk += [
-            said("user", f"question {turn} " + "x" * letters),
-            said("assistant", f"answer {turn} " + "y" * letters),
-        ]
-    return (*talk, said("user", "and now?"))
-
-
 def test_the_oldest_turns_are_dropped_and_it_is_said(engine: Llama) -> None:
     told = answer(engine, long_talk(6))
     assert told.dropped > 0
     assert told.dropped % 2 == 0
     assert told.usage.prompt_tokens + 24 <= 1024
-
-
-def test_after_dropping_the_next_turns_reuse_the_cache(engine: Llama) -> None:
-    told = [answer(engine, long_talk(turns, letters=5)) for turns in range(20, 44)]
-    dropped = [each.dropped for each in told]
-    assert dropped[-1] > dropped[0] > 0
-    assert dropped == sorted(dropped)
-    for before, after in pairwise(told):
-        if before.dropped == after.dropped:
-            assert after.usage.reused_tokens >= before.usage.prompt_tokens - 24
-    assert len(set(dropped)) <= len(dropped) // 3
 
 
 def test_instructions_and_the_last_message_always_stay(engine: Llama) -> None:
@@ -272,7 +91,7 @@ def test_instructions_and_the_last_message_always_stay(engine: Llama) -> None:
 def test_a_message_that_does_not_fit_is_refused_with_figures(engine: Llama, letters: int) -> None:
     with pytest.raises(BadInput, match=rf"about {letters:,} tokens and 9\d\d fit") as caught:
         answer(engine, (said("user", "x" * letters),))
-    assert "个词元" in caught.value.zh
+    assert "个词元" in caught.value.said("zh")
     assert answer(engine, ASK).text
 
 
@@ -288,49 +107,6 @@ def test_an_answer_that_fills_the_window_says_so(tiny: Path) -> None:
 def test_nothing_to_answer_is_bad_input(engine: Llama) -> None:
     with pytest.raises(BadInput):
         answer(engine, (said("system", "be brief"),))
-
-
-# files and templates from outside
-
-
-@pytest.mark.parametrize("kept", [0, 10, 5_000, 300_000])
-def test_a_file_cut_short_is_refused_with_what_to_do(tmp_path: Path, tiny: Path, kept: int) -> None:
-    (tmp_path / "model.gguf").write_bytes((tiny / "model.gguf").read_bytes()[:kept])
-    with pytest.raises(EngineFailed, match=r"start\.py models verify") as caught:
-        llama.load(spec(), tmp_path)
-    assert "已损坏" in pickle.loads(pickle.dumps(caught.value)).zh  # noqa: S301
-
-
-def test_a_whole_file_that_did_not_fit_on_the_gpu_is_not_called_damaged(tmp_path: Path, tiny: Path) -> None:
-    told = llama_gpu.unopened(tiny / "model.gguf", gpu=True)
-    assert isinstance(told, NotEnoughMemory)
-    assert "GPU memory" in told.en
-    assert "显存不足" in told.zh
-    (tmp_path / "model.gguf").write_bytes((tiny / "model.gguf").read_bytes()[:-100])
-    assert isinstance(llama_gpu.unopened(tmp_path / "model.gguf", gpu=True), EngineFailed)
-    assert isinstance(llama_gpu.unopened(tiny / "model.gguf", gpu=False), EngineFailed)
-
-
-@pytest.mark.parametrize(
-    ("device", "able", "nvidia", "gpu"),
-    [
-        ("cuda", True, True, True),
-        ("cpu", True, True, False),
-        ("cpu", True, False, True),  # Metal, of which the pool knows nothing
-        ("", True, True, True),
-        ("cuda", False, True, False),  # built for the CPU
-    ],
-)
-def test_it_computes_where_it_is_told_as_far_as_its_build_can(device: str, able: bool, nvidia: bool, gpu: bool) -> None:
-    assert llama_gpu.chosen({"device": device} if device else {}, able, nvidia) is gpu
-
-
-def test_kept_off_the_gpu_it_answers_and_takes_nothing_there(tiny: Path, engine: Llama) -> None:
-    off = llama.load(replace(spec(), defaults=(("device", "cpu"), ("context_tokens", 1024), ("threads", 1))), tiny)
-    if nvidia_gpus() or not llama_gpu.offloads():
-        assert off.gpu_bytes() == 0
-    assert answer(off, ASK).usage.answer_tokens == answer(engine, ASK).usage.answer_tokens
-    off.close()
 
 
 def test_llama_cpp_keeps_quiet(tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -365,9 +141,6 @@ def test_control_tokens_in_a_persons_words_are_only_words(engine: Llama) -> None
 
 def test_build_says_what_llama_cpp_can_do() -> None:
     assert llama.build()["GPU"] in ("yes", "no")
-
-
-# the starter models
 
 
 @pytest.mark.models

@@ -16,8 +16,8 @@ from core.media.images import open_image
 from core.types.messages import Image, Reading
 from models.ocr import engine as reader
 from models.ocr.engine import Box
+from tests.sound.scoring import cer
 from tests.support import screens
-from tests.support.scoring import cer
 
 RAPID = ModelSpec("rapidocr", "RapidOCR", "read", "ocr", "Apache-2.0", ("en", "zh"), 0, "", ())
 SCREENS = {

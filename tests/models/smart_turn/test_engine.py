@@ -16,8 +16,8 @@ from core.runtime.protocols import open_engine
 from core.types.messages import Audio
 from models.smart_turn import engine as smart_turn
 from models.smart_turn.log_mel import log_mel
-from tests.support import sounds
-from tests.support.recordings import recording, recordings
+from tests.sound import sounds
+from tests.sound.recordings import recording, recordings
 
 SPEC = load().find("smart-turn")
 

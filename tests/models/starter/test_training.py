@@ -33,7 +33,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("starter")
     data = write_pack(folder / "icons.safetensors", ("noto", "twemoji"))
     usual = ["--data", str(data), "--steps", "2", "--batch", "4", "--threads", "1", "--device", "cpu"]
-    judge.main([*usual, "--out", str(folder / "judge")])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "EXAM", 16)
+        judge.main([*usual, "--out", str(folder / "judge")])
     clip.main([*usual, "--out", str(folder / "clip"), "--judge", str(folder / "judge/judge")])
     clip.main([*usual, "--out", str(folder / "colours"), "--before", str(folder / "clip/clip")])
     eyes.main([*usual, "--out", str(folder / "eyes"), "--clip", str(folder / "colours/clip")])
@@ -120,7 +122,10 @@ def test_the_eyes_keep_the_vectors_that_clip_has_of_names_and_tell_languages_apa
         assert torch.allclose(seen.get_input_embeddings().weight[places], expected, atol=2e-3)
 
 
-def test_a_run_that_was_cut_off_goes_on_where_it_stood(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_was_cut_off_goes_on_where_it_stood(
+    trained: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judge, "EXAM", 16)
     usual = ["--data", str(trained / "icons.safetensors"), "--batch", "4", "--threads", "1", "--device", "cpu"]
     judge.main([*usual, "--out", str(trained / "judge"), "--steps", "3"])
     assert "step 3 100%" in capsys.readouterr().out

@@ -15,8 +15,8 @@ from core.runtime.protocols import open_engine
 from core.runtime.worker import Worker
 from core.types.messages import Audio
 from models.vad import engine as silero_live
-from tests.support import sounds
-from tests.support.recordings import recordings
+from tests.sound import sounds
+from tests.sound.recordings import recordings
 
 SPEC = load().find("silero-vad")
 FRAME = silero_live.FRAME

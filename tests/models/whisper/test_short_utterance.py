@@ -19,10 +19,10 @@ from models.whisper import repetition as repeats
 from models.whisper import short_utterance as hear
 from models.whisper import speech_spans as silero
 from models.whisper.short_utterance import Quick
-from tests.support import sounds
-from tests.support.recordings import recording, recordings
-from tests.support.scoring import cer, characters, edits, words
-from tests.support.talk import spoken
+from tests.sound import sounds
+from tests.sound.recordings import recording, recordings
+from tests.sound.scoring import cer, characters, edits, words
+from tests.sound.talk import spoken
 from tests.tiny.tiny_whisper import write_tiny_whisper
 
 BASE = ModelSpec("whisper-base", "Whisper base", "hear", "whisper", "MIT", ("en", "zh"), 0, "", ())

@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from core.media.audio import resampled, wav
 from core.types.messages import Audio
-from tests.support.talk import talk
+from tests.sound.talk import talk
 
 RATE = 48_000  # Hz of the fake microphone
 LEAD = 1.0  # seconds of silence before what it says: with 0.3, once in five its first words were gone

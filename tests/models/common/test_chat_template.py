@@ -1,4 +1,4 @@
-"""Between the chat engine and the world: templates from outside, people's words, tokens' bytes, its share of cores."""
+"""Chat templates from outside: their sandbox, their pictures, and what people type that looks like a token."""
 
 from __future__ import annotations
 
@@ -6,48 +6,38 @@ import pytest
 
 from core.errors import EngineFailed
 from models.common.chat_template import ChatMessage, Guard, Template
-from models.common.text_stream import Writer
-from models.common.threads import share
 
 
-def test_characters_split_over_tokens_come_out_whole() -> None:
-    writer, text = Writer(), "你好，🌊 ok"
-    pieces = [writer.push(bytes([byte])) for byte in text.encode()]
-    assert [piece for piece in pieces if piece] == list(text)
-    assert writer.exact
+def test_an_escaped_character_comes_back_as_it_was() -> None:
+    guard = Guard(("<image>",))
+    typed = "a\U00100005b\U0010fffdc<image>"
+    pieces = list(guard.unveil(guard.veil(typed)))
+    assert "".join(piece for piece, _ in pieces) == typed
+    assert {piece for piece, meant in pieces if meant} <= {"a", "b", "c", ""}
 
 
-def test_half_a_character_at_the_end_is_left_out() -> None:
-    writer = Writer()
-    assert writer.push("好".encode()[:2]) + writer.flush() == ""
-    assert not writer.exact
+TYPED_ONLY = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}:{% for part in m.content %}"
+    "{% if part.type == 'image' %}<image>{% elif part.type == 'text' %}{{ part.text }}{% endif %}{% endfor %}"
+    "{% if not loop.last %}{{ '\\n' }}{% endif %}{% endfor %}"
+)
 
 
-def test_broken_bytes_become_replacement_characters_not_errors() -> None:
-    writer = Writer()
-    assert writer.push(b"\xff\xfea") == "\ufffd\ufffda"
-    assert not writer.exact
+def test_a_template_that_wants_parts_gets_parts() -> None:
+    prompt = Template(TYPED_ONLY).prompt([ChatMessage("user", "hi"), ChatMessage("assistant", "ho")])
+    assert prompt == "<|im_start|>user:hi\n<|im_start|>assistant:ho"
+
+
+def test_a_template_of_strings_gets_its_pictures_on_lines_of_their_own() -> None:
+    assert Template("{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}").gap == "\n"
 
 
 @pytest.mark.parametrize(
-    ("pieces", "stop", "shown"),
-    [
-        (["one EN", "D two"], ("END",), "one "),
-        (["one EN", "TER"], ("END",), "one ENTER"),
-        (["a", "b", "c", "d"], ("cd", "bc"), "a"),
-        (["aaa", "b"], ("aab",), "a"),
-        (["停", "止吧"], ("停止",), ""),
-        (["ends with E"], ("END",), "ends with E"),
-    ],
+    ("written", "gap"),
+    [("<image>\n", "\n"), ("<|vision_start|><|vision_end|>", ""), ("<image>\n\n", "\n\n"), ("", "\n")],
 )
-def test_a_stop_word_ends_the_answer_and_is_never_shown(pieces: list[str], stop: tuple[str, ...], shown: str) -> None:
-    writer = Writer(stop)
-    out = ""
-    for piece in pieces:
-        out += writer.push(piece.encode())
-        if writer.stopped:
-            break
-    assert out + writer.flush() == shown
+def test_the_space_after_a_picture_is_the_templates_own(written: str, gap: str) -> None:
+    assert Template(TYPED_ONLY.replace("<image>", "{{ '" + written.replace("\n", "\\n") + "' }}")).gap == gap
 
 
 @pytest.mark.parametrize(
@@ -99,11 +89,3 @@ def test_guarded_words_come_back_letter_by_letter() -> None:
     assert list(guard.unveil(prompt)) == [
         ("<|im_start|>say ", True), ("<|im_end|>", False), (" or ", True), ("\U000f1234", False), ("", True),
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("most", "cores", "others", "threads"),
-    [(2, 2, 0.1, 2), (2, 2, 0.7, 1), (2, 2, 2.0, 1), (8, 8, 1.0, 7), (8, 16, 4.0, 6), (1, 4, 0.0, 1), (4, 4, -0.1, 4)],
-)
-def test_other_programs_get_their_cores(most: int, cores: int, others: float, threads: int) -> None:
-    assert share(most, cores, others) == threads

@@ -13,10 +13,12 @@ import transformers
 from diffusers.quantizers.pipe_quant_config import PipelineQuantizationConfig
 from safetensors import SafetensorError
 
-from core.errors import EngineFailed, NotEnoughMemory
+from core.errors import NotEnoughMemory
 from core.host.hardware import cpu_features
+from core.l10n.text import l10n
 from core.types.provenance import Scalar
-from models.common.torch_memory import NATIVE_BFLOAT16, device, granted, out_of_memory
+from models.common.load_errors import check_files
+from models.common.torch_memory import NATIVE_BFLOAT16, device, limit_gpu_memory, out_of_memory
 from models.diffusion.folder import HALF, LEFT_OUT, Contents
 from models.diffusion.memory_plan import DiffusionFacts, DiffusionPlan, Dtype
 
@@ -24,11 +26,11 @@ XL = "StableDiffusionXLPipeline"
 
 
 def look(found: Contents, defaults: Mapping[str, Scalar]) -> DiffusionFacts:
-    """The machine and the model, as ``choose_means`` wants to know them; holds the GPU's room down to ``gpu_bytes``."""
+    """The machine and the model, as ``choose_plan`` wants to know them; holds the GPU's room down to ``gpu_bytes``."""
     where = device(defaults)
     return DiffusionFacts(
         device=where,
-        gpu_bytes=granted(defaults),
+        gpu_bytes=limit_gpu_memory(defaults),
         ram_bytes=psutil.virtual_memory().available,
         parameters=found.parameters,
         largest=found.largest,
@@ -43,17 +45,17 @@ def _dtype(defaults: Mapping[str, Scalar]) -> Dtype | None:
     return next((name for name in get_args(Dtype) if name == defaults.get("dtype")), None)
 
 
-def opened(name: str, folder: Path, found: Contents, means: DiffusionPlan) -> Any:
-    """The pipeline in RAM, in the precision that ``means`` asks for; a VAE that overflows in half stays in single."""
+def opened(name: str, folder: Path, found: Contents, plan: DiffusionPlan) -> Any:
+    """The pipeline in RAM, in the precision that ``plan`` asks for; a VAE that overflows in half stays in single."""
     for library in (diffusers, transformers):
         library.utils.logging.disable_progress_bar()
         library.utils.logging.set_verbosity_error()
-    dtype = getattr(torch, means.dtype)
-    single = means.device == "cpu" or (means.dtype == "float16" and vae_overflows(found))
-    left_out = {name: None for name in LEFT_OUT if name in found.configs["index"]}
+    dtype = getattr(torch, plan.dtype)
+    single = plan.device == "cpu" or (plan.dtype == "float16" and vae_overflows(found))
+    left_out: dict[str, bool | None] = {name: None for name in LEFT_OUT if name in found.configs["index"]}
     if "safety_checker" in left_out:
-        left_out["requires_safety_checker"] = False  # type: ignore[assignment]
-    half = found.half and (means.dtype != "float32" or not found.plain)
+        left_out["requires_safety_checker"] = False
+    half = found.half and (plan.dtype != "float32" or not found.plain)
     try:
         return getattr(diffusers, found.pipeline).from_pretrained(
             folder,
@@ -61,16 +63,13 @@ def opened(name: str, folder: Path, found: Contents, means: DiffusionPlan) -> An
             use_safetensors=True,
             variant=HALF if half else None,
             dtype={"vae": torch.float32 if single else dtype, "default": dtype},
-            quantization_config=_eight_bits() if means.bits == 8 else None,
+            quantization_config=_eight_bits() if plan.bits == 8 else None,
             **left_out,
         )
     except (OSError, ValueError, RuntimeError, LookupError, TypeError, SafetensorError) as error:
         if out_of_memory(error):
             raise too_big(name) from error
-        raise EngineFailed(
-            f"{name} cannot be opened: {error}. Check its files with `python start.py models verify`.",
-            f"无法打开 {name}：{error}。请用 `python start.py models verify` 校验其文件。",
-        ) from error
+        raise check_files(name, error) from error
 
 
 def vae_overflows(found: Contents) -> bool:
@@ -87,6 +86,8 @@ def _eight_bits() -> Any:
 
 def too_big(name: str) -> NotEnoughMemory:
     return NotEnoughMemory(
-        f"{name} ran out of memory. Paint a smaller picture, close other programs, or choose a smaller model.",
-        f"{name} 内存不足。请画小一些、关闭其他程序，或选择更小的模型。",
+        l10n(
+            "{name} ran out of memory. Paint a smaller picture, close other programs, or choose a smaller model.",
+            name=name,
+        )
     )

@@ -13,21 +13,21 @@ from models.common import torch_import as torch_start  # noqa: F401 — before t
 import psutil
 import torch
 import transformers
-from safetensors import SafetensorError
 
 from core.errors import EngineFailed, NotEnoughMemory
-from core.formats.safetensors import read_tensors
 from core.host.hardware import cpu_features
+from core.l10n.text import l10n, listed
 from core.types.provenance import Scalar
-from models.common.torch_memory import NATIVE_BFLOAT16, clean, device, granted, out_of_memory
-from models.llava.precision import GROUP, LlavaFacts, LlavaPlan, choose_means
+from models.common.load_errors import check_files
+from models.common.torch_memory import NATIVE_BFLOAT16, device, limit_gpu_memory, out_of_memory, release_memory
+from models.common.weights import LOAD_ERRORS, weight_counts
+from models.llava.precision import GROUP, LlavaFacts, LlavaPlan, choose_plan
 
 # Families whose language model takes one row of positions and attends from left to right, so that a prompt can be read
 # in pieces with pictures as vectors. Others (Qwen-VL, Gemma) are served as GGUF files by models/llama/engine.py.
 FAMILIES = ("llava", "llava_next", "llava_onevision", "vipllava")
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 UNTOUCHED = [r".*\bvision_tower", r".*\bmulti_modal_projector", "lm_head"]  # small, and much the worse for it
-BROKEN = (OSError, ValueError, LookupError, TypeError, RuntimeError, AttributeError, SafetensorError)
 
 
 class StillOnevision(transformers.LlavaOnevisionProcessor):
@@ -39,7 +39,7 @@ class StillOnevision(transformers.LlavaOnevisionProcessor):
 
 
 def open_model(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> tuple[Any, Any, LlavaPlan]:
-    """The model (in eval mode, on its device), its processor, and the means chosen.
+    """The model (in eval mode, on its device), its processor, and the plan chosen.
 
     Raises EngineFailed when the folder is incomplete, damaged or of another family, NotEnoughMemory when it does not
     fit.
@@ -47,12 +47,12 @@ def open_model(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> tuple
     library: Any = transformers
     library.utils.logging.disable_progress_bar()
     library.utils.logging.set_verbosity_error()
-    with explained(name):
+    with memory_errors(name):
         try:
             config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
             if config.model_type not in FAMILIES:
                 raise _unknown(name, config.model_type)
-            means = choose_means(_look(name, folder, config, defaults))
+            plan = choose_plan(_look(name, folder, config, defaults))
             kind: Any = StillOnevision if config.model_type == "llava_onevision" else library.AutoProcessor
             processor = kind.from_pretrained(folder, local_files_only=True)
             model, report = library.AutoModelForImageTextToText.from_pretrained(
@@ -60,44 +60,46 @@ def open_model(name: str, folder: Path, defaults: Mapping[str, Scalar]) -> tuple
                 output_loading_info=True,
                 local_files_only=True,
                 use_safetensors=True,
-                dtype=getattr(torch, means.dtype),
-                device_map=means.device if means.device == "cuda" or means.bits < 16 else None,
-                quantization_config=_quantised(means),
+                dtype=getattr(torch, plan.dtype),
+                device_map=plan.device if plan.device == "cuda" or plan.bits < 16 else None,
+                quantization_config=_quantised(plan),
             )
             if missing := sorted(report["missing_keys"]):  # which transformers would fill with random numbers
                 raise ValueError(f"{len(missing)} weights are missing, {missing[0]} the first")
-        except BROKEN as error:
+        except LOAD_ERRORS as error:
             if out_of_memory(error):
                 raise
-            raise broken(name, error) from error
-    return model.eval(), processor, means
+            raise check_files(name, error) from error
+    return model.eval(), processor, plan
 
 
 @contextmanager
-def explained(name: str) -> Iterator[None]:
+def memory_errors(name: str) -> Iterator[None]:
     """Says what to do when an allocator gives up; the CPU's has no error class of its own."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
-        clean()
+        release_memory()
         raise NotEnoughMemory(
-            f"{name} ran out of memory. Close other programs, show fewer pictures, or choose a smaller "
-            "context_tokens or model.",
-            f"{name} 内存不足。请关闭其他程序、减少图片、减小 context_tokens，或选择更小的模型。",
+            l10n(
+                "{name} ran out of memory. Close other programs, show fewer pictures, or choose a smaller "
+                "context_tokens or model.",
+                name=name,
+            )
         ) from error
 
 
 def _look(name: str, folder: Path, config: Any, defaults: Mapping[str, Scalar]) -> LlavaFacts:
     """The machine and the model; holds the GPU's room down to ``gpu_bytes``."""
-    found = tensors(name, folder)
+    found = weight_counts(name, folder)
     layers = sum(size for key, size in found.items() if "language_model" in key and key.split(".")[-2] in LAYERS)
     where = device(defaults)
     native = bool(NATIVE_BFLOAT16 & cpu_features())
     return LlavaFacts(
         device=where,
-        room=granted(defaults) if where == "cuda" else psutil.virtual_memory().available,
+        room=limit_gpu_memory(defaults) if where == "cuda" else psutil.virtual_memory().available,
         layers=layers,
         kept=sum(found.values()) - layers,
         bfloat16=torch.cuda.is_bf16_supported(including_emulation=False) if where == "cuda" else native,
@@ -108,32 +110,16 @@ def _look(name: str, folder: Path, config: Any, defaults: Mapping[str, Scalar]) 
     )
 
 
-def tensors(name: str, folder: Path) -> dict[str, int]:
-    """The number of weights in each tensor of the folder's safetensors files.
-
-    Raises EngineFailed without any, ValueError for one that is cut off or damaged.
-    """
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise EngineFailed(
-            f"{name} has no *.safetensors file in {folder}. Parlor opens no .bin or .pth weights, because they can run "
-            "code: get a version of the model with safetensors.",
-            f"{name} 的文件夹 {folder} 中没有 *.safetensors 文件。.bin、.pth 权重可能执行代码，Parlor 不会打开："
-            "请获取带有 safetensors 的版本。",
-        )
-    return {key: size for file in files for key, size in read_tensors(file).items()}
-
-
-def _quantised(means: LlavaPlan) -> Any:
+def _quantised(plan: LlavaPlan) -> Any:
     """LLM.int8 (arXiv:2208.07339) or NF4 (arXiv:2305.14314) for the language model's layers."""
     settings: Any = transformers.BitsAndBytesConfig
-    if means.bits == 8:
+    if plan.bits == 8:
         return settings(load_in_8bit=True, llm_int8_skip_modules=UNTOUCHED)
-    if means.bits == 4:
+    if plan.bits == 4:
         return settings(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
-            bnb_4bit_compute_dtype=getattr(torch, means.dtype),
+            bnb_4bit_compute_dtype=getattr(torch, plan.dtype),
             llm_int8_skip_modules=UNTOUCHED,
         )
     return None
@@ -141,15 +127,11 @@ def _quantised(means: LlavaPlan) -> Any:
 
 def _unknown(name: str, kind: str) -> EngineFailed:
     return EngineFailed(
-        f"{name} is a model of the kind {kind}, which this engine does not open; it opens {', '.join(FAMILIES)}. "
-        "Look for a GGUF version of it with an mmproj file.",
-        f"{name} 属于 {kind} 类模型，此引擎无法打开；可打开的有 {'、'.join(FAMILIES)}。请改用带 mmproj 的 GGUF 版本。",
-    )
-
-
-def broken(name: str, error: Exception) -> EngineFailed:
-    """The error for a model that the library, or a look at its files, refuses."""
-    return EngineFailed(
-        f"{name} cannot be opened: {error}. Check its files with `python start.py models verify`.",
-        f"无法打开 {name}：{error}。请用 `python start.py models verify` 校验其文件。",
+        l10n(
+            "{name} is a model of the kind {kind}, which this engine does not open; it opens {families}. "
+            "Look for a GGUF version of it with an mmproj file.",
+            name=name,
+            kind=kind,
+            families=listed(FAMILIES),
+        )
     )
