@@ -16,6 +16,7 @@ from aiortc.mediastreams import MediaStreamError
 from core.call.events import CallEvent, Clause
 from core.errors import EngineFailed
 from core.host.background import Background
+from core.l10n.text import l10n
 from ui.transport.webrtc_playout import FRAME, RATE, Playout
 
 if TYPE_CHECKING:
@@ -165,7 +166,4 @@ class Microphone:
 
 
 def _not_ended() -> EngineFailed:
-    return EngineFailed(
-        "A connection could not be closed; parlor.log in the data folder says why.",
-        "无法关闭连接，原因见数据文件夹中的 parlor.log。",
-    )
+    return EngineFailed(l10n("A connection could not be closed; parlor.log in the data folder says why."))
