@@ -22,10 +22,10 @@ from models.whisper import engine as whisper
 from models.whisper import repetition as repeats
 from models.whisper import speech_spans as silero
 from models.whisper.hallucination import spoken_words
-from tests.support import sounds
-from tests.support.recordings import recording, recordings
-from tests.support.scoring import cer, edits, wer, words
-from tests.support.sounds import joined, silence
+from tests.sound import sounds
+from tests.sound.recordings import recording, recordings
+from tests.sound.scoring import cer, edits, wer, words
+from tests.sound.sounds import joined, silence
 from tests.tiny.tiny_whisper import write_tiny_whisper
 
 BASE = ModelSpec("whisper-base", "Whisper base", "hear", "whisper", "MIT", ("en", "zh"), 0, "", ())
