@@ -1,9 +1,11 @@
-"""Numbers, dates, money, units and signs in English words. Numerals by num2words (LGPL)."""
+"""Numbers, dates, money, units and signs in English words."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any
+
+from core.text.numerals_en import DIGITS, each_figure, number, ordinal, year
 
 _NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _MONTHS = {
@@ -20,8 +22,6 @@ _MONTHS = {
     "Nov": "November",
     "Dec": "December",
 }
-LONGEST = 15  # figures of a number that is said in one
-_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _MONEY = {  # one, several, one and several of its hundredth
     "$": ("dollar", "dollars", "cent", "cents"),
     "€": ("euro", "euros", "cent", "cents"),
@@ -144,7 +144,7 @@ def words(text: str) -> str:
         text = pattern.sub(replacement, text)
     for plain, word in _WORDS.items():
         text = re.sub(plain, word, text)
-    text = re.sub(r"\d", lambda found: f" {_DIGITS[int(found[0])]} ", text)
+    text = re.sub(r"\d", lambda found: f" {DIGITS[int(found[0])]} ", text)
     text = re.sub(r"[*_#|\\<>{}\[\]^=~`•]+", " ", text).translate(str.maketrans("，。！？；：、（）", ",.!?;:,()"))
     return re.sub(r"\s+([,.!?;:])", r"\1", re.sub(r"\s+", " ", text)).strip()
 
@@ -157,47 +157,6 @@ def formula(tex: str) -> str:
         tex = re.sub(pattern, word, tex)
     tex = re.sub(rf"\\({GREEK})(?![A-Za-z{{])", r" \1 ", re.sub(r"_\{?(\w+)\}?", r" \1", tex))
     return "" if len(tex) > 90 or re.search(r"[\\{}^]", tex) else " ".join(tex.split())
-
-
-def number(figures: str) -> str:
-    """A numeral in words: ``1,024``, ``3.14``; figure by figure when it is long or begins with 0."""
-    whole, _, part = figures.replace(",", "").partition(".")
-    if len(whole) > LONGEST or (len(whole) > 1 and whole.startswith("0")):
-        said = _each(whole)
-    else:
-        said = _in_words(int(whole), "cardinal")
-    return f"{said} point {_each(part)}" if part else said
-
-
-def year(figures: str) -> str:
-    """A year: ``1999`` nineteen ninety-nine, ``1905`` nineteen oh five, ``2006`` two thousand and six."""
-    century, rest = int(figures[:2]), int(figures[2:])
-    if rest == 0 and century % 10:
-        return f"{number(figures[:2])} hundred"
-    if century % 10 == 0 and rest < 10:
-        return number(figures)
-    return f"{number(figures[:2])} {'oh ' if rest < 10 else ''}{number(str(rest))}"
-
-
-def ordinal(figures: str) -> str:
-    """A numeral as an ordinal: ``21`` twenty-first; figure by figure, but for its last, when it is long."""
-    figures = figures.replace(",", "")
-    if len(figures) > LONGEST:
-        return f"{_each(figures[:-1])} {ordinal(figures[-1])}"
-    return _in_words(int(figures), "ordinal")
-
-
-def _in_words(number: int, kind: Literal["cardinal", "ordinal"]) -> str:
-    """British, with "and", without commas. num2words and not inflect, whose import takes 2 to 4 s instead of 0.06 s:
-    both gave the same words for 24,000 numbers of up to 15 figures, as cardinals and as ordinals.
-    """
-    from num2words import num2words
-
-    return str(num2words(number, to=kind)).replace(",", "")
-
-
-def _each(figures: str) -> str:
-    return " ".join(_DIGITS[int(figure)] for figure in figures if figure.isdigit())
 
 
 def _signed(figures: str) -> str:
@@ -271,7 +230,7 @@ _RULES: tuple[tuple[re.Pattern[str], Any], ...] = (
     ),
     (
         re.compile(r"\+\d[\d -]{7,}\d|(?<![\d.])\(?\d{3}\)?[- ]\d{3,4}[- ]\d{4}(?!\d)|(?<![\d.,])\d{10,}(?![\d,.])"),
-        lambda found: ", ".join(_each(part) for part in re.findall(r"\d+", found[0])),
+        lambda found: ", ".join(each_figure(part) for part in re.findall(r"\d+", found[0])),
     ),
     (re.compile(r"()\b[vV]?(\d+(?:\.\d+){2,})"), _version),
     (re.compile(rf"\b((?i:{_VERSIONED})\s)[vV]?(\d+\.\d+)\b"), _version),

@@ -28,8 +28,8 @@ from core.types.messages import Audio
 from core.types.provenance import Scalar
 from models.common.load_errors import install_again
 from models.whisper.chinese_script import convert_script
-from models.whisper.options import LOOPING, NO_SPEECH, UNLIKELY, beam_search_options
-from models.whisper.repetition import is_doubled
+from models.whisper.hallucination import PUNCTUATED, doubtful, spoken_words
+from models.whisper.options import beam_search_options
 from models.whisper.segments import Stretch, convert_words, merge, segment
 from models.whisper.short_utterance import (
     CAPTION,
@@ -39,7 +39,6 @@ from models.whisper.short_utterance import (
     decode,
     decode_with_fallback,
     encode,
-    is_confident,
 )
 from models.whisper.speech_spans import RATE, WINDOW, normalise_level, spans
 
@@ -67,15 +66,7 @@ SURE, SURE_BRIEF, SWITCH = 0.5, 0.9, 0.8
 ODDS = 10.0
 BRIEF = 1.5  # seconds
 
-# No speech, decoded all the same: invented words in silence, noise, clicks, music and sixteen voices at once had a
-# no-speech probability of 0.67 to 0.92 and a mean log-probability of -0.2 to -0.95; speech, also at -50 dBFS and in
-# noise at 5 dB, 0.38 and -1.0 at most. Eight voices at once looped at 0.55.
-NO_SPEECH_LOOPING = 0.4
-IMPOSSIBLE = -1.5
-
-# A sentence to go on from makes Chinese come with punctuation; with less than 2 s of speech it was sometimes repeated.
-PUNCTUATED = {"simplified": "以下是普通话的句子。", "traditional": "以下是普通話的句子。"}
-PROMPTED = 2.0  # seconds
+PROMPTED = 2.0  # seconds of speech from which PUNCTUATED is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,28 +277,3 @@ class Whisper:
             if one.end > seconds - REST:
                 break
         return heard
-
-
-def doubtful(heard: Any) -> bool:
-    """Whether a decoded segment is worth decoding again with more care."""
-    unlikely = heard.avg_logprob < UNLIKELY or heard.no_speech_prob > NO_SPEECH
-    return bool(unlikely or heard.compression_ratio > LOOPING or is_doubled(heard.text))
-
-
-def spoken_words(heard: Any, samples: Samples) -> bool:
-    """Whether a segment decoded of ``samples`` is words that somebody said."""
-    if not heard.words or not any(letter.isalnum() for letter in heard.text):
-        return False
-    if prompted(heard.text):
-        return False
-    silent = heard.no_speech_prob > (NO_SPEECH_LOOPING if heard.compression_ratio > LOOPING else NO_SPEECH)
-    if silent:
-        spoken = samples[round(heard.start * RATE) : round(heard.end * RATE)]
-        return heard.compression_ratio <= LOOPING and is_confident(heard.text, heard.avg_logprob, spoken)
-    return bool(heard.avg_logprob >= IMPOSSIBLE)
-
-
-def prompted(text: str) -> bool:
-    """Whether it is the sentence to go on from said again, its first two characters changed or not."""
-    said = text.strip().rstrip("。.")
-    return any(len(said) < len(prompt) and said.endswith(prompt[2:-1]) for prompt in PUNCTUATED.values())

@@ -17,12 +17,17 @@ from core.app.app import App
 from core.media.audio import wav
 from core.settings import load
 from core.types.messages import Audio
-from tests.sound.talk import talk
+from tests.sound.talk import spoken, talk
 from tests.support.held_call import CALM, FRANCE
 
 pytestmark = pytest.mark.models
 
 ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="session")
+def say(models_home: Path) -> Callable[[str], Audio]:
+    return lambda text: spoken(models_home, text)[0]
 
 
 def command(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

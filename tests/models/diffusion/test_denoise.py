@@ -58,7 +58,7 @@ def test_every_scheduler_offered_paints_and_paints_the_same_again(
 
 
 def test_the_estimate_at_the_last_step_is_the_picture_itself(painter: diffusion.Diffusion) -> None:
-    words = painter._words(replace(CAT, guidance=0.0))
+    words = painter._embeddings(replace(CAT, guidance=0.0))
     wish = replace(CAT, width=64, height=64, guidance=0.0, scheduler="EulerDiscreteScheduler")
     denoising = diffusion_steps.Denoising(painter._pipe, diffusion_steps.eager(painter._pipe.unet), words, wish)
     for number in range(len(denoising)):

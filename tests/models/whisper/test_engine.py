@@ -21,6 +21,7 @@ from models.whisper import chinese_script as mandarin
 from models.whisper import engine as whisper
 from models.whisper import repetition as repeats
 from models.whisper import speech_spans as silero
+from models.whisper.hallucination import spoken_words
 from tests.sound import sounds
 from tests.sound.recordings import recording, recordings
 from tests.sound.scoring import cer, edits, wer, words
@@ -162,15 +163,15 @@ def test_speech_that_runs_over_the_end_of_a_block_stays_whole(monkeypatch: pytes
 
 
 def test_a_phrase_that_loops_is_said_once() -> None:
-    is_looped = [" I", " am", " going", " to"] + [" say", " it"] * 9 + [" now"]
-    kept = repeats.without_loops(tuple((text, None) for text in is_looped))
+    looped = [" I", " am", " going", " to"] + [" say", " it"] * 9 + [" now"]
+    kept = repeats.without_loops(tuple((text, None) for text in looped))
     assert "".join(text for text, _ in kept) == " I am going to say it now"
     assert len(repeats.without_loops(tuple((text, None) for text in [" no"] * 4))) == 4
 
 
 def test_words_keep_their_places_when_the_script_changes() -> None:
-    assert mandarin.written(["頭", "髮", ",", "發現"], "simplified") == ["头", "发", "，", "发现"]
-    assert mandarin.written(["头", "发", "?", " Python", ", 3.5"], "traditional") == [
+    assert mandarin.convert_script(["頭", "髮", ",", "發現"], "simplified") == ["头", "发", "，", "发现"]
+    assert mandarin.convert_script(["头", "发", "?", " Python", ", 3.5"], "traditional") == [
         "頭",
         "髮",
         "？",
@@ -185,7 +186,7 @@ def test_words_keep_their_places_when_the_script_changes() -> None:
 )
 def test_a_prompt_that_comes_back_is_no_speech(text: str, speech: bool) -> None:
     heard = SimpleNamespace(text=text, words=[text], avg_logprob=-0.4, no_speech_prob=0.1, compression_ratio=1)
-    assert whisper.spoken_words(heard, np.zeros(0, np.float32)) is speech
+    assert spoken_words(heard, np.zeros(0, np.float32)) is speech
 
 
 def test_a_model_of_the_real_architecture_is_opened_without_network_and_streams(tmp_path: Path) -> None:

@@ -59,14 +59,14 @@ def turn(audio: Audio) -> Audio:
 def test_a_turn_is_one_segment_and_then_the_times_of_its_words(ear: whisper.Whisper) -> None:
     for one in (recording("en_leisure"), recording("zh_email")):
         audio = turn(one.audio)
-        segment, align = ear.hear(audio)
+        segment, aligned = ear.hear(audio)
         assert isinstance(segment, Segment)
-        assert isinstance(align, Aligned)
+        assert isinstance(aligned, Aligned)
         assert (segment.language, segment.words) == (one.language, ())
-        assert "".join(word.text for word in align.words) == segment.text
-        assert all(before.start <= after.start for before, after in itertools.pairwise(align.words))
-        assert 0 <= align.words[0].start < 1
-        assert align.words[-1].end <= audio.seconds
+        assert "".join(word.text for word in aligned.words) == segment.text
+        assert all(before.start <= after.start for before, after in itertools.pairwise(aligned.words))
+        assert 0 <= aligned.words[0].start < 1
+        assert aligned.words[-1].end <= audio.seconds
 
 
 @pytest.mark.models
@@ -97,9 +97,9 @@ def test_whispered_levels_are_heard(ear: whisper.Whisper) -> None:
 def test_mandarin_comes_in_the_characters_asked_for(ear: whisper.Whisper) -> None:
     audio = turn(recording("zh_park").audio)
     for script, wanted in (("simplified", "今天天气很好"), ("traditional", "今天天氣很好")):
-        segment, align = ear.hear(audio, script=script)
+        segment, aligned = ear.hear(audio, script=script)
         assert segment.text.startswith(wanted)
-        assert "".join(word.text for word in align.words).startswith(wanted)
+        assert "".join(word.text for word in aligned.words).startswith(wanted)
 
 
 @pytest.mark.models
@@ -154,10 +154,10 @@ def test_more_than_half_a_minute_is_heard_in_full(ear: whisper.Whisper) -> None:
     clips = [one.audio for language in ("en", "zh") for one in recordings(language)]
     long = sounds.joined(*(part for clip in clips for part in (clip, sounds.silence(2))))
     assert long.seconds > whisper.WINDOW
-    segment, align = ear.hear(long)
+    segment, aligned = ear.hear(long)
     assert segment.language == "en"
     assert "leisure" in segment.text
-    assert align.words[-1].end > whisper.WINDOW
+    assert aligned.words[-1].end > whisper.WINDOW
 
 
 @pytest.mark.models
