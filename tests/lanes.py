@@ -34,7 +34,7 @@ FRONT: tuple[Words, ...] = (
 )
 BEHIND: tuple[Words, ...] = (TYPES, ("pytest", "--lane", "engines", "tests/models"))
 ROOM = 8e9  # bytes of free memory for the models of two lanes at once
-NICE = 10  # of what runs behind
+NICE = 19  # of what runs behind: the workers of what runs in front are at 10 themselves
 LIMIT = 60.0  # seconds of the lane of values
 SUMMARY = re.compile(r"^=* ?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s\b")
 COUNTED = ("failed", "passed", "skipped", "xfailed", "xpassed", "error", "errors")
