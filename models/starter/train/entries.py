@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-WEIGHTS = Path(__file__).parent / "weights"
+WEIGHTS = Path(__file__).parents[1] / "weights"
 MODELS = ("clip", "eyes", "brush")  # the classifier is for the bench alone
 CARD = "README.md"
 

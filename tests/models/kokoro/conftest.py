@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from core.catalogue import spec as catalogue
+from core.catalogue.load import load
 from core.runtime.protocols import TTS
 from models.kokoro import engine as kokoro
 
 
 @pytest.fixture(scope="package")
 def speaker(models_home: Path) -> Iterator[TTS]:
-    engine = kokoro.load(catalogue.load().find("kokoro"), models_home / "kokoro")
+    engine = kokoro.load(load().find("kokoro"), models_home / "kokoro")
     yield engine
     engine.close()

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.catalogue import spec as catalogue
 from core.catalogue.kokoro_voices import VOICES
 from core.catalogue.load import load
 from core.errors import BadInput, EngineFailed
@@ -186,7 +185,7 @@ def test_a_short_sound_is_kept_for_the_next_time_and_long_ones_are_not(models_ho
 
 @pytest.mark.models
 def test_the_first_number_in_either_language_imports_nothing(models_home: Path) -> None:
-    spec = catalogue.load().find("kokoro")
+    spec = load().find("kokoro")
     assert imported_by_speaking(spec, models_home / "kokoro", "It is 42.", "一共 42 个。") == []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.catalogue import spec as catalogue
+from core.catalogue.load import load
 from core.runtime.protocols import TTS
 from models.kokoro import engine as kokoro
 from models.kokoro import network as kokoro_net
@@ -20,7 +20,7 @@ def whole(models_home: Path) -> Iterator[TTS]:
     """The same voice on the graph as it lies in the file, silence and all."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kokoro_net, "halves", lambda model: None)
-        engine = kokoro.load(catalogue.load().find("kokoro"), models_home / "kokoro")
+        engine = kokoro.load(load().find("kokoro"), models_home / "kokoro")
     yield engine
     engine.close()
 

@@ -48,7 +48,7 @@ def test_stop_acts_between_tiles_and_the_vectors_are_the_models_own(
     engine = llava.load(spec(), write(tmp_path))
     large = picture("red", 200, 190)
     told = answer(engine, (said("user", large, ASK),))
-    assert sum(each.note == "Looking at the picture" for each in told.progress) >= 4
+    assert sum(str(each.note) == "Looking at the picture" for each in told.progress) >= 4
     given = engine._encoder._inputs(0)
     with torch.inference_mode():
         whole = torch.cat(list(engine._model.get_image_features(**given, return_dict=True).pooler_output))
