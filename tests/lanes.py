@@ -1,7 +1,7 @@
 """Every check of this checkout (``start.py test``): style, types, and the suite in its three lanes, with their times.
 
-``check(arguments)`` is the one function to call. Arguments go to one run of pytest. Without any, the lanes run one after
-another, shown as they go; behind them, at the lowest priority and shown at the end, what only computes.
+``check(arguments)`` is the one function to call. Arguments go to one run of pytest. Without any, the lanes run one
+after another, shown as they go; behind them, at the lowest priority and shown at the end, what only computes.
 """
 
 from __future__ import annotations
