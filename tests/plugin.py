@@ -143,6 +143,13 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Microphone:
     return Microphone(tmp_path_factory.mktemp("microphone") / "heard.wav")
 
 
+@pytest.fixture(autouse=True)
+def quiet_room(request: pytest.FixtureRequest) -> None:
+    """No test hears what the one before it said."""
+    if "microphone" in request.fixturenames:
+        request.getfixturevalue("microphone").hears()
+
+
 @pytest.fixture(scope="module")
 def chromium(playing: Playwright, microphone: Microphone) -> Iterator[Browser]:
     from tests.support.web.browser import browsing
