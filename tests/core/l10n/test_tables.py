@@ -32,7 +32,7 @@ ABOUT_CHINESE = {
     "models/kokoro/engine.py": "a sentence to warm up with",
     "models/kokoro/pinyin.py": "how its characters are pronounced",
     "models/whisper/chinese_script.py": "its punctuation",
-    "models/whisper/engine.py": "a prompt that makes the model punctuate it",
+    "models/whisper/hallucination.py": "a prompt that makes the model punctuate it",
     "models/whisper/options.py": "its punctuation",
     "models/whisper/repetition.py": "its characters",
     "models/starter": "what the starter models are trained on",
