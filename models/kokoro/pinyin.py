@@ -13,8 +13,9 @@ import re
 from typing import Any
 
 from core import settings
+from core.text.script import HAN
 
-_HAN = re.compile("[㐀-䶿一-鿿豈-﫿〇]+|[^㐀-䶿一-鿿豈-﫿〇]+")
+_SEGMENTS = re.compile(f"[{HAN}〇]+|[^{HAN}〇]+")
 _ALONE = {"地": "de5", "得": "de5", "长": "chang2"}
 _AFTER = {  # read so at the end of a word, after one of these characters
     "行": ("一二三四五六七八九十百千两几每第这那整多单哪各", "hang2"),
@@ -36,8 +37,8 @@ def phonemes(text: str) -> str:
     """``text`` (Chinese characters and punctuation) as Kokoro's phonemes; what has no reading is left out."""
     g2p, cut = _rules()
     said = []
-    for segment in _HAN.findall(g2p.map_punctuation(text)):
-        if _HAN.match(segment[0]) and segment[0].isalpha():
+    for segment in _SEGMENTS.findall(g2p.map_punctuation(text)):
+        if segment[0].isalpha():
             words = cut(segment)
             said.append(
                 " ".join(_word_phonemes(word, before) for before, word in zip(["", *words], words, strict=False))

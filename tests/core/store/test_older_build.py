@@ -28,13 +28,6 @@ def store(home: Path) -> Iterator[Store]:
     store.close()
 
 
-@pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "empty" / "parlor.db", tmp_path / "empty" / "media")
-    yield store
-    store.close()
-
-
 @pytest.mark.parametrize("name", ["signs", "apple", "call", "killed"])
 def test_every_branch_part_maker_and_figure_is_there(store: Store, name: str) -> None:
     assert told(store, IDS[name]) == EXPECTED[name]
@@ -70,9 +63,9 @@ def test_what_was_being_said_when_the_app_was_killed_joins_its_call(store: Store
 
 
 @pytest.mark.parametrize("name", ["signs", "apple", "call"])
-def test_its_json_export_comes_in_whole(empty: Store, name: str) -> None:
-    copy = from_json(empty, (FOLDER / "exports" / f"{name}.json").read_bytes())
-    assert told(empty, copy) == EXPECTED[name]
+def test_its_json_export_comes_in_whole(elsewhere: Store, name: str) -> None:
+    copy = from_json(elsewhere, (FOLDER / "exports" / f"{name}.json").read_bytes())
+    assert told(elsewhere, copy) == EXPECTED[name]
 
 
 @pytest.mark.parametrize("name", ["signs", "apple", "call"])
@@ -82,10 +75,12 @@ def test_todays_json_export_is_the_one_it_wrote(store: Store, name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["signs", "apple", "call"])
-def test_its_markdown_export_comes_in_as_the_selected_branch(empty: Store, name: str) -> None:
-    copy = from_markdown(empty, (FOLDER / "exports" / f"{name}.zip").read_bytes(), f"{name}.zip")
+def test_its_markdown_export_comes_in_as_the_selected_branch(elsewhere: Store, name: str) -> None:
+    copy = from_markdown(elsewhere, (FOLDER / "exports" / f"{name}.zip").read_bytes(), f"{name}.zip")
     selected = [EXPECTED[name]["nodes"][number] for number in EXPECTED[name]["path"]]
-    assert [read_in_markdown(node) for node in told(empty, copy)["nodes"]] == [read_in_markdown(n) for n in selected]
+    assert [read_in_markdown(node) for node in told(elsewhere, copy)["nodes"]] == [
+        read_in_markdown(n) for n in selected
+    ]
 
 
 def read_in_markdown(node: dict[str, Any]) -> list[Any]:
