@@ -161,7 +161,7 @@ def test_a_call_whose_model_is_damaged_does_not_stay_in_opening_but_ends_with_th
     assert call.phase == "ended"
     last = call.after(0)[0][-1]
     assert isinstance(last, PhaseChanged)
-    assert last.en
+    assert last.why
     assert last.why in [notice.text for notice in reasons(call)]
 
 
